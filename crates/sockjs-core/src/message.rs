@@ -1,0 +1,233 @@
+use std::borrow::{Borrow, Cow};
+use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::ops::Deref;
+use std::sync::{Arc, OnceLock};
+
+use crate::quote::quote;
+
+/// A message of the application: Unicode text, cheap to clone.
+///
+/// Clones share the text and also its encoded form, so that one message sent to many sessions is
+/// encoded once.
+///
+/// ```
+/// use sockjs_core::Message;
+///
+/// let message = Message::from("hello");
+/// let clone = message.clone();
+/// assert_eq!(clone, "hello");
+/// assert!(message.starts_with("hell"));
+/// ```
+#[derive(Clone)]
+pub struct Message(Arc<Inner>);
+
+struct Inner {
+    text: String,
+    quoted: OnceLock<Box<str>>,
+}
+
+impl Message {
+    /// Returns the text.
+    pub fn as_str(&self) -> &str {
+        &self.0.text
+    }
+
+    /// Returns the text as a `String`; without a copy where this is the only clone.
+    pub fn into_string(self) -> String {
+        match Arc::try_unwrap(self.0) {
+            Ok(inner) => inner.text,
+            Err(shared) => shared.text.clone(),
+        }
+    }
+
+    /// Appends the message as a JSON string to `out`.
+    pub(crate) fn write_quoted(&self, out: &mut String) {
+        if let Some(quoted) = self.0.quoted.get() {
+            out.push_str(quoted);
+        } else if Arc::strong_count(&self.0) > 1 {
+            // A broadcast: the other clones will be written too.
+            out.push_str(self.0.quoted.get_or_init(|| {
+                let mut quoted = String::with_capacity(self.quoted_len_hint());
+                quote(self, &mut quoted);
+                quoted.into_boxed_str()
+            }));
+        } else {
+            quote(self, out);
+        }
+    }
+
+    /// Returns about how many bytes [`write_quoted`](Self::write_quoted) appends.
+    pub(crate) fn quoted_len_hint(&self) -> usize {
+        // Text with markup or JSON in it needs an escape every ten characters or so.
+        self.0
+            .quoted
+            .get()
+            .map_or_else(|| self.len() + self.len() / 8 + 2, |quoted| quoted.len())
+    }
+}
+
+impl From<String> for Message {
+    fn from(text: String) -> Self {
+        Self(Arc::new(Inner {
+            text,
+            quoted: OnceLock::new(),
+        }))
+    }
+}
+
+impl From<&str> for Message {
+    fn from(text: &str) -> Self {
+        Self::from(text.to_owned())
+    }
+}
+
+impl From<Box<str>> for Message {
+    fn from(text: Box<str>) -> Self {
+        Self::from(text.into_string())
+    }
+}
+
+impl From<Cow<'_, str>> for Message {
+    fn from(text: Cow<'_, str>) -> Self {
+        Self::from(text.into_owned())
+    }
+}
+
+impl From<Message> for String {
+    fn from(message: Message) -> Self {
+        message.into_string()
+    }
+}
+
+impl Deref for Message {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        self.as_str()
+    }
+}
+
+impl AsRef<str> for Message {
+    fn as_ref(&self) -> &str {
+        self
+    }
+}
+
+impl Borrow<str> for Message {
+    fn borrow(&self) -> &str {
+        self
+    }
+}
+
+impl fmt::Debug for Message {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self.as_str(), f)
+    }
+}
+
+impl fmt::Display for Message {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self.as_str(), f)
+    }
+}
+
+impl Eq for Message {}
+
+impl PartialEq for Message {
+    fn eq(&self, other: &Self) -> bool {
+        self.as_str() == other.as_str()
+    }
+}
+
+impl PartialEq<str> for Message {
+    fn eq(&self, other: &str) -> bool {
+        self.as_str() == other
+    }
+}
+
+impl PartialEq<&str> for Message {
+    fn eq(&self, other: &&str) -> bool {
+        self.as_str() == *other
+    }
+}
+
+impl PartialEq<String> for Message {
+    fn eq(&self, other: &String) -> bool {
+        self.as_str() == other
+    }
+}
+
+impl Hash for Message {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        // The same as for the text itself, as `Borrow<str>` promises.
+        self.as_str().hash(state);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    fn quoted(message: &Message) -> String {
+        let mut out = String::new();
+        message.write_quoted(&mut out);
+        out
+    }
+
+    #[test]
+    fn the_only_handle_gives_its_text_away() {
+        let text = String::from("hello");
+        let address = text.as_ptr();
+        let text = Message::from(text).into_string();
+        assert_eq!(text.as_ptr(), address);
+    }
+
+    #[test]
+    fn a_clone_keeps_its_text() {
+        let message = Message::from("hello");
+        let clone = message.clone();
+        assert_eq!(message.into_string(), "hello");
+        assert_eq!(clone, "hello");
+    }
+
+    #[test]
+    fn a_broadcast_is_quoted_once() {
+        let message = Message::from("\"hello\"\n");
+        let clone = message.clone();
+        assert_eq!(quoted(&message), r#""\"hello\"\n""#);
+        assert_eq!(
+            clone.0.quoted.get().map(AsRef::as_ref),
+            Some(r#""\"hello\"\n""#)
+        );
+
+        drop(message);
+        assert_eq!(quoted(&clone), r#""\"hello\"\n""#);
+    }
+
+    #[test]
+    fn a_single_message_keeps_no_second_copy() {
+        let message = Message::from("hello");
+        assert_eq!(quoted(&message), r#""hello""#);
+        assert_eq!(message.0.quoted.get(), None);
+    }
+
+    #[test]
+    fn it_compares_and_hashes_as_its_text() {
+        let message = Message::from(Cow::Borrowed("hello"));
+        assert_eq!(message, Message::from(Box::from("hello")));
+        assert_eq!(message, *"hello");
+        assert_eq!(message, String::from("hello"));
+        assert_ne!(message, "hell");
+        assert!(HashSet::from([message]).contains("hello"));
+    }
+
+    #[test]
+    fn it_prints_as_its_text() {
+        let message = Message::from("a\n");
+        assert_eq!(format!("{message} {message:?}"), "a\n \"a\\n\"");
+        assert_eq!(String::from(message), "a\n");
+    }
+}

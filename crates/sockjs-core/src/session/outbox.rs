@@ -1,0 +1,65 @@
+use crate::{Frame, Message, SessionConfig, TrySendError};
+
+/// What the client has not been sent yet, close frame aside.
+#[derive(Debug)]
+pub(super) struct Outbox {
+    open: Open,
+    messages: Vec<Message>,
+    size: usize,
+    limit: usize,
+}
+
+/// Whether the client has been sent the open frame.
+#[derive(Debug)]
+enum Open {
+    Due,
+    Sent,
+}
+
+impl Outbox {
+    pub(super) fn new(limit: usize) -> Self {
+        Self {
+            open: Open::Due,
+            messages: Vec::new(),
+            size: 0,
+            limit,
+        }
+    }
+
+    pub(super) fn push(&mut self, message: Message) -> Result<(), TrySendError> {
+        let size = self.size + message.len() + SessionConfig::MESSAGE_OVERHEAD;
+        if size > self.limit && !self.messages.is_empty() {
+            return Err(TrySendError::Full(message));
+        }
+        self.size = size;
+        self.messages.push(message);
+        Ok(())
+    }
+
+    /// Takes the next frame: the open frame, then everything that waits in one.
+    pub(super) fn pop(&mut self) -> Option<Frame> {
+        if let Open::Due = self.open {
+            self.open = Open::Sent;
+            return Some(Frame::Open);
+        }
+        if self.messages.is_empty() {
+            return None;
+        }
+        self.size = 0;
+        Some(Frame::Messages(std::mem::take(&mut self.messages)))
+    }
+
+    /// Drops what waits and returns how many messages that were.
+    pub(super) fn clear(&mut self) -> usize {
+        self.size = 0;
+        std::mem::take(&mut self.messages).len()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        matches!(self.open, Open::Sent) && self.messages.is_empty()
+    }
+
+    pub(super) fn size(&self) -> usize {
+        self.size
+    }
+}

@@ -1,0 +1,232 @@
+use std::time::Instant;
+
+use crate::{AttachError, Cause, CloseReason, Ending, SessionConfig};
+
+use super::attached::{Attached, Verdict};
+
+/// Where a session is in its life. It changes in this file alone.
+///
+/// ```text
+///             attach           close            close frame taken
+/// Connecting ───────▶ Open ───────────▶ Closing ─────────────────▶ Closed
+///     │                │                   │                         ▲
+///     ├─── close ──────┼──────────────────▶┤                         │
+///     └────────────────┴───────────────────┴── timeout, lost, abort ─┘
+/// ```
+#[derive(Debug)]
+pub(super) enum State {
+    /// No receiver was ever attached.
+    Connecting { deadline: Instant },
+    /// Messages go both ways.
+    Open(Link),
+    /// The client is yet to be sent what waits, then the close frame.
+    Closing {
+        link: Link,
+        reason: CloseReason,
+        cause: Cause,
+    },
+    /// Nothing goes either way.
+    Closed(Ending),
+}
+
+/// Whether the client has a receiver here at the moment.
+#[derive(Debug)]
+pub(super) enum Link {
+    Detached { deadline: Instant },
+    Attached(Attached),
+}
+
+impl State {
+    pub(super) fn new(now: Instant, config: &SessionConfig) -> Self {
+        Self::Connecting {
+            deadline: now + config.disconnect_delay,
+        }
+    }
+
+    pub(super) fn attach(
+        &mut self,
+        now: Instant,
+        config: &SessionConfig,
+    ) -> Result<(), AttachError> {
+        match self {
+            Self::Connecting { .. } => *self = Self::Open(Link::attached(now, config)),
+            Self::Open(link @ Link::Detached { .. }) => *link = Link::attached(now, config),
+            Self::Closing {
+                link: link @ Link::Detached { .. },
+                ..
+            } => {
+                *link = Link::attached(now, config);
+                link.close(now);
+            }
+            Self::Open(Link::Attached(_))
+            | Self::Closing {
+                link: Link::Attached(_),
+                ..
+            } => {
+                return Err(AttachError::Busy);
+            }
+            Self::Closed(ending) => return Err(AttachError::Closed(ending.reason.clone())),
+        }
+        Ok(())
+    }
+
+    pub(super) fn detach(&mut self, now: Instant, config: &SessionConfig) {
+        match self {
+            Self::Open(link @ Link::Attached(_))
+            | Self::Closing {
+                link: link @ Link::Attached(_),
+                ..
+            } => {
+                *link = Link::Detached {
+                    deadline: now + config.disconnect_delay,
+                };
+            }
+            Self::Open(Link::Detached { .. })
+            | Self::Closing {
+                link: Link::Detached { .. },
+                ..
+            }
+            | Self::Connecting { .. }
+            | Self::Closed(_) => {}
+        }
+    }
+
+    /// Starts the end. The first reason given stays.
+    pub(super) fn close(
+        &mut self,
+        now: Instant,
+        config: &SessionConfig,
+        reason: CloseReason,
+        cause: Cause,
+    ) {
+        let deadline = now + config.disconnect_delay;
+        let link = match self {
+            Self::Connecting { .. } | Self::Open(Link::Detached { .. }) => {
+                Link::Detached { deadline }
+            }
+            Self::Open(link @ Link::Attached(_)) => {
+                link.close(now);
+                std::mem::replace(link, Link::Detached { deadline })
+            }
+            Self::Closing { .. } | Self::Closed(_) => return,
+        };
+        *self = Self::Closing {
+            link,
+            reason,
+            cause,
+        };
+    }
+
+    /// Ends the session at once, whatever waits; `None` if that had happened before. A session that
+    /// was closing ends as it was told to.
+    pub(super) fn end(
+        &mut self,
+        reason: CloseReason,
+        cause: Cause,
+        unsent: usize,
+    ) -> Option<Ending> {
+        let (reason, cause) = match self {
+            Self::Connecting { .. } | Self::Open(_) => (reason, cause),
+            Self::Closing { reason, cause, .. } => (reason.clone(), *cause),
+            Self::Closed(_) => return None,
+        };
+        let unwritten = self.attached().map_or(0, Attached::unwritten);
+        let ending = Ending {
+            reason,
+            cause,
+            undelivered: unsent + unwritten,
+        };
+        *self = Self::Closed(ending.clone());
+        Some(ending)
+    }
+
+    /// Lets deadlines that have passed take effect, and says what that ended, if anything.
+    pub(super) fn handle_timeout(&mut self, now: Instant, config: &SessionConfig) -> Option<Cause> {
+        match self {
+            Self::Connecting { deadline }
+            | Self::Open(Link::Detached { deadline })
+            | Self::Closing {
+                link: Link::Detached { deadline },
+                ..
+            } => (*deadline <= now).then_some(Cause::DisconnectTimeout),
+            Self::Open(Link::Attached(attached))
+            | Self::Closing {
+                link: Link::Attached(attached),
+                ..
+            } => match attached.handle_timeout(now, config) {
+                Verdict::Fine => None,
+                Verdict::Slow => Some(Cause::SlowClient),
+                Verdict::Silent => {
+                    let reason = CloseReason::NO_HEARTBEAT;
+                    self.close(now, config, reason, Cause::HeartbeatTimeout);
+                    None
+                }
+            },
+            Self::Closed(_) => None,
+        }
+    }
+
+    pub(super) fn poll_timeout(&self, config: &SessionConfig) -> Option<Instant> {
+        match self {
+            Self::Connecting { deadline }
+            | Self::Open(Link::Detached { deadline })
+            | Self::Closing {
+                link: Link::Detached { deadline },
+                ..
+            } => Some(*deadline),
+            Self::Open(Link::Attached(attached))
+            | Self::Closing {
+                link: Link::Attached(attached),
+                ..
+            } => attached.poll_timeout(config),
+            Self::Closed(_) => None,
+        }
+    }
+
+    pub(super) fn attached(&self) -> Option<&Attached> {
+        match self {
+            Self::Open(Link::Attached(attached))
+            | Self::Closing {
+                link: Link::Attached(attached),
+                ..
+            } => Some(attached),
+            Self::Connecting { .. }
+            | Self::Open(Link::Detached { .. })
+            | Self::Closing {
+                link: Link::Detached { .. },
+                ..
+            }
+            | Self::Closed(_) => None,
+        }
+    }
+
+    pub(super) fn attached_mut(&mut self) -> Option<&mut Attached> {
+        match self {
+            Self::Open(Link::Attached(attached))
+            | Self::Closing {
+                link: Link::Attached(attached),
+                ..
+            } => Some(attached),
+            Self::Connecting { .. }
+            | Self::Open(Link::Detached { .. })
+            | Self::Closing {
+                link: Link::Detached { .. },
+                ..
+            }
+            | Self::Closed(_) => None,
+        }
+    }
+}
+
+impl Link {
+    fn attached(now: Instant, config: &SessionConfig) -> Self {
+        Self::Attached(Attached::new(now, config))
+    }
+
+    fn close(&mut self, now: Instant) {
+        match self {
+            Self::Attached(attached) => attached.close(now),
+            Self::Detached { .. } => {}
+        }
+    }
+}

@@ -1,0 +1,64 @@
+//! `eventsource`: each frame is an event.
+
+use crate::Frame;
+
+// An empty line, so that the client sees that the stream has begun.
+pub(super) const PRELUDE: &str = "\r\n";
+
+pub(super) fn encode(frame: &Frame) -> String {
+    let mut out = String::with_capacity(FIELD.len() + frame.len_hint() + END.len());
+    out.push_str(FIELD);
+    frame.write_to(&mut out);
+    // The client decodes the data as a URI. Of the characters the protocol wants escaped for that,
+    // JSON leaves only this one bare.
+    if out.contains('%') {
+        out = out.replace('%', "%25");
+    }
+    out.push_str(END);
+    out
+}
+
+const FIELD: &str = "data: ";
+const END: &str = "\r\n\r\n";
+
+#[cfg(test)]
+mod tests {
+    use percent_encoding::percent_decode_str;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::CloseReason;
+
+    #[test]
+    fn a_frame_is_an_event() {
+        assert_eq!(encode(&Frame::Open), "data: o\r\n\r\n");
+        assert_eq!(
+            encode(&Frame::Messages(vec!["x".into()])),
+            "data: a[\"x\"]\r\n\r\n"
+        );
+        let close = Frame::Close(CloseReason::new(3000, "100%"));
+        assert_eq!(encode(&close), "data: c[3000,\"100%25\"]\r\n\r\n");
+    }
+
+    #[test]
+    fn a_percent_sign_survives_the_client() {
+        let frame = Frame::Messages(vec!["%41%".into(), "%80".into()]);
+        assert_eq!(encode(&frame), "data: a[\"%2541%25\",\"%2580\"]\r\n\r\n");
+    }
+
+    proptest! {
+        #[test]
+        fn an_event_is_one_line_that_decodes_to_the_frame(texts in vec_of_texts()) {
+            let frame = Frame::Messages(texts.into_iter().map(Into::into).collect());
+            let event = encode(&frame);
+            let data = event.strip_prefix("data: ").unwrap().strip_suffix("\r\n\r\n").unwrap();
+            prop_assert!(!data.contains(['\r', '\n', '\0']));
+            let decoded = percent_decode_str(data).decode_utf8().unwrap();
+            prop_assert_eq!(decoded, frame.to_string());
+        }
+    }
+
+    fn vec_of_texts() -> impl Strategy<Value = Vec<String>> {
+        prop::collection::vec("(?s)([%0-9a-f\r\n\0]|.){0,40}", 0..5)
+    }
+}

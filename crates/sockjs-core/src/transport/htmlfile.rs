@@ -1,0 +1,127 @@
+//! `htmlfile`: a page that never finishes; each frame is a script in it.
+
+use super::Callback;
+use crate::Frame;
+use crate::quote::escape;
+
+pub(super) fn prelude(callback: &Callback) -> String {
+    format!("{HEAD}{callback}{TAIL:PADDED_TAIL$}\r\n\r\n")
+}
+
+pub(super) fn encode(frame: &Frame) -> String {
+    let frame = frame.to_string();
+    let escapes = frame.len() / 8;
+    let mut out = String::with_capacity(OPEN.len() + frame.len() + escapes + CLOSE.len());
+    out.push_str(OPEN);
+    // The page's parser knows no strings: without `<` none can end the script or open a comment.
+    for (i, part) in frame.split('<').enumerate() {
+        if i > 0 {
+            out.push_str("\\u003c");
+        }
+        escape(part, &mut out);
+    }
+    out.push_str(CLOSE);
+    out
+}
+
+const OPEN: &str = "<script>\np(\"";
+const CLOSE: &str = "\");\n</script>\r\n";
+
+const HEAD: &str = r#"<!doctype html>
+<html><head>
+  <meta http-equiv="X-UA-Compatible" content="IE=edge" />
+  <meta http-equiv="Content-Type" content="text/html; charset=UTF-8" />
+</head><body><h2>Don't panic!</h2>
+  <script>
+    document.domain = document.domain;
+    var c = parent."#;
+
+const TAIL: &str = ";
+    c.start();
+    function p(d) {c.message(d);};
+    window.onload = function() {c.stop();};
+  </script>";
+
+// Browsers show nothing of a page until 1 KiB has arrived. As in the reference server the callback
+// does not change the padding; it is at least the one byte that is missing here.
+const PADDED_TAIL: usize = 1023 - HEAD.len();
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::CloseReason;
+
+    fn script_string(script: &str) -> String {
+        let json = script
+            .strip_prefix("<script>\np(")
+            .and_then(|rest| rest.strip_suffix(");\n</script>\r\n"))
+            .unwrap();
+        serde_json::from_str(json).unwrap()
+    }
+
+    #[test]
+    fn the_prelude_is_the_page_padded() {
+        let page = r#"<!doctype html>
+<html><head>
+  <meta http-equiv="X-UA-Compatible" content="IE=edge" />
+  <meta http-equiv="Content-Type" content="text/html; charset=UTF-8" />
+</head><body><h2>Don't panic!</h2>
+  <script>
+    document.domain = document.domain;
+    var c = parent._jp.abc;
+    c.start();
+    function p(d) {c.message(d);};
+    window.onload = function() {c.stop();};
+  </script>"#;
+        let prelude = prelude(&Callback::parse("_jp.abc").unwrap());
+        let padding = prelude
+            .strip_prefix(page)
+            .unwrap()
+            .strip_suffix("\r\n\r\n")
+            .unwrap();
+        assert_eq!(padding.trim_matches(' '), "");
+        assert_eq!(prelude.len(), 1023 + "_jp.abc".len() + 4);
+    }
+
+    #[test]
+    fn the_shortest_prelude_is_long_enough() {
+        let prelude = prelude(&Callback::parse("x").unwrap());
+        assert_eq!(prelude.len(), 1024 + 4);
+    }
+
+    #[test]
+    fn a_frame_is_a_script() {
+        assert_eq!(encode(&Frame::Open), "<script>\np(\"o\");\n</script>\r\n");
+        let messages = Frame::Messages(vec!["x".into()]);
+        assert_eq!(
+            encode(&messages),
+            "<script>\np(\"a[\\\"x\\\"]\");\n</script>\r\n"
+        );
+        let close = Frame::Close(CloseReason::new(3000, "Go away!"));
+        assert_eq!(
+            encode(&close),
+            "<script>\np(\"c[3000,\\\"Go away!\\\"]\");\n</script>\r\n"
+        );
+    }
+
+    #[test]
+    fn a_message_cannot_end_the_script() {
+        let messages = Frame::Messages(vec!["</script><!--<".into()]);
+        assert_eq!(
+            encode(&messages),
+            "<script>\np(\"a[\\\"\\u003c/script>\\u003c!--\\u003c\\\"]\");\n</script>\r\n"
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn the_script_gives_the_frame_back(texts in prop::collection::vec(any::<String>(), 0..8)) {
+            let frame = Frame::Messages(texts.into_iter().map(Into::into).collect());
+            let script = encode(&frame);
+            prop_assert_eq!(script.matches('<').count(), 2);
+            prop_assert_eq!(script_string(&script), frame.to_string());
+        }
+    }
+}

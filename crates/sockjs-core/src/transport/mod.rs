@@ -1,0 +1,97 @@
+mod callback;
+mod eventsource;
+mod htmlfile;
+mod jsonp;
+mod receiver;
+mod xhr;
+mod xhr_streaming;
+
+use std::fmt;
+
+pub use callback::{Callback, CallbackError};
+pub use jsonp::form_payload;
+pub use receiver::Receiver;
+
+/// How a client is connected.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[non_exhaustive]
+pub enum Transport {
+    /// `websocket`: a WebSocket carrying SockJS frames.
+    WebSocket,
+    /// `websocket-raw`: a WebSocket without SockJS framing.
+    RawWebSocket,
+    /// `xhr-polling`.
+    Xhr,
+    /// `xhr-streaming`.
+    XhrStreaming,
+    /// `eventsource`.
+    EventSource,
+    /// `htmlfile`.
+    HtmlFile,
+    /// `jsonp-polling`.
+    Jsonp,
+}
+
+impl Transport {
+    /// Every transport there is.
+    pub const ALL: [Self; 7] = [
+        Self::WebSocket,
+        Self::RawWebSocket,
+        Self::Xhr,
+        Self::XhrStreaming,
+        Self::EventSource,
+        Self::HtmlFile,
+        Self::Jsonp,
+    ];
+
+    /// Returns the name that SockJS servers use for the transport.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::WebSocket => "websocket",
+            Self::RawWebSocket => "websocket-raw",
+            Self::Xhr => "xhr-polling",
+            Self::XhrStreaming => "xhr-streaming",
+            Self::EventSource => "eventsource",
+            Self::HtmlFile => "htmlfile",
+            Self::Jsonp => "jsonp-polling",
+        }
+    }
+
+    /// Returns whether this is one of the two WebSocket transports.
+    pub const fn is_websocket(self) -> bool {
+        matches!(self, Self::WebSocket | Self::RawWebSocket)
+    }
+}
+
+impl fmt::Display for Transport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn transports_have_the_names_other_servers_give_them() {
+        assert_eq!(
+            Transport::ALL.map(Transport::as_str),
+            [
+                "websocket",
+                "websocket-raw",
+                "xhr-polling",
+                "xhr-streaming",
+                "eventsource",
+                "htmlfile",
+                "jsonp-polling",
+            ]
+        );
+    }
+
+    #[test]
+    fn two_transports_are_websockets() {
+        let names: Vec<_> = Transport::ALL.iter().filter(|t| t.is_websocket()).collect();
+        assert_eq!(names, [&Transport::WebSocket, &Transport::RawWebSocket]);
+    }
+}

@@ -1,0 +1,30 @@
+//! `xhr`: each frame is a line.
+
+use crate::Frame;
+
+pub(super) fn encode(frame: &Frame) -> String {
+    let mut out = String::with_capacity(frame.len_hint() + 1);
+    frame.write_to(&mut out);
+    out.push('\n');
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::CloseReason;
+
+    #[test]
+    fn a_frame_is_a_line() {
+        assert_eq!(encode(&Frame::Open), "o\n");
+        assert_eq!(
+            encode(&Frame::Messages(vec!["x\n".into()])),
+            "a[\"x\\n\"]\n"
+        );
+        let close = Frame::Close(CloseReason::ANOTHER_CONNECTION);
+        assert_eq!(
+            encode(&close),
+            "c[2010,\"Another connection still open\"]\n"
+        );
+    }
+}
