@@ -1,0 +1,463 @@
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker, ready};
+use std::time::{Duration, Instant};
+
+use sockjs_core::{
+    AttachError, Cause, CloseReason, Ending, Event, Frame, Message, Payload, ReceiveError, Session,
+    SessionConfig, SessionState, Transport, TrySendError,
+};
+
+use crate::error::SendError;
+use crate::opening::Opening;
+use crate::waker_set::WakerSet;
+
+/// One session with all who have to do with it: its task, its receiver, the requests that post to
+/// it and the application.
+///
+/// Whatever happens locks the session for a moment, tells it, and wakes whoever that concerns. The
+/// lock is never held across an `.await`, and nobody is woken under it.
+#[derive(Debug)]
+pub(crate) struct Driver {
+    opening: Opening,
+    live: Mutex<Live>,
+}
+
+#[derive(Debug)]
+struct Live {
+    session: Session,
+    transport: Transport,
+    remote_addr: Option<SocketAddr>,
+    /// The session's task, and when its timer will wake it anyway.
+    task: Option<Waker>,
+    armed: Option<Instant>,
+    /// Who sends frames to the client: waits for a frame.
+    receiver: Option<Waker>,
+    /// Who receives messages in the application: waits for one.
+    reader: Option<Waker>,
+    /// Who sends messages in the application: wait for room.
+    senders: WakerSet,
+    /// Who takes payloads from the client: wait for room.
+    posters: WakerSet,
+    /// Wait for the end.
+    closers: WakerSet,
+}
+
+/// Where a receive request comes from.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Origin {
+    pub(crate) transport: Transport,
+    pub(crate) remote_addr: Option<SocketAddr>,
+}
+
+/// What the session's task is to wait for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Timer {
+    At(Instant),
+    Never,
+    /// The session is over.
+    Closed,
+}
+
+impl Driver {
+    /// Opens a session by its first receiver.
+    pub(crate) fn open(
+        opening: Opening,
+        origin: Origin,
+        config: SessionConfig,
+    ) -> (Arc<Self>, Attachment) {
+        let mut session = Session::new(now(), config);
+        session
+            .attach(now())
+            .expect("a new session has no receiver");
+        let live = Live {
+            session,
+            transport: origin.transport,
+            remote_addr: origin.remote_addr,
+            task: None,
+            armed: None,
+            receiver: None,
+            reader: None,
+            senders: WakerSet::default(),
+            posters: WakerSet::default(),
+            closers: WakerSet::default(),
+        };
+        let driver = Arc::new(Self {
+            opening,
+            live: Mutex::new(live),
+        });
+        (
+            driver.clone(),
+            Attachment {
+                driver: Some(driver),
+            },
+        )
+    }
+
+    /// Attaches a receiver, or says with what close frame to turn it away.
+    pub(crate) fn attach(self: &Arc<Self>, origin: Origin) -> Result<Attachment, CloseReason> {
+        self.update(|live| {
+            live.session.attach(now()).map_err(|error| match error {
+                AttachError::Closed(reason) => reason,
+                _ => CloseReason::ANOTHER_CONNECTION,
+            })?;
+            live.transport = origin.transport;
+            live.remote_addr = origin.remote_addr;
+            Ok(Attachment {
+                driver: Some(self.clone()),
+            })
+        })
+    }
+}
+
+/// For the client's side.
+impl Driver {
+    /// Hands a payload to the session once there is room. Gives `None` back if it is not open.
+    pub(crate) fn poll_post(
+        &self,
+        cx: &mut Context<'_>,
+        payload: &mut Option<Payload>,
+    ) -> Poll<Result<(), NotOpen>> {
+        self.update(|live| {
+            let Some(posted) = payload.take() else {
+                return Poll::Ready(Ok(()));
+            };
+            match live.session.handle_payload(posted) {
+                Ok(()) => Poll::Ready(Ok(())),
+                Err(ReceiveError::Full(posted)) => {
+                    *payload = Some(posted);
+                    live.posters.register(cx);
+                    Poll::Pending
+                }
+                Err(_) => Poll::Ready(Err(NotOpen)),
+            }
+        })
+    }
+
+    /// Waits until there is room for a payload. A session that does not take any has room, too.
+    pub(crate) fn poll_room(&self, cx: &mut Context<'_>) -> Poll<()> {
+        let mut live = self.lock();
+        if live.session.has_room() || live.session.state() != SessionState::Open {
+            return Poll::Ready(());
+        }
+        live.posters.register(cx);
+        Poll::Pending
+    }
+
+    /// Hands over a payload without waking the session's own task, which calls this and runs on.
+    pub(crate) fn post(&self, cx: &Context<'_>, payload: Payload) -> Result<(), ReceiveError> {
+        self.update_from(cx, |live| live.session.handle_payload(payload))
+    }
+
+    /// Takes the next frame for the attached receiver; `None` once there will be none.
+    pub(crate) fn poll_frame(&self, cx: &mut Context<'_>) -> Poll<Option<Frame>> {
+        self.update_from(cx, |live| live.poll_frame(cx))
+    }
+
+    pub(crate) fn handle_alive(&self) {
+        self.lock().session.handle_alive();
+    }
+
+    pub(crate) fn handle_progress(&self) {
+        self.lock().session.handle_progress(now());
+    }
+
+    pub(crate) fn handle_flushed(&self, cx: &Context<'_>) {
+        self.update_from(cx, |live| live.session.handle_flushed(now()));
+    }
+
+    /// Ends the session at once.
+    pub(crate) fn abort(&self, reason: CloseReason, cause: Cause) {
+        self.update(|live| live.session.abort(reason, cause));
+    }
+
+    fn detach(&self) {
+        self.update(|live| live.session.detach(now()));
+    }
+
+    fn handle_lost(&self) {
+        self.update(|live| live.session.handle_lost());
+    }
+}
+
+/// For the session's task.
+impl Driver {
+    /// Stops waking the task, which runs and will look at everything before it waits again.
+    pub(crate) fn hold(&self, cx: &Context<'_>) {
+        let mut live = self.lock();
+        let Live { task, receiver, .. } = &mut *live;
+        for slot in [task, receiver] {
+            slot.take_if(|waker| waker.will_wake(cx.waker()));
+        }
+    }
+
+    /// Returns when the task is due, and wakes it if that becomes earlier.
+    pub(crate) fn poll_timer(&self, cx: &mut Context<'_>) -> Timer {
+        let mut live = self.lock();
+        if live.session.ending().is_some() {
+            return Timer::Closed;
+        }
+        live.armed = live.session.poll_timeout();
+        match &mut live.task {
+            Some(task) => task.clone_from(cx.waker()),
+            task => *task = Some(cx.waker().clone()),
+        }
+        live.armed.map_or(Timer::Never, Timer::At)
+    }
+
+    pub(crate) fn handle_timeout(&self) {
+        self.update(|live| live.session.handle_timeout(now()));
+    }
+}
+
+/// For the application.
+impl Driver {
+    pub(crate) fn opening(&self) -> &Opening {
+        &self.opening
+    }
+
+    pub(crate) fn transport(&self) -> Transport {
+        self.lock().transport
+    }
+
+    pub(crate) fn remote_addr(&self) -> Option<SocketAddr> {
+        self.lock().remote_addr
+    }
+
+    pub(crate) fn state(&self) -> SessionState {
+        self.lock().session.state()
+    }
+
+    pub(crate) fn poll_recv(&self, cx: &mut Context<'_>) -> Poll<Option<Message>> {
+        self.update(|live| {
+            loop {
+                match live.session.poll_event() {
+                    Some(Event::Opened) => {}
+                    Some(Event::Message(message)) => return Poll::Ready(Some(message)),
+                    Some(Event::Closed(_)) => return Poll::Ready(None),
+                    None if live.session.ending().is_some() => return Poll::Ready(None),
+                    None => {
+                        set(&mut live.reader, cx);
+                        return Poll::Pending;
+                    }
+                }
+            }
+        })
+    }
+
+    pub(crate) fn try_send(&self, message: Message) -> Result<(), TrySendError> {
+        self.update(|live| live.session.send(now(), message))
+    }
+
+    /// Queues the message once there is room. Leaves `message` empty when it is done.
+    pub(crate) fn poll_send(
+        &self,
+        cx: &mut Context<'_>,
+        message: &mut Option<Message>,
+    ) -> Poll<Result<(), SendError>> {
+        self.update(|live| {
+            let Some(unsent) = message.take() else {
+                return Poll::Ready(Ok(()));
+            };
+            match live.session.send(now(), unsent) {
+                Ok(()) => Poll::Ready(Ok(())),
+                Err(TrySendError::Full(unsent)) => {
+                    *message = Some(unsent);
+                    live.senders.register(cx);
+                    Poll::Pending
+                }
+                Err(error) => Poll::Ready(Err(SendError::new(error.into_message()))),
+            }
+        })
+    }
+
+    pub(crate) fn close(&self, reason: CloseReason, cause: Cause) {
+        self.update(|live| live.session.close(now(), reason, cause));
+    }
+
+    pub(crate) fn poll_closed(&self, cx: &mut Context<'_>) -> Poll<Ending> {
+        let mut live = self.lock();
+        match live.session.ending() {
+            Some(ending) => Poll::Ready(ending.clone()),
+            None => {
+                live.closers.register(cx);
+                Poll::Pending
+            }
+        }
+    }
+
+    pub(crate) fn disconnect_delay(&self) -> Duration {
+        self.lock().session.config().disconnect_delay
+    }
+
+    pub(crate) fn ending(&self) -> Option<Ending> {
+        self.lock().session.ending().cloned()
+    }
+}
+
+impl Driver {
+    /// Changes the session and wakes whoever that concerns.
+    fn update<R>(&self, change: impl FnOnce(&mut Live) -> R) -> R {
+        let mut live = self.lock();
+        let result = change(&mut live);
+        let due = live.take_due();
+        drop(live);
+        due.wake();
+        result
+    }
+
+    /// Changes the session from its own task, which looks at everything before it waits, and so
+    /// need not be woken.
+    fn update_from<R>(&self, cx: &Context<'_>, change: impl FnOnce(&mut Live) -> R) -> R {
+        let mut live = self.lock();
+        let result = change(&mut live);
+        let due = live.take_due();
+        drop(live);
+        due.wake_others(cx);
+        result
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Live> {
+        // No code of others runs under the lock, and ours leaves the session whole.
+        self.live.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Live {
+    fn poll_frame(&mut self, cx: &Context<'_>) -> Poll<Option<Frame>> {
+        if let Some(frame) = self.session.poll_frame(now()) {
+            return Poll::Ready(Some(frame));
+        }
+        if self.session.ending().is_some() {
+            return Poll::Ready(None);
+        }
+        set(&mut self.receiver, cx);
+        Poll::Pending
+    }
+
+    /// Takes the wakers of all whose wait is over.
+    fn take_due(&mut self) -> Due {
+        let state = self.session.state();
+        let open = matches!(state, SessionState::Connecting | SessionState::Open);
+        let closed = matches!(state, SessionState::Closed);
+        let mut due = Due::default();
+        if self.receiver.is_some() && (closed || self.session.has_frame()) {
+            due.receiver = self.receiver.take();
+        }
+        if self.reader.is_some() && (closed || self.session.has_messages()) {
+            due.reader = self.reader.take();
+        }
+        if self.task.is_some() && (closed || self.is_due_earlier()) {
+            due.task = self.task.take();
+        }
+        if !open || self.session.unsent() == 0 {
+            self.senders.drain_into(&mut due.others);
+        }
+        if !open || self.session.has_room() {
+            self.posters.drain_into(&mut due.others);
+        }
+        if closed {
+            self.closers.drain_into(&mut due.others);
+        }
+        due
+    }
+
+    fn is_due_earlier(&self) -> bool {
+        match (self.session.poll_timeout(), self.armed) {
+            (Some(due), Some(armed)) => due < armed,
+            (due, None) => due.is_some(),
+            (None, Some(_)) => false,
+        }
+    }
+}
+
+/// Who is to be woken.
+#[derive(Default)]
+struct Due {
+    receiver: Option<Waker>,
+    reader: Option<Waker>,
+    task: Option<Waker>,
+    others: Vec<Waker>,
+}
+
+impl Due {
+    fn wake(self) {
+        [self.receiver, self.reader, self.task]
+            .into_iter()
+            .flatten()
+            .for_each(Waker::wake);
+        self.others.into_iter().for_each(Waker::wake);
+    }
+
+    /// Wakes all but the running task for what it looks at next in any case.
+    fn wake_others(mut self, cx: &Context<'_>) {
+        for slot in [&mut self.receiver, &mut self.reader, &mut self.task] {
+            slot.take_if(|waker| waker.will_wake(cx.waker()));
+        }
+        self.wake();
+    }
+}
+
+/// A receiver's hold on its session. Dropping it before the response is complete tells the session
+/// that its client is gone.
+#[derive(Debug)]
+pub(crate) struct Attachment {
+    driver: Option<Arc<Driver>>,
+}
+
+impl Attachment {
+    /// Takes the next frame; `None` once there will be none. What is taken counts as written.
+    pub(crate) fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Frame>> {
+        let Some(driver) = &self.driver else {
+            return Poll::Ready(None);
+        };
+        let frame = driver.update(|live| {
+            let frame = ready!(live.poll_frame(cx));
+            live.session.handle_flushed(now());
+            Poll::Ready(frame)
+        });
+        if let Poll::Ready(None) = frame {
+            self.driver = None;
+        }
+        frame
+    }
+
+    /// Lets go of the session: the response is complete, and the client will ask again.
+    ///
+    /// To be called before the last bytes are handed over, or the client's next request could
+    /// arrive while this one still counts.
+    pub(crate) fn complete(&mut self) {
+        if let Some(driver) = self.driver.take() {
+            driver.detach();
+        }
+    }
+
+    /// Returns how the session ended, if it has.
+    pub(crate) fn ending(&self) -> Option<Ending> {
+        self.driver.as_ref().and_then(|driver| driver.ending())
+    }
+}
+
+impl Drop for Attachment {
+    fn drop(&mut self) {
+        if let Some(driver) = self.driver.take() {
+            driver.handle_lost();
+        }
+    }
+}
+
+/// A payload came for a session that does not take any.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct NotOpen;
+
+fn set(slot: &mut Option<Waker>, cx: &Context<'_>) {
+    match slot {
+        Some(waker) => waker.clone_from(cx.waker()),
+        None => *slot = Some(cx.waker().clone()),
+    }
+}
+
+/// The only reading of the clock. It is tokio's, so that a paused test moves it.
+fn now() -> Instant {
+    tokio::time::Instant::now().into_std()
+}

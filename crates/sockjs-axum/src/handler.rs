@@ -1,0 +1,148 @@
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use axum::extract::FromRequestParts;
+use axum::response::{IntoResponse, Response};
+use http::request::Parts;
+
+use crate::session::Session;
+use crate::task::HandlerFuture;
+
+/// An async function that serves a session: up to eight axum extractors, then the [`Session`].
+///
+/// The extractors implement [`FromRequestParts`] and run once, on the request that opens the
+/// session, before anything is answered. If one rejects the request, that is the answer, and there
+/// is no session.
+///
+/// Implemented for such functions, and not meant to be implemented otherwise.
+///
+/// # Example
+///
+/// ```
+/// use std::sync::Arc;
+/// use axum::extract::{Query, State};
+/// use sockjs_axum::{Session, SockJsLayer};
+///
+/// #[derive(Clone)]
+/// struct Greeting(Arc<str>);
+///
+/// async fn greet(State(greeting): State<Greeting>, session: Session) {
+///     let _ = session.send(&*greeting.0).await;
+/// }
+///
+/// let layer = SockJsLayer::new("/greet").on_session(greet).with_state(Greeting("hi".into()));
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not serve SockJS sessions",
+    label = "not an `async fn(extractors.., Session)`",
+    note = "a session handler is an async function of up to 8 extractors that implement `FromRequestParts<S>`, and `sockjs_axum::Session` as its last argument; it returns `()`, and its future is `Send`"
+)]
+pub trait SessionHandler<T, S>: Clone + Send + Sync + Sized + 'static {
+    /// Runs the extractors on the opening request, and says what is to be done with the session.
+    #[doc(hidden)]
+    fn accept(self, parts: Parts, state: S) -> AcceptFuture;
+}
+
+/// Ends with what to do with the session, or with the response that refuses it.
+pub(crate) type AcceptFuture = Pin<Box<dyn Future<Output = Result<Accepted, Response>> + Send>>;
+
+/// Starts the handler of an accepted session.
+pub(crate) type Accepted = Box<dyn FnOnce(Session) -> HandlerFuture + Send>;
+
+impl<F, Fut, S> SessionHandler<(), S> for F
+where
+    F: FnOnce(Session) -> Fut + Clone + Send + Sync + 'static,
+    Fut: Future<Output = ()> + Send + 'static,
+{
+    fn accept(self, _: Parts, _: S) -> AcceptFuture {
+        Box::pin(async move {
+            let accepted: Accepted = Box::new(move |session| Box::pin(self(session)));
+            Ok(accepted)
+        })
+    }
+}
+
+macro_rules! impl_session_handler {
+    ($($extractor:ident),+) => {
+        #[expect(non_snake_case, reason = "variables are named as the types they hold")]
+        impl<F, Fut, S, $($extractor),+> SessionHandler<($($extractor,)+), S> for F
+        where
+            F: FnOnce($($extractor,)+ Session) -> Fut + Clone + Send + Sync + 'static,
+            Fut: Future<Output = ()> + Send + 'static,
+            S: Send + Sync + 'static,
+            $($extractor: FromRequestParts<S> + Send + 'static,)+
+        {
+            fn accept(self, mut parts: Parts, state: S) -> AcceptFuture {
+                Box::pin(async move {
+                    $(
+                        let $extractor = $extractor::from_request_parts(&mut parts, &state)
+                            .await
+                            .map_err(IntoResponse::into_response)?;
+                    )+
+                    let accepted: Accepted =
+                        Box::new(move |session| Box::pin(self($($extractor,)+ session)));
+                    Ok(accepted)
+                })
+            }
+        }
+    };
+}
+
+impl_session_handler!(T1);
+impl_session_handler!(T1, T2);
+impl_session_handler!(T1, T2, T3);
+impl_session_handler!(T1, T2, T3, T4);
+impl_session_handler!(T1, T2, T3, T4, T5);
+impl_session_handler!(T1, T2, T3, T4, T5, T6);
+impl_session_handler!(T1, T2, T3, T4, T5, T6, T7);
+impl_session_handler!(T1, T2, T3, T4, T5, T6, T7, T8);
+
+/// A handler whose extractors are forgotten, and which still lacks its state.
+pub(crate) struct ErasedHandler<S>(Arc<dyn Fn(Parts, S) -> AcceptFuture + Send + Sync>);
+
+impl<S> ErasedHandler<S> {
+    pub(crate) fn new<H, T>(handler: H) -> Self
+    where
+        H: SessionHandler<T, S>,
+    {
+        Self(Arc::new(move |parts, state| {
+            handler.clone().accept(parts, state)
+        }))
+    }
+
+    pub(crate) fn with_state<S2>(self, state: S) -> ErasedHandler<S2>
+    where
+        S: Clone + Send + Sync + 'static,
+    {
+        ErasedHandler(Arc::new(move |parts, _| (self.0)(parts, state.clone())))
+    }
+}
+
+impl ErasedHandler<()> {
+    pub(crate) fn accept(&self, parts: Parts) -> AcceptFuture {
+        (self.0)(parts, ())
+    }
+}
+
+impl<S> Clone for ErasedHandler<S> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+impl<S> fmt::Debug for ErasedHandler<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ErasedHandler").finish_non_exhaustive()
+    }
+}
+
+/// The handler of a layer that was given none: sends every message back.
+pub(crate) async fn echo(mut session: Session) {
+    while let Some(message) = session.recv().await {
+        if session.send(message).await.is_err() {
+            break;
+        }
+    }
+}

@@ -1,0 +1,23 @@
+use std::time::{Duration, SystemTime};
+
+use http::header::{CACHE_CONTROL, EXPIRES};
+use http::{HeaderMap, HeaderValue};
+
+/// Forbids to keep the response, and proxies to change it.
+pub(crate) fn never(headers: &mut HeaderMap) {
+    headers.insert(CACHE_CONTROL, NEVER);
+}
+
+/// Allows anyone to keep the response for a year.
+pub(crate) fn for_a_year(headers: &mut HeaderMap) {
+    headers.insert(CACHE_CONTROL, FOR_A_YEAR);
+    let expires = httpdate::fmt_http_date(SystemTime::now() + YEAR);
+    if let Ok(expires) = HeaderValue::try_from(expires) {
+        headers.insert(EXPIRES, expires);
+    }
+}
+
+const NEVER: HeaderValue =
+    HeaderValue::from_static("no-store, no-cache, no-transform, must-revalidate, max-age=0");
+const FOR_A_YEAR: HeaderValue = HeaderValue::from_static("public, max-age=31536000");
+const YEAR: Duration = Duration::from_secs(31_536_000);

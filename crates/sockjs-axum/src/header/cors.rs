@@ -1,0 +1,90 @@
+use http::header::{
+    ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS,
+    ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_HEADERS, ORIGIN,
+    VARY,
+};
+use http::{HeaderMap, HeaderName, HeaderValue};
+
+/// What to tell the browser about other origins, found in a request's headers.
+#[derive(Debug)]
+pub(crate) struct CorsHeaders {
+    origin: Option<Origin>,
+    allow_headers: Option<HeaderValue>,
+}
+
+#[derive(Debug)]
+enum Origin {
+    Any,
+    Exactly(HeaderValue),
+}
+
+impl CorsHeaders {
+    pub(crate) fn for_request(headers: &HeaderMap) -> Self {
+        Self {
+            origin: match single(headers, ORIGIN) {
+                Ok(None) => Some(Origin::Any),
+                Ok(Some(origin)) if is_visible(origin) => Some(Origin::Exactly(origin.clone())),
+                Ok(Some(_)) | Err(Several) => None,
+            },
+            allow_headers: match single(headers, ACCESS_CONTROL_REQUEST_HEADERS) {
+                Ok(Some(names)) if is_list(names) => Some(names.clone()),
+                Ok(_) | Err(Several) => None,
+            },
+        }
+    }
+
+    /// Adds the headers every response of a shared URL carries.
+    pub(crate) fn apply(self, headers: &mut HeaderMap) {
+        match self.origin {
+            Some(Origin::Any) => {
+                headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+            }
+            Some(Origin::Exactly(origin)) => {
+                headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+                headers.insert(
+                    ACCESS_CONTROL_ALLOW_CREDENTIALS,
+                    HeaderValue::from_static("true"),
+                );
+            }
+            None => {}
+        }
+        headers.insert(VARY, HeaderValue::from_static("Origin"));
+        if let Some(names) = self.allow_headers {
+            headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, names);
+        }
+    }
+}
+
+/// Adds what only the answer to a preflight carries.
+pub(crate) fn preflight(headers: &mut HeaderMap, methods: &'static str) {
+    headers.insert(
+        ACCESS_CONTROL_ALLOW_METHODS,
+        HeaderValue::from_static(methods),
+    );
+    headers.insert(ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("31536000"));
+}
+
+/// A header that must not repeat did.
+struct Several;
+
+/// Returns a header's only value; an empty one counts as missing.
+fn single(headers: &HeaderMap, name: HeaderName) -> Result<Option<&HeaderValue>, Several> {
+    let mut values = headers.get_all(name).iter();
+    let first = values.next();
+    match values.next() {
+        Some(_) => Err(Several),
+        None => Ok(first.filter(|value| !value.is_empty())),
+    }
+}
+
+/// Returns whether a value may be echoed: nothing in it can end the header or hide in a log.
+fn is_visible(value: &HeaderValue) -> bool {
+    value.as_bytes().iter().all(u8::is_ascii_graphic)
+}
+
+fn is_list(value: &HeaderValue) -> bool {
+    value
+        .as_bytes()
+        .iter()
+        .all(|b| b.is_ascii_graphic() || *b == b' ')
+}

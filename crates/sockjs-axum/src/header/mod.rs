@@ -1,0 +1,68 @@
+pub(crate) mod cache;
+pub(crate) mod cookie;
+pub(crate) mod cors;
+
+use http::header::{SET_COOKIE, X_CONTENT_TYPE_OPTIONS};
+use http::request::Parts;
+use http::{HeaderMap, HeaderValue, Method};
+
+use crate::config::{Config, Cors};
+use crate::route::Route;
+
+use self::cors::CorsHeaders;
+
+/// The headers that a response has for its URL's sake, whatever the answer.
+pub(crate) struct Headers {
+    cors: Option<CorsHeaders>,
+    cookie: Option<HeaderValue>,
+    cache: Cache,
+}
+
+enum Cache {
+    AsIs,
+    Never,
+}
+
+impl Headers {
+    pub(crate) fn for_request(config: &Config, route: &Route, parts: &Parts) -> Self {
+        let cors = (config.cors == Cors::Enabled && route.is_shared())
+            .then(|| CorsHeaders::for_request(&parts.headers));
+        match route {
+            Route::Session(..) => Self {
+                cors,
+                cookie: cookie::jsessionid(&config.jsessionid, parts),
+                cache: if parts.method == Method::OPTIONS {
+                    Cache::AsIs
+                } else {
+                    Cache::Never
+                },
+            },
+            _ => Self {
+                cors,
+                cookie: None,
+                cache: Cache::AsIs,
+            },
+        }
+    }
+
+    pub(crate) fn apply(self, headers: &mut HeaderMap) {
+        headers.insert(X_CONTENT_TYPE_OPTIONS, NOSNIFF);
+        if let Some(cors) = self.cors {
+            cors.apply(headers);
+        }
+        if let Some(cookie) = self.cookie {
+            headers.append(SET_COOKIE, cookie);
+        }
+        if let Cache::Never = self.cache {
+            cache::never(headers);
+        }
+    }
+}
+
+pub(crate) const TEXT_PLAIN: HeaderValue = HeaderValue::from_static("text/plain; charset=UTF-8");
+pub(crate) const HTML: HeaderValue = HeaderValue::from_static("text/html; charset=UTF-8");
+pub(crate) const JSON: HeaderValue = HeaderValue::from_static("application/json; charset=UTF-8");
+pub(crate) const JAVASCRIPT: HeaderValue =
+    HeaderValue::from_static("application/javascript; charset=UTF-8");
+pub(crate) const EVENT_STREAM: HeaderValue = HeaderValue::from_static("text/event-stream");
+const NOSNIFF: HeaderValue = HeaderValue::from_static("nosniff");

@@ -1,0 +1,225 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use sockjs_core::Transport;
+use tower_layer::Layer;
+
+use crate::config::{BaseUrl, Config, Cors, JSessionId};
+use crate::endpoint::Endpoint;
+use crate::handler::{ErasedHandler, SessionHandler, echo};
+use crate::registry::Registry;
+use crate::service::{NotFound, SockJs};
+
+/// Answers SockJS requests under a prefix: its endpoints, its options, and the handler of its
+/// sessions.
+#[derive(Clone, Debug)]
+#[must_use = "a layer does nothing unless it is applied"]
+pub struct SockJsLayer<S = ()> {
+    prefix: Arc<str>,
+    config: Arc<Config>,
+    handler: ErasedHandler<S>,
+    registry: Arc<Registry>,
+}
+
+impl<S> SockJsLayer<S>
+where
+    S: Clone + Send + Sync + 'static,
+{
+    /// Makes a mount at `prefix`, whose sessions echo until
+    /// [`on_session`](Self::on_session) is called.
+    pub fn new(prefix: impl AsRef<str>) -> Self {
+        let prefix = prefix.as_ref().trim_matches('/');
+        Self {
+            prefix: if prefix.is_empty() {
+                "".into()
+            } else {
+                format!("/{prefix}").into()
+            },
+            config: Arc::default(),
+            handler: ErasedHandler::new(echo),
+            registry: Arc::new(Registry::new()),
+        }
+    }
+
+    /// Sets the async function that serves each session.
+    pub fn on_session<H, T>(mut self, handler: H) -> Self
+    where
+        H: SessionHandler<T, S>,
+    {
+        self.handler = ErasedHandler::new(handler);
+        self
+    }
+
+    /// Supplies the state that the handler's extractors need.
+    pub fn with_state<S2>(self, state: S) -> SockJsLayer<S2> {
+        let Self {
+            prefix,
+            config,
+            handler,
+            registry,
+        } = self;
+        SockJsLayer {
+            prefix,
+            config,
+            handler: handler.with_state(state),
+            registry,
+        }
+    }
+}
+
+impl SockJsLayer<()> {
+    /// Makes a service of its own, for where a layer is not reached.
+    pub fn into_service(self) -> SockJs<NotFound> {
+        self.layer(NotFound)
+    }
+}
+
+impl<S> Layer<S> for SockJsLayer<()> {
+    type Service = SockJs<S>;
+
+    fn layer(&self, inner: S) -> SockJs<S> {
+        let Self {
+            prefix,
+            config,
+            handler,
+            registry,
+        } = self.clone();
+        SockJs::new(inner, Endpoint::new(prefix, config, handler, registry))
+    }
+}
+
+/// Options, called as in sockjs-node where it has them.
+impl<S> SockJsLayer<S> {
+    /// Sets where the iframe page loads the JavaScript client from. Default: version 1 of
+    /// `sockjs-client` at jsDelivr.
+    ///
+    /// It must be the very version that the page around the iframe uses, or that fails with
+    /// "Incompatible SockJS"; so let both come from here.
+    pub fn sockjs_url(self, url: impl Into<String>) -> Self {
+        self.configure(|config| config.sockjs_url = url.into())
+    }
+
+    /// Sets how many bytes of frames a streaming response has before the client is to ask again.
+    /// Default: 128 KiB.
+    ///
+    /// Browsers keep all of a streaming response in memory, so that one without an end would fill
+    /// it. A limit of 1 makes streaming behave as polling.
+    pub fn response_limit(self, bytes: usize) -> Self {
+        self.configure(|config| config.response_limit = bytes)
+    }
+
+    /// Sets which transports clients may use. Default: all. The URLs of others are not found.
+    pub fn transports(self, transports: impl IntoIterator<Item = Transport>) -> Self {
+        self.configure(|config| config.transports = transports.into_iter().collect())
+    }
+
+    /// Enables or disables both WebSocket transports, for servers behind something that cannot
+    /// pass them on. Default: enabled.
+    pub fn websocket(self, enabled: bool) -> Self {
+        self.configure(|config| {
+            for transport in [Transport::WebSocket, Transport::RawWebSocket] {
+                if enabled {
+                    config.transports.insert(transport);
+                } else {
+                    config.transports.remove(&transport);
+                }
+            }
+        })
+    }
+
+    /// Sets whether responses of a session carry a `JSESSIONID` cookie, by which some load
+    /// balancers keep a client on one server: `true`, `false`, or a
+    /// [function](JSessionId::custom). Default: `false`.
+    pub fn jsessionid(self, cookie: impl Into<JSessionId>) -> Self {
+        self.configure(|config| config.jsessionid = cookie.into())
+    }
+
+    /// Sets after how long a silence a client is sent a heartbeat. Default: 25 s, less than the
+    /// minute after which many proxies drop an idle connection. Zero turns heartbeats off.
+    pub fn heartbeat_delay(self, delay: Duration) -> Self {
+        self.configure(|config| config.session.heartbeat_delay = nonzero(delay))
+    }
+
+    /// Sets how long a session lives without a receive request. Default: 5 s.
+    ///
+    /// For as long, a session that was closed repeats its close frame to whoever asks.
+    pub fn disconnect_delay(self, delay: Duration) -> Self {
+        self.configure(|config| config.session.disconnect_delay = delay)
+    }
+
+    /// Leaves out CORS headers, preflight and the iframe page, for mounts that only pages of the
+    /// same origin use. Default: `false`.
+    pub fn disable_cors(self, disabled: bool) -> Self {
+        self.configure(|config| {
+            config.cors = if disabled {
+                Cors::Disabled
+            } else {
+                Cors::Enabled
+            };
+        })
+    }
+
+    /// Sets where clients are to open their sessions, if that is not the mount itself: a string or
+    /// a [function](BaseUrl::custom). Default: none.
+    pub fn base_url(self, url: impl Into<BaseUrl>) -> Self {
+        self.configure(|config| config.base_url = Some(url.into()))
+    }
+
+    /// Sets how long a WebSocket client may take to show a sign of life once a heartbeat was
+    /// written; any byte is one. Default: 10 s. Zero waits for ever.
+    pub fn pong_timeout(self, timeout: Duration) -> Self {
+        self.configure(|config| config.session.pong_timeout = nonzero(timeout))
+    }
+
+    /// Sets how long a client may take nothing while something waits for it, before its session is
+    /// closed as [`SlowClient`](crate::Cause::SlowClient). Default: 30 s.
+    pub fn send_timeout(self, timeout: Duration) -> Self {
+        self.configure(|config| config.session.send_timeout = timeout)
+    }
+
+    /// Sets how long a message from a client may be, in bytes of UTF-8. Default: 1 MiB.
+    ///
+    /// A longer one is refused with 413, on a WebSocket with close code 1009.
+    pub fn message_limit(self, bytes: usize) -> Self {
+        self.configure(|config| config.message_limit = bytes)
+    }
+
+    /// Sets how long what a client posts at once may be, in bytes: the body of a send request, or
+    /// a WebSocket message with SockJS framing. Default: 2 MiB, as axum's limit for bodies.
+    ///
+    /// A longer one is refused with 413, on a WebSocket with close code 1009.
+    pub fn body_limit(self, bytes: usize) -> Self {
+        self.configure(|config| config.body_limit = bytes)
+    }
+
+    /// Sets how many bytes of messages may wait for a client. Default: 1 MiB.
+    ///
+    /// Each message counts 64 bytes more than its text. When it is full,
+    /// [`Session::send`](crate::Session::send) waits.
+    pub fn send_buffer(self, bytes: usize) -> Self {
+        self.configure(|config| config.session.send_buffer = bytes)
+    }
+
+    /// Sets how many bytes of payloads may wait for the handler. Default: 256 KiB.
+    ///
+    /// When it is full, WebSockets are not read and send requests not answered, so that the client
+    /// feels it.
+    pub fn receive_buffer(self, bytes: usize) -> Self {
+        self.configure(|config| config.session.receive_buffer = bytes)
+    }
+
+    /// Sets how many sessions there may be at once. Default: any number. Requests that would open
+    /// another are refused with 503.
+    pub fn max_sessions(self, sessions: usize) -> Self {
+        self.configure(|config| config.max_sessions = sessions)
+    }
+
+    fn configure(mut self, change: impl FnOnce(&mut Config)) -> Self {
+        change(Arc::make_mut(&mut self.config));
+        self
+    }
+}
+
+fn nonzero(delay: Duration) -> Option<Duration> {
+    (!delay.is_zero()).then_some(delay)
+}

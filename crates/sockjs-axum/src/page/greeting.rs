@@ -1,0 +1,12 @@
+use bytes::Bytes;
+use http::Response;
+use http::header::CONTENT_TYPE;
+
+use crate::header::TEXT_PLAIN;
+
+/// Answers who asks for the mount itself, mostly people who wonder whether it is there.
+pub(crate) fn greeting() -> Response<Bytes> {
+    let mut response = Response::new(Bytes::from_static(b"Welcome to SockJS!\n"));
+    response.headers_mut().insert(CONTENT_TYPE, TEXT_PLAIN);
+    response
+}

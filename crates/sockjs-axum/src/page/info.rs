@@ -1,0 +1,31 @@
+use bytes::Bytes;
+use http::Response;
+use http::header::CONTENT_TYPE;
+use http::request::Parts;
+use sockjs_core::quote;
+use uuid::Uuid;
+
+use crate::config::{Config, JSessionId};
+use crate::header::{JSON, cache};
+
+/// Tells a client what this mount can do. Answered from configuration alone: the client times this
+/// request and sizes its timeouts by it.
+pub(crate) fn info(config: &Config, parts: &Parts) -> Response<Bytes> {
+    let websocket = config.websocket();
+    let cookie_needed = !matches!(config.jsessionid, JSessionId::Off);
+    // The first field of a random UUID is 32 random bits.
+    let (entropy, ..) = Uuid::new_v4().as_fields();
+    let mut body = format!(
+        r#"{{"websocket":{websocket},"origins":["*:*"],"cookie_needed":{cookie_needed},"entropy":{entropy}"#
+    );
+    if let Some(base_url) = &config.base_url {
+        body.push_str(r#","base_url":"#);
+        quote(&base_url.call(parts), &mut body);
+    }
+    body.push('}');
+
+    let mut response = Response::new(Bytes::from(body));
+    response.headers_mut().insert(CONTENT_TYPE, JSON);
+    cache::never(response.headers_mut());
+    response
+}

@@ -1,0 +1,77 @@
+use std::convert::Infallible;
+use std::future::{Ready, ready};
+use std::task::{Context, Poll};
+
+use bytes::{Buf, Bytes};
+use http::{Request, Response, StatusCode};
+use http_body::Body;
+use http_body_util::Empty;
+use tower_service::Service;
+
+use crate::body::ResponseBody;
+use crate::endpoint::Endpoint;
+use crate::error::BoxError;
+use crate::future::ResponseFuture;
+
+/// Answers SockJS requests under a prefix and passes everything else to the inner service.
+///
+/// Made by [`SockJsLayer`](crate::SockJsLayer), whose documentation says how to mount it. Clones
+/// share their sessions.
+#[derive(Clone, Debug)]
+pub struct SockJs<S> {
+    inner: S,
+    endpoint: Endpoint,
+}
+
+impl<S> SockJs<S> {
+    pub(crate) fn new(inner: S, endpoint: Endpoint) -> Self {
+        Self { inner, endpoint }
+    }
+}
+
+impl<S, ReqBody, ResBody> Service<Request<ReqBody>> for SockJs<S>
+where
+    S: Service<Request<ReqBody>, Response = Response<ResBody>>,
+    ReqBody: Body<Data: Buf + Send, Error: Into<BoxError>> + Send + 'static,
+{
+    type Response = Response<ResponseBody<ResBody>>;
+    type Error = S::Error;
+    type Future = ResponseFuture<S::Future>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, req: Request<ReqBody>) -> Self::Future {
+        match self.endpoint.route(req.uri()) {
+            Some(route) => {
+                ResponseFuture::ours(Box::pin(self.endpoint.clone().respond(route, req)))
+            }
+            // A clone may not be ready, so the inner service itself is called.
+            None => ResponseFuture::inner(self.inner.call(req)),
+        }
+    }
+}
+
+/// The inner service of a [`SockJs`] that stands alone: everything is a 404.
+///
+/// Made by [`SockJsLayer::into_service`](crate::SockJsLayer::into_service).
+#[derive(Clone, Copy, Debug, Default)]
+#[non_exhaustive]
+pub struct NotFound;
+
+impl<B> Service<Request<B>> for NotFound {
+    type Response = Response<Empty<Bytes>>;
+    type Error = Infallible;
+    type Future = Ready<Result<Self::Response, Infallible>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, _: Request<B>) -> Self::Future {
+        let mut response = Response::new(Empty::new());
+        *response.status_mut() = StatusCode::NOT_FOUND;
+        ready(Ok(response))
+    }
+}

@@ -1,0 +1,340 @@
+use std::borrow::Cow;
+use std::future::poll_fn;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use futures_util::{Sink, Stream};
+use http::{HeaderMap, Uri};
+use sockjs_core::{Cause, CloseReason, Ending, Message, SessionState, Transport, TrySendError};
+use uuid::Uuid;
+
+use crate::driver::Driver;
+use crate::error::SendError;
+use crate::task::PANICKED;
+
+/// The application's end of a session, handed to the handler of
+/// [`SockJsLayer::on_session`](crate::SockJsLayer::on_session).
+///
+/// It behaves like a WebSocket whatever transport the client uses: [`recv`](Self::recv) and
+/// [`send`](Self::send), or [`Stream`] and [`Sink`]. [`split`](Self::split) gives the two directions
+/// to different tasks.
+///
+/// Dropping it closes the session with 1000 `Normal closure`, once what was sent has been
+/// delivered; so a handler that returns ends its session.
+///
+/// # Example
+///
+/// ```
+/// use sockjs_axum::{Session, SockJsLayer};
+///
+/// async fn shout(mut session: Session) {
+///     while let Some(message) = session.recv().await {
+///         if session.send(message.to_uppercase()).await.is_err() {
+///             break;
+///         }
+///     }
+/// }
+///
+/// let layer = SockJsLayer::<()>::new("/shout").on_session(shout);
+/// ```
+#[derive(Debug)]
+pub struct Session {
+    sender: Sender,
+}
+
+impl Session {
+    pub(crate) fn new(driver: Arc<Driver>) -> Self {
+        Self {
+            sender: Sender {
+                handle: Arc::new(Handle { driver }),
+                pending: None,
+            },
+        }
+    }
+
+    /// Receives the next message; `None` once the session is over and all that came before was
+    /// received.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is lost if the future is dropped.
+    pub async fn recv(&mut self) -> Option<Message> {
+        poll_fn(|cx| self.driver().poll_recv(cx)).await
+    }
+
+    /// Sends a message, waiting while the send buffer is full.
+    ///
+    /// It returns once the message is queued; [`closed`](Self::closed) tells in the end how many
+    /// were not delivered.
+    ///
+    /// # Errors
+    ///
+    /// If the session closes or is closed. The error holds the message.
+    ///
+    /// # Cancel safety
+    ///
+    /// If the future is dropped before it is ready, the message was not sent.
+    pub async fn send(&self, message: impl Into<Message>) -> Result<(), SendError> {
+        self.sender.send(message).await
+    }
+
+    /// Sends a message if there is room for it now.
+    ///
+    /// # Errors
+    ///
+    /// If the send buffer is full, or the session closes or is closed. Either error holds the
+    /// message.
+    pub fn try_send(&self, message: impl Into<Message>) -> Result<(), TrySendError> {
+        self.sender.try_send(message)
+    }
+
+    /// Closes the session: what was sent before is delivered first, then the client is told `code`
+    /// and `reason`. Only the first call has an effect.
+    ///
+    /// Applications use 1000 or 3000–4999 as `code`. On a WebSocket, the close frame carries the
+    /// same values, or 1000 where RFC 6455 does not allow the code; a reason longer than its 123
+    /// bytes is cut there.
+    pub fn close(&self, code: u16, reason: impl Into<Cow<'static, str>>) {
+        self.sender.close(code, reason);
+    }
+
+    /// Waits for the end of the session and returns how it ended. Any number of calls return the
+    /// same.
+    ///
+    /// It does not wait for [`recv`](Self::recv) to have returned all messages.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future has no effect.
+    pub async fn closed(&self) -> Ending {
+        self.sender.closed().await
+    }
+
+    /// Splits the session into its two directions. It closes when both, and all clones of the
+    /// sender, are dropped.
+    pub fn split(self) -> (Sender, Receiver) {
+        let handle = self.sender.handle.clone();
+        (self.sender, Receiver { handle })
+    }
+
+    /// Returns an id made by the server, unique among all sessions.
+    ///
+    /// It is not the id in the session's URLs, which nobody but the client may know.
+    pub fn id(&self) -> Uuid {
+        self.sender.id()
+    }
+
+    /// Returns how the client is connected: the transport of its last receive request.
+    pub fn transport(&self) -> Transport {
+        self.driver().transport()
+    }
+
+    /// Returns where the last receive request came from, if the server was started with
+    /// [`ConnectInfo<SocketAddr>`](axum::extract::ConnectInfo). Behind a proxy that is the proxy.
+    pub fn remote_addr(&self) -> Option<SocketAddr> {
+        self.driver().remote_addr()
+    }
+
+    /// Returns the URI of the request that opened the session, with a dash for the session's id.
+    pub fn uri(&self) -> &Uri {
+        &self.driver().opening().uri
+    }
+
+    /// Returns the path of [`uri`](Self::uri).
+    pub fn path(&self) -> &str {
+        self.uri().path()
+    }
+
+    /// Returns the path under which the session's mount is reached: `/echo`.
+    pub fn prefix(&self) -> &str {
+        self.driver().opening().prefix()
+    }
+
+    /// Returns the headers of the request that opened the session, without `Cookie` and
+    /// `Authorization`: any page can make a browser send those, so they prove nothing here.
+    pub fn headers(&self) -> &HeaderMap {
+        &self.driver().opening().headers
+    }
+
+    /// Returns where the session is in its life.
+    pub fn state(&self) -> SessionState {
+        self.driver().state()
+    }
+
+    fn driver(&self) -> &Driver {
+        &self.sender.handle.driver
+    }
+}
+
+/// Ends once the session is over and all messages were received.
+impl Stream for Session {
+    type Item = Message;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Message>> {
+        self.driver().poll_recv(cx)
+    }
+}
+
+/// As that of [`Sender`].
+impl Sink<Message> for Session {
+    type Error = SendError;
+
+    fn poll_ready(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
+        Pin::new(&mut self.sender).poll_ready(cx)
+    }
+
+    fn start_send(mut self: Pin<&mut Self>, message: Message) -> Result<(), SendError> {
+        Pin::new(&mut self.sender).start_send(message)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
+        Pin::new(&mut self.sender).poll_flush(cx)
+    }
+
+    fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
+        Pin::new(&mut self.sender).poll_close(cx)
+    }
+}
+
+/// The sending half of a [`Session`]. Clones send to the same session.
+#[derive(Debug)]
+pub struct Sender {
+    handle: Arc<Handle>,
+    /// A message given to the sink that found no room.
+    pending: Option<Message>,
+}
+
+impl Sender {
+    /// Sends a message, as [`Session::send`] does.
+    ///
+    /// # Errors
+    ///
+    /// If the session closes or is closed. The error holds the message.
+    ///
+    /// # Cancel safety
+    ///
+    /// If the future is dropped before it is ready, the message was not sent.
+    pub async fn send(&self, message: impl Into<Message>) -> Result<(), SendError> {
+        let mut message = Some(message.into());
+        poll_fn(|cx| self.handle.driver.poll_send(cx, &mut message)).await
+    }
+
+    /// Sends a message if there is room for it now, as [`Session::try_send`] does.
+    ///
+    /// # Errors
+    ///
+    /// If the send buffer is full, or the session closes or is closed. Either error holds the
+    /// message.
+    pub fn try_send(&self, message: impl Into<Message>) -> Result<(), TrySendError> {
+        self.handle.driver.try_send(message.into())
+    }
+
+    /// Closes the session, as [`Session::close`] does.
+    pub fn close(&self, code: u16, reason: impl Into<Cow<'static, str>>) {
+        self.handle
+            .driver
+            .close(CloseReason::new(code, reason), Cause::ClosedByApp);
+    }
+
+    /// Waits for the end of the session, as [`Session::closed`] does.
+    pub async fn closed(&self) -> Ending {
+        poll_fn(|cx| self.handle.driver.poll_closed(cx)).await
+    }
+
+    /// Returns the session's id, as [`Session::id`] does.
+    pub fn id(&self) -> Uuid {
+        self.handle.driver.opening().id
+    }
+}
+
+impl Clone for Sender {
+    fn clone(&self) -> Self {
+        Self {
+            handle: self.handle.clone(),
+            pending: None,
+        }
+    }
+}
+
+/// Flushing waits until all is queued, closing until the session is over.
+impl Sink<Message> for Sender {
+    type Error = SendError;
+
+    fn poll_ready(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
+        self.poll_flush(cx)
+    }
+
+    fn start_send(mut self: Pin<&mut Self>, message: Message) -> Result<(), SendError> {
+        match self.handle.driver.try_send(message) {
+            Ok(()) => Ok(()),
+            // Another clone of the sender took the room.
+            Err(TrySendError::Full(message)) => {
+                self.pending = Some(message);
+                Ok(())
+            }
+            Err(error) => Err(SendError::new(error.into_message())),
+        }
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
+        let Self { handle, pending } = &mut *self;
+        handle.driver.poll_send(cx, pending)
+    }
+
+    fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
+        ready!(self.as_mut().poll_flush(cx))?;
+        self.handle
+            .driver
+            .close(CloseReason::NORMAL, Cause::ClosedByApp);
+        self.handle.driver.poll_closed(cx).map(|_| Ok(()))
+    }
+}
+
+/// The receiving half of a [`Session`].
+#[derive(Debug)]
+pub struct Receiver {
+    handle: Arc<Handle>,
+}
+
+impl Receiver {
+    /// Receives the next message, as [`Session::recv`] does.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is lost if the future is dropped.
+    pub async fn recv(&mut self) -> Option<Message> {
+        poll_fn(|cx| self.handle.driver.poll_recv(cx)).await
+    }
+
+    /// Waits for the end of the session, as [`Session::closed`] does.
+    pub async fn closed(&self) -> Ending {
+        poll_fn(|cx| self.handle.driver.poll_closed(cx)).await
+    }
+}
+
+/// Ends once the session is over and all messages were received.
+impl Stream for Receiver {
+    type Item = Message;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Message>> {
+        self.handle.driver.poll_recv(cx)
+    }
+}
+
+/// What all of the application's handles to one session share. Dropping the last closes it.
+#[derive(Debug)]
+struct Handle {
+    driver: Arc<Driver>,
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.driver.close(PANICKED, Cause::HandlerPanicked);
+        } else {
+            self.driver.close(CloseReason::NORMAL, Cause::ClosedByApp);
+        }
+    }
+}

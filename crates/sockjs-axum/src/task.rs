@@ -1,0 +1,135 @@
+use std::any::Any;
+use std::fmt;
+use std::future::{Future, poll_fn};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use pin_project_lite::pin_project;
+use sockjs_core::{Cause, CloseReason};
+use tokio::time::Sleep;
+
+use crate::driver::{Driver, Timer};
+use crate::registry::Registration;
+
+/// The task of a session of an HTTP transport: polls the application and the session's timer.
+pub(crate) async fn run(driver: Arc<Driver>, mut app: App, registration: Registration) {
+    let mut alarm = pin!(Alarm::new());
+    poll_fn(|cx| {
+        driver.hold(cx);
+        let _ = app.poll(cx, &driver);
+        alarm.as_mut().poll_closed(cx, &driver)
+    })
+    .await;
+    drop(registration);
+    app.finish(&driver).await;
+}
+
+/// The application's handler for one session.
+pub(crate) struct App {
+    handler: Option<HandlerFuture>,
+}
+
+/// A handler that was called.
+pub(crate) type HandlerFuture = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+impl App {
+    pub(crate) fn new(handler: HandlerFuture) -> Self {
+        Self {
+            handler: Some(handler),
+        }
+    }
+
+    /// Lets the handler run. One that panics closes its session.
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>, driver: &Driver) -> Poll<()> {
+        let Some(handler) = &mut self.handler else {
+            return Poll::Ready(());
+        };
+        let result = catch_unwind(AssertUnwindSafe(|| handler.as_mut().poll(cx)));
+        match result {
+            Ok(Poll::Pending) => return Poll::Pending,
+            Ok(Poll::Ready(())) => {}
+            Err(panic) => {
+                tracing::error!(panic = panic_message(&*panic), "session handler panicked");
+                driver.close(PANICKED, Cause::HandlerPanicked);
+            }
+        }
+        self.handler = None;
+        Poll::Ready(())
+    }
+
+    /// Lets the handler run to its end after the session's.
+    pub(crate) async fn finish(&mut self, driver: &Driver) {
+        poll_fn(|cx| self.poll(cx, driver)).await;
+    }
+}
+
+impl fmt::Debug for App {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("App").finish_non_exhaustive()
+    }
+}
+
+fn panic_message(panic: &(dyn Any + Send)) -> &str {
+    if let Some(message) = panic.downcast_ref::<&str>() {
+        message
+    } else if let Some(message) = panic.downcast_ref::<String>() {
+        message
+    } else {
+        "unknown"
+    }
+}
+
+/// What a client is told when the handler of its session panicked.
+pub(crate) const PANICKED: CloseReason = CloseReason::from_static(1011, "Internal error");
+
+pin_project! {
+    /// The timer of a session.
+    ///
+    /// A deadline moves away with nearly every frame, so the timer is left alone then: it fires
+    /// too early, which a session does not mind, and is set anew once.
+    pub(crate) struct Alarm {
+        #[pin]
+        sleep: Sleep,
+    }
+}
+
+impl Alarm {
+    pub(crate) fn new() -> Self {
+        // Set anew before it is first polled.
+        Self {
+            sleep: tokio::time::sleep(Duration::from_secs(u32::MAX.into())),
+        }
+    }
+
+    /// Lets deadlines of the session take effect until it is over.
+    fn poll_closed(mut self: Pin<&mut Self>, cx: &mut Context<'_>, driver: &Driver) -> Poll<()> {
+        while let Alert::Due = ready!(self.as_mut().poll(cx, driver)) {
+            driver.handle_timeout();
+        }
+        Poll::Ready(())
+    }
+
+    /// Waits until a deadline of the session has passed, or the session is over.
+    pub(crate) fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>, driver: &Driver) -> Poll<Alert> {
+        let at = match driver.poll_timer(cx) {
+            Timer::At(at) => tokio::time::Instant::from_std(at),
+            Timer::Never => return Poll::Pending,
+            Timer::Closed => return Poll::Ready(Alert::Closed),
+        };
+        let mut sleep = self.project().sleep;
+        if sleep.is_elapsed() || at < sleep.deadline() {
+            sleep.as_mut().reset(at);
+        }
+        sleep.poll(cx).map(|()| Alert::Due)
+    }
+}
+
+/// What an [`Alarm`] goes off for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Alert {
+    Due,
+    Closed,
+}

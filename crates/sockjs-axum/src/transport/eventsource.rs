@@ -1,0 +1,19 @@
+use http::Response;
+use http::request::Parts;
+use sockjs_core::Receiver;
+
+use crate::body::OwnBody;
+use crate::endpoint::{Endpoint, Refusal};
+use crate::header::EVENT_STREAM;
+
+use super::receive;
+
+/// `GET /SERVER/SESSION/eventsource`: answered with frames up to the response limit.
+pub(crate) async fn eventsource(
+    endpoint: &Endpoint,
+    parts: Parts,
+    id: String,
+) -> Result<Response<OwnBody>, Refusal> {
+    let receiver = Receiver::eventsource(endpoint.config().response_limit);
+    receive::stream(endpoint, parts, &id, receiver, EVENT_STREAM).await
+}

@@ -1,0 +1,21 @@
+use http::Response;
+use http::request::Parts;
+use sockjs_core::{Callback, Receiver};
+
+use crate::body::OwnBody;
+use crate::endpoint::{Endpoint, Refusal};
+use crate::header::HTML;
+use crate::reject::Reject;
+
+use super::receive;
+
+/// `GET /SERVER/SESSION/htmlfile?c=CALLBACK`: answered with frames up to the response limit.
+pub(crate) async fn htmlfile(
+    endpoint: &Endpoint,
+    parts: Parts,
+    id: String,
+) -> Result<Response<OwnBody>, Refusal> {
+    let callback = Callback::from_query(parts.uri.query()).map_err(Reject::Callback)?;
+    let receiver = Receiver::htmlfile(callback, endpoint.config().response_limit);
+    receive::stream(endpoint, parts, &id, receiver, HTML).await
+}

@@ -1,0 +1,20 @@
+use http::Response;
+use http::request::Parts;
+use sockjs_core::{Callback, Receiver};
+
+use crate::body::OwnBody;
+use crate::endpoint::{Endpoint, Refusal};
+use crate::header::JAVASCRIPT;
+use crate::reject::Reject;
+
+use super::receive;
+
+/// `GET /SERVER/SESSION/jsonp?c=CALLBACK`: answered with one frame.
+pub(crate) async fn jsonp(
+    endpoint: &Endpoint,
+    parts: Parts,
+    id: String,
+) -> Result<Response<OwnBody>, Refusal> {
+    let callback = Callback::from_query(parts.uri.query()).map_err(Reject::Callback)?;
+    receive::poll(endpoint, parts, &id, Receiver::jsonp(callback), JAVASCRIPT).await
+}

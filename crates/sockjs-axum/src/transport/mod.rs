@@ -1,0 +1,29 @@
+//! From an HTTP request to a session and back: one file a transport, and what several share.
+
+mod eventsource;
+mod htmlfile;
+mod jsonp;
+mod jsonp_send;
+mod raw_websocket;
+mod websocket;
+mod xhr;
+mod xhr_send;
+mod xhr_streaming;
+
+mod handshake;
+mod payload;
+mod pump;
+mod receive;
+mod socket;
+
+pub(crate) use self::eventsource::eventsource;
+pub(crate) use self::handshake::is_extended_connect;
+pub(crate) use self::htmlfile::htmlfile;
+pub(crate) use self::jsonp::jsonp;
+pub(crate) use self::jsonp_send::jsonp_send;
+pub(crate) use self::raw_websocket::raw_websocket;
+pub(crate) use self::receive::Stream;
+pub(crate) use self::websocket::websocket;
+pub(crate) use self::xhr::xhr;
+pub(crate) use self::xhr_send::xhr_send;
+pub(crate) use self::xhr_streaming::xhr_streaming;

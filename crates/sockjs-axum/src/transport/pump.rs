@@ -1,0 +1,356 @@
+//! What both WebSocket transports share: one task that moves everything there is to move.
+
+use std::future::poll_fn;
+use std::ops::ControlFlow;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use futures_util::{Sink, Stream, StreamExt};
+use http::Response;
+use http::request::Parts;
+use hyper::upgrade::{OnUpgrade, Upgraded};
+use sockjs_core::{Cause, CloseReason, Frame, Payload, PayloadError, SessionConfig, Transport};
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::error::ProtocolError;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
+use tokio_tungstenite::tungstenite::{Error, Message};
+
+use crate::body::OwnBody;
+use crate::config::Config;
+use crate::driver::{Attachment, Driver, Origin};
+use crate::endpoint::{Addressed, Endpoint, Refusal};
+use crate::handler::Accepted;
+use crate::opening::{self, Opening};
+use crate::registry::Place;
+use crate::session::Session;
+use crate::task::{Alarm, Alert, App};
+
+use super::handshake::handshake;
+use super::socket::Socket;
+
+/// How a WebSocket transport puts frames and payloads into WebSocket messages.
+pub(super) trait Framing: Send + 'static {
+    const TRANSPORT: Transport;
+
+    fn session_config(config: &Config) -> SessionConfig;
+
+    /// Returns how long a WebSocket message may be, in bytes.
+    fn payload_limit(config: &Config) -> usize;
+
+    fn decode(text: String, message_limit: usize) -> Result<Payload, PayloadError>;
+
+    fn encode(frame: Frame, send: impl FnMut(Message));
+}
+
+/// Answers the handshake and starts the session's task, which waits for the connection.
+pub(super) async fn upgrade<F: Framing>(
+    endpoint: &Endpoint,
+    mut parts: Parts,
+    addressed: Addressed,
+    _: F,
+) -> Result<Response<OwnBody>, Refusal> {
+    let (on_upgrade, response) = handshake(&mut parts)?;
+    let origin = Origin {
+        transport: F::TRANSPORT,
+        remote_addr: opening::remote_addr(&parts),
+    };
+    let (accepted, opening, place) = endpoint.accept(parts, addressed).await?;
+    let session = NewSession {
+        accepted,
+        opening,
+        place,
+        origin,
+    };
+    tokio::spawn(run::<F>(endpoint.clone(), on_upgrade, session));
+    Ok(response)
+}
+
+/// All that a session is made of once the connection is there.
+struct NewSession {
+    accepted: Accepted,
+    opening: Opening,
+    place: Place,
+    origin: Origin,
+}
+
+/// The task of a session on a WebSocket.
+async fn run<F: Framing>(endpoint: Endpoint, on_upgrade: OnUpgrade, session: NewSession) {
+    let Ok(Ok(upgraded)) = tokio::time::timeout(UPGRADE_TIMEOUT, on_upgrade).await else {
+        tracing::debug!("connection did not become a websocket");
+        return;
+    };
+    let config = endpoint.config();
+    let NewSession {
+        accepted,
+        opening,
+        place,
+        origin,
+    } = session;
+    let (driver, attachment) = Driver::open(opening, origin, F::session_config(config));
+    let mut app = App::new(accepted(Session::new(driver.clone())));
+    let mut pump = Pump::new::<F>(upgraded, driver.clone(), attachment, config).await;
+    let registration = place.occupy(None, driver.clone());
+
+    let farewell = {
+        let mut alarm = pin!(Alarm::new());
+        poll_fn(|cx| pump.poll::<F>(cx, &mut app, alarm.as_mut())).await
+    };
+    drop(registration);
+    let leave = tokio::time::timeout(CLOSE_TIMEOUT, pump.leave(farewell));
+    let _ = tokio::join!(leave, app.finish(&driver));
+}
+
+/// Moves payloads from the socket to the session, and frames from the session to the socket.
+struct Pump {
+    socket: WebSocketStream<Socket>,
+    driver: Arc<Driver>,
+    /// Loses the session's receiver when dropped.
+    _attachment: Attachment,
+    message_limit: usize,
+    output: Output,
+    read: u64,
+    written: u64,
+}
+
+/// Whether all that was put into the socket has left it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Output {
+    Flushed,
+    Unflushed,
+}
+
+/// How to take leave of the client.
+#[derive(Debug)]
+enum Farewell {
+    /// The connection is of no use any more.
+    Silent,
+    /// The client closed, and has yet to be answered.
+    Reply,
+    /// Send a WebSocket close frame.
+    Close(CloseReason),
+}
+
+impl Pump {
+    async fn new<F: Framing>(
+        upgraded: Upgraded,
+        driver: Arc<Driver>,
+        attachment: Attachment,
+        config: &Config,
+    ) -> Self {
+        let limit = F::payload_limit(config);
+        // The read buffer is filled with zeros before every read, and each idle connection has one.
+        let options = WebSocketConfig::default()
+            .read_buffer_size(READ_BUFFER)
+            .max_message_size(Some(limit))
+            .max_frame_size(Some(limit));
+        let io = Socket::new(upgraded);
+        Self {
+            socket: WebSocketStream::from_raw_socket(io, Role::Server, Some(options)).await,
+            driver,
+            _attachment: attachment,
+            message_limit: config.message_limit,
+            output: Output::Flushed,
+            read: 0,
+            written: 0,
+        }
+    }
+
+    /// Moves all that can be moved, until the session is over.
+    fn poll<F: Framing>(
+        &mut self,
+        cx: &mut Context<'_>,
+        app: &mut App,
+        mut alarm: Pin<&mut Alarm>,
+    ) -> Poll<Farewell> {
+        self.driver.hold(cx);
+        let mut end = self.read::<F>(cx);
+        loop {
+            // The application hears of an end of the session, too, before it is left alone.
+            let _ = app.poll(cx, &self.driver);
+            if let ControlFlow::Break(farewell) = end {
+                return Poll::Ready(farewell);
+            }
+            if let ControlFlow::Break(farewell) = self.write::<F>(cx) {
+                return Poll::Ready(farewell);
+            }
+            match alarm.as_mut().poll(cx, &self.driver) {
+                Poll::Ready(Alert::Due) => self.driver.handle_timeout(),
+                Poll::Ready(Alert::Closed) => return Poll::Ready(Farewell::Silent),
+                Poll::Pending => return Poll::Pending,
+            }
+            end = ControlFlow::Continue(());
+        }
+    }
+
+    /// Reads while the session has room.
+    fn read<F: Framing>(&mut self, cx: &mut Context<'_>) -> ControlFlow<Farewell> {
+        while self.driver.poll_room(cx).is_ready() {
+            let Poll::Ready(message) = Pin::new(&mut self.socket).poll_next(cx) else {
+                break;
+            };
+            let payload = match message {
+                Some(Ok(Message::Text(text))) => {
+                    F::decode(text.as_str().to_owned(), self.message_limit)
+                }
+                Some(Ok(Message::Binary(bytes))) => String::from_utf8(bytes.into())
+                    .map_err(|_| PayloadError::Broken)
+                    .and_then(|text| F::decode(text, self.message_limit)),
+                Some(Ok(Message::Close(frame))) => {
+                    let reason = frame.map_or(NO_STATUS, |frame| {
+                        CloseReason::new(frame.code.into(), frame.reason.as_str().to_owned())
+                    });
+                    self.driver.abort(reason, Cause::ClosedByClient);
+                    return ControlFlow::Break(Farewell::Reply);
+                }
+                Some(Ok(_)) => continue,
+                Some(Err(error)) => return ControlFlow::Break(self.fail(&error)),
+                None => return ControlFlow::Break(self.lose()),
+            };
+            match payload {
+                // What comes for a session that closes is not for the application any more.
+                Ok(payload) => drop(self.driver.post(cx, payload)),
+                Err(PayloadError::TooLong) => {
+                    return ControlFlow::Break(self.end(TOO_LONG, Cause::LimitExceeded));
+                }
+                Err(_) => return ControlFlow::Break(self.end(BROKEN, Cause::ProtocolError)),
+            }
+        }
+        let read = self.socket.get_ref().read();
+        if self.read != read {
+            self.read = read;
+            self.driver.handle_alive();
+        }
+        ControlFlow::Continue(())
+    }
+
+    /// Writes while the socket takes it: all frames that wait, then one flush.
+    fn write<F: Framing>(&mut self, cx: &mut Context<'_>) -> ControlFlow<Farewell> {
+        loop {
+            if self.output == Output::Unflushed {
+                match Pin::new(&mut self.socket).poll_flush(cx) {
+                    Poll::Ready(Ok(())) => {
+                        self.output = Output::Flushed;
+                        self.driver.handle_flushed(cx);
+                    }
+                    Poll::Ready(Err(error)) => return ControlFlow::Break(self.fail(&error)),
+                    Poll::Pending => {
+                        self.note_progress();
+                        return ControlFlow::Continue(());
+                    }
+                }
+            }
+            while let Poll::Ready(frame) = self.driver.poll_frame(cx) {
+                let Some(frame) = frame else {
+                    return ControlFlow::Break(Farewell::Silent);
+                };
+                let close = if let Frame::Close(reason) = &frame {
+                    Some(reason.clone())
+                } else {
+                    None
+                };
+                let mut result = Ok(());
+                F::encode(frame, |message| {
+                    if result.is_ok() {
+                        result = Pin::new(&mut self.socket).start_send(message);
+                    }
+                });
+                if let Err(error) = result {
+                    return ControlFlow::Break(self.fail(&error));
+                }
+                if let Some(reason) = close {
+                    return ControlFlow::Break(Farewell::Close(reason));
+                }
+                self.output = Output::Unflushed;
+            }
+            if self.output == Output::Flushed {
+                return ControlFlow::Continue(());
+            }
+        }
+    }
+
+    fn note_progress(&mut self) {
+        let written = self.socket.get_ref().written();
+        if self.written != written {
+            self.written = written;
+            self.driver.handle_progress();
+        }
+    }
+
+    fn fail(&self, error: &Error) -> Farewell {
+        match error {
+            Error::Capacity(_) => self.end(TOO_LONG, Cause::LimitExceeded),
+            Error::Utf8(_) => self.end(BROKEN, Cause::ProtocolError),
+            Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => self.lose(),
+            Error::Protocol(_) => self.end(VIOLATION, Cause::ProtocolError),
+            _ => self.lose(),
+        }
+    }
+
+    fn end(&self, reason: CloseReason, cause: Cause) -> Farewell {
+        self.driver.abort(reason.clone(), cause);
+        Farewell::Close(reason)
+    }
+
+    fn lose(&self) -> Farewell {
+        self.driver
+            .abort(CloseReason::INTERRUPTED, Cause::ReceiverLost);
+        Farewell::Silent
+    }
+
+    /// Ends the connection as the protocol wants it, and waits for the client to do so, too: were
+    /// it just dropped with input unread, the client might never see the close frame.
+    async fn leave(&mut self, farewell: Farewell) {
+        match farewell {
+            Farewell::Silent => return,
+            Farewell::Reply => {}
+            Farewell::Close(reason) => {
+                if self.socket.close(Some(close_frame(&reason))).await.is_err() {
+                    return;
+                }
+            }
+        }
+        while let Some(Ok(_)) = self.socket.next().await {}
+        let _ = tokio::io::copy(self.socket.get_mut(), &mut tokio::io::sink()).await;
+    }
+}
+
+/// Puts a reason into a WebSocket close frame, as far as RFC 6455 §7.4 lets a server.
+fn close_frame(reason: &CloseReason) -> CloseFrame {
+    let code = match reason.code() {
+        code @ (1000..=1003 | 1007..=1014 | 3000..=4999) => code,
+        _ => 1000,
+    };
+    let mut text = reason.reason();
+    while text.len() > MAX_CLOSE_TEXT {
+        let last = text
+            .char_indices()
+            .next_back()
+            .map_or(0, |(index, _)| index);
+        text = &text[..last];
+    }
+    CloseFrame {
+        code: CloseCode::from(code),
+        reason: text.into(),
+    }
+}
+
+const BROKEN: CloseReason = CloseReason::from_static(1007, "Broken framing.");
+const VIOLATION: CloseReason = CloseReason::from_static(1002, "Protocol error");
+const TOO_LONG: CloseReason = CloseReason::from_static(1009, "Message too long");
+
+/// What RFC 6455 §7.1.5 calls a close frame without a code.
+const NO_STATUS: CloseReason = CloseReason::from_static(1005, "");
+
+/// A control frame has at most 125 bytes, two of which are the code.
+const MAX_CLOSE_TEXT: usize = 123;
+
+const READ_BUFFER: usize = 4096;
+
+/// How long the server may take to hand the connection over once the handshake is answered.
+const UPGRADE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long a client may take to close its end.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);

@@ -1,0 +1,50 @@
+use http::Response;
+use http::request::Parts;
+use sockjs_core::{Frame, Payload, PayloadError, SessionConfig, Transport};
+use tokio_tungstenite::tungstenite::Message;
+
+use crate::body::OwnBody;
+use crate::config::Config;
+use crate::endpoint::{Addressed, Endpoint, Refusal};
+
+use super::pump::{self, Framing};
+
+/// `GET /SERVER/SESSION/websocket`: SockJS frames in a WebSocket.
+///
+/// The session id in the URL means nothing: every WebSocket is a session of its own.
+pub(crate) async fn websocket(
+    endpoint: &Endpoint,
+    parts: Parts,
+) -> Result<Response<OwnBody>, Refusal> {
+    pump::upgrade(endpoint, parts, Addressed::ById, Framed).await
+}
+
+/// Frames as text, payloads as JSON.
+#[derive(Clone, Copy, Debug)]
+struct Framed;
+
+impl Framing for Framed {
+    const TRANSPORT: Transport = Transport::WebSocket;
+
+    fn session_config(config: &Config) -> SessionConfig {
+        config.session
+    }
+
+    fn payload_limit(config: &Config) -> usize {
+        config.body_limit
+    }
+
+    fn decode(text: String, message_limit: usize) -> Result<Payload, PayloadError> {
+        Payload::parse_frame(text, message_limit)
+    }
+
+    fn encode(frame: Frame, mut send: impl FnMut(Message)) {
+        let mut text = String::new();
+        frame.write_to(&mut text);
+        send(Message::text(text));
+        if let Frame::Heartbeat = frame {
+            // Clients do not answer a heartbeat, but browsers answer a ping.
+            send(Message::Ping(bytes::Bytes::new()));
+        }
+    }
+}

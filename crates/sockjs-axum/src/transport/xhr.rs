@@ -1,0 +1,18 @@
+use http::Response;
+use http::request::Parts;
+use sockjs_core::Receiver;
+
+use crate::body::OwnBody;
+use crate::endpoint::{Endpoint, Refusal};
+use crate::header::JAVASCRIPT;
+
+use super::receive;
+
+/// `POST /SERVER/SESSION/xhr`: answered with one frame.
+pub(crate) async fn xhr(
+    endpoint: &Endpoint,
+    parts: Parts,
+    id: String,
+) -> Result<Response<OwnBody>, Refusal> {
+    receive::poll(endpoint, parts, &id, Receiver::xhr(), JAVASCRIPT).await
+}

@@ -1,0 +1,31 @@
+use bytes::{Buf, Bytes};
+use http::header::CONTENT_TYPE;
+use http::request::Parts;
+use http::{Response, StatusCode};
+use http_body::Body;
+
+use crate::body::OwnBody;
+use crate::endpoint::{Endpoint, Refusal};
+use crate::error::BoxError;
+use crate::header::TEXT_PLAIN;
+
+use super::payload;
+
+/// `POST /SERVER/SESSION/xhr_send`: a JSON array of messages, of whatever content type.
+pub(crate) async fn xhr_send<B>(
+    endpoint: &Endpoint,
+    parts: Parts,
+    body: B,
+    id: String,
+) -> Result<Response<OwnBody>, Refusal>
+where
+    B: Body<Data: Buf + Send, Error: Into<BoxError>> + Send + 'static,
+{
+    let body = payload::read(endpoint, &parts, body).await?;
+    payload::deliver(endpoint, &parts, &id, payload::into_text(body)).await?;
+
+    let mut response = Response::new(OwnBody::from(Bytes::new()));
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    response.headers_mut().insert(CONTENT_TYPE, TEXT_PLAIN);
+    Ok(response)
+}

@@ -1,0 +1,19 @@
+use http::Response;
+use http::request::Parts;
+use sockjs_core::Receiver;
+
+use crate::body::OwnBody;
+use crate::endpoint::{Endpoint, Refusal};
+use crate::header::JAVASCRIPT;
+
+use super::receive;
+
+/// `POST /SERVER/SESSION/xhr_streaming`: answered with frames up to the response limit.
+pub(crate) async fn xhr_streaming(
+    endpoint: &Endpoint,
+    parts: Parts,
+    id: String,
+) -> Result<Response<OwnBody>, Refusal> {
+    let receiver = Receiver::xhr_streaming(endpoint.config().response_limit);
+    receive::stream(endpoint, parts, &id, receiver, JAVASCRIPT).await
+}
