@@ -22,7 +22,8 @@ use crate::task::HandlerFuture;
 ///
 /// ```
 /// use std::sync::Arc;
-/// use axum::extract::{Query, State};
+/// use axum::Router;
+/// use axum::extract::State;
 /// use sockjs_axum::{Session, SockJsLayer};
 ///
 /// #[derive(Clone)]
@@ -32,7 +33,9 @@ use crate::task::HandlerFuture;
 ///     let _ = session.send(&*greeting.0).await;
 /// }
 ///
-/// let layer = SockJsLayer::new("/greet").on_session(greet).with_state(Greeting("hi".into()));
+/// let greeting = Greeting("hi".into());
+/// let app: Router =
+///     Router::new().layer(SockJsLayer::new("/greet").on_session(greet).with_state(greeting));
 /// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not serve SockJS sessions",

@@ -10,8 +10,63 @@ use crate::handler::{ErasedHandler, SessionHandler, echo};
 use crate::registry::Registry;
 use crate::service::{NotFound, SockJs};
 
-/// Answers SockJS requests under a prefix: its endpoints, its options, and the handler of its
-/// sessions.
+/// Answers SockJS requests under a prefix, and passes all others on to the inner service.
+///
+/// [`new`](Self::new) makes a complete layer, whose sessions echo, so that a mount can be tried at
+/// once; [`on_session`](Self::on_session) sets what sessions really do. All other methods are
+/// options. Clones are the same mount: they share their sessions.
+///
+/// A session belongs to its mount. Two mounts know nothing of each other's sessions, even under
+/// the same session id.
+///
+/// # Example: two mounts
+///
+/// The prefix is taken literally and ends at a path segment: `/echo` does not match `/echoes`.
+///
+/// ```
+/// use axum::Router;
+/// use axum::routing::get;
+/// use sockjs_axum::{Session, SockJsLayer};
+///
+/// let app: Router = Router::new()
+///     .route("/", get(|| async { "hello" }))
+///     .layer(SockJsLayer::new("/echo"))
+///     .layer(SockJsLayer::new("/bye").on_session(async |session: Session| {
+///         session.close(3000, "Go away!");
+///     }));
+/// ```
+///
+/// # Where a router does not reach its layers
+///
+/// axum applies a layer to the routes and the fallback a router has when
+/// [`layer`](axum::Router::layer) is called, and nested routers without a fallback of their own use
+/// the outer one's. So a layer on a router is *not* reached
+///
+/// - if that router is nested in another by [`nest`](axum::Router::nest) and has no fallback;
+/// - if [`fallback`](axum::Router::fallback) is called on the router after `layer`.
+///
+/// There, or for prefixes with parameters, mount it as a service of its own. Its prefix is then
+/// relative to what that service sees: [`nest_service`](axum::Router::nest_service) cuts off the
+/// path it matched.
+///
+/// ```
+/// use axum::Router;
+/// use sockjs_axum::SockJsLayer;
+///
+/// let app: Router = Router::new()
+///     .nest_service("/{tenant}/echo", SockJsLayer::new("/").into_service())
+///     .fallback_service(SockJsLayer::new("/chat").into_service());
+/// ```
+///
+/// # Other layers
+///
+/// - Timeouts: a poll is answered when there is something to say, at the latest with a heartbeat,
+///   so that a `TimeoutLayer` around this layer must allow more than the
+///   [`heartbeat_delay`](Self::heartbeat_delay), or be applied before it.
+/// - Compression: streaming responses say `Content-Encoding: identity`, so that compression layers
+///   leave them alone and frames are not held back.
+/// - CORS: responses here have the headers that SockJS clients need. A `CorsLayer` around this
+///   layer replaces them; apply it before.
 #[derive(Clone, Debug)]
 #[must_use = "a layer does nothing unless it is applied"]
 pub struct SockJsLayer<S = ()> {
@@ -25,8 +80,8 @@ impl<S> SockJsLayer<S>
 where
     S: Clone + Send + Sync + 'static,
 {
-    /// Makes a mount at `prefix`, whose sessions echo until
-    /// [`on_session`](Self::on_session) is called.
+    /// Makes a mount at `prefix`, whose sessions echo until [`on_session`](Self::on_session) is
+    /// called. Slashes at its ends do not matter; an empty prefix takes everything.
     pub fn new(prefix: impl AsRef<str>) -> Self {
         let prefix = prefix.as_ref().trim_matches('/');
         Self {
@@ -41,7 +96,16 @@ where
         }
     }
 
-    /// Sets the async function that serves each session.
+    /// Sets the async function that serves each session: up to eight axum extractors, then the
+    /// [`Session`](crate::Session).
+    ///
+    /// It is called when a client opens a session, and polled by the session's own task. When it
+    /// returns, and with it the `Session` is dropped, the session closes with 1000. If it panics,
+    /// its session closes with 1011 and no other is affected.
+    ///
+    /// Extractors run before anything is answered, on the request that opens the session: the
+    /// first receive request, or the handshake of a WebSocket. Their rejection is its answer. They
+    /// see neither `Cookie` nor `Authorization`, and a dash where a URL has the session's id.
     pub fn on_session<H, T>(mut self, handler: H) -> Self
     where
         H: SessionHandler<T, S>,
@@ -50,7 +114,8 @@ where
         self
     }
 
-    /// Supplies the state that the handler's extractors need.
+    /// Supplies the state that the handler's extractors need, as
+    /// [`Router::with_state`](axum::Router::with_state) does for a router.
     pub fn with_state<S2>(self, state: S) -> SockJsLayer<S2> {
         let Self {
             prefix,
@@ -68,7 +133,9 @@ where
 }
 
 impl SockJsLayer<()> {
-    /// Makes a service of its own, for where a layer is not reached.
+    /// Makes a service of its own, for [`nest_service`](axum::Router::nest_service),
+    /// [`fallback_service`](axum::Router::fallback_service) or a server without axum. What is not
+    /// under the prefix is a 404.
     pub fn into_service(self) -> SockJs<NotFound> {
         self.layer(NotFound)
     }

@@ -63,15 +63,21 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-mod close;
-mod config;
+mod session;
+
 mod event;
 mod frame;
 mod message;
+
+mod close;
+
 mod payload;
-mod quote;
-mod session;
+
 mod transport;
+
+mod quote;
+
+mod config;
 
 pub use close::CloseReason;
 pub use config::SessionConfig;
