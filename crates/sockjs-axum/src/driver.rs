@@ -411,15 +411,11 @@ impl Attachment {
         let Some(driver) = &self.driver else {
             return Poll::Ready(None);
         };
-        let frame = driver.update(|live| {
+        driver.update(|live| {
             let frame = ready!(live.poll_frame(cx));
             live.session.handle_flushed(now());
             Poll::Ready(frame)
-        });
-        if let Poll::Ready(None) = frame {
-            self.driver = None;
-        }
-        frame
+        })
     }
 
     /// Lets go of the session: the response is complete, and the client will ask again.
@@ -458,6 +454,6 @@ fn set(slot: &mut Option<Waker>, cx: &Context<'_>) {
 }
 
 /// The only reading of the clock. It is tokio's, so that a paused test moves it.
-fn now() -> Instant {
+pub(crate) fn now() -> Instant {
     tokio::time::Instant::now().into_std()
 }

@@ -2,12 +2,11 @@ use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sockjs_core::{Cause, CloseReason};
-use tokio::time::Instant;
 
-use crate::driver::Driver;
+use crate::driver::{self, Driver};
 
 /// The sessions of one mount: HTTP transports' by the key their requests carry, and how many there
 /// are of all transports.
@@ -99,7 +98,7 @@ impl Shard {
         if let Some(driver) = self.live.get(key) {
             return Found::Live(driver.clone());
         }
-        self.ended.forget(Instant::now());
+        self.ended.forget(driver::now());
         match self.ended.reasons.get(key) {
             Some(reason) => Found::Ended(reason.clone()),
             None => Found::Nothing,
@@ -109,7 +108,7 @@ impl Shard {
 
 impl Ended {
     fn push(&mut self, key: Key, reason: CloseReason, remember: Duration) {
-        let now = Instant::now();
+        let now = driver::now();
         self.forget(now);
         if self.order.len() >= MAX_ENDED {
             self.pop();
