@@ -83,7 +83,7 @@ pub use close::CloseReason;
 pub use config::SessionConfig;
 pub use event::{Cause, Ending, Event};
 pub use frame::Frame;
-pub use message::Message;
+pub use message::{JsonError, Message};
 pub use payload::{Payload, PayloadError};
 pub use quote::quote;
 pub use session::{AttachError, ReceiveError, Session, SessionState, TrySendError};

@@ -4,6 +4,8 @@ use std::hash::{Hash, Hasher};
 use std::ops::Deref;
 use std::sync::{Arc, OnceLock};
 
+use serde::{Deserialize, Serialize};
+
 use crate::quote::quote;
 
 /// A message of the application: Unicode text, cheap to clone.
@@ -39,6 +41,37 @@ impl Message {
             Ok(inner) => inner.text,
             Err(shared) => shared.text.clone(),
         }
+    }
+
+    /// Makes a message of any value, as JSON.
+    ///
+    /// # Errors
+    ///
+    /// If the value's `Serialize` fails, or it has a map whose keys are no strings.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use sockjs_core::Message;
+    ///
+    /// let message = Message::from_json(&("x", 1))?;
+    /// assert_eq!(message, r#"["x",1]"#);
+    /// assert_eq!(message.json::<(String, u8)>()?, ("x".to_owned(), 1));
+    /// # Ok::<(), sockjs_core::JsonError>(())
+    /// ```
+    pub fn from_json<T: Serialize + ?Sized>(value: &T) -> Result<Self, JsonError> {
+        serde_json::to_string(value)
+            .map(Self::from)
+            .map_err(JsonError)
+    }
+
+    /// Parses the text as JSON.
+    ///
+    /// # Errors
+    ///
+    /// If the text is no JSON, or not of that type.
+    pub fn json<'a, T: Deserialize<'a>>(&'a self) -> Result<T, JsonError> {
+        serde_json::from_str(self).map_err(JsonError)
     }
 
     /// Appends the message as a JSON string to `out`.
@@ -164,6 +197,11 @@ impl Hash for Message {
         self.as_str().hash(state);
     }
 }
+
+/// Why a value could not be made a message, or a message a value.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+pub struct JsonError(serde_json::Error);
 
 #[cfg(test)]
 mod tests {
