@@ -9,6 +9,7 @@ use sockjs_core::{
 };
 
 use crate::error::SendError;
+use crate::meter::{Meter, Volume};
 use crate::opening::Opening;
 use crate::waker_set::WakerSet;
 
@@ -20,6 +21,7 @@ use crate::waker_set::WakerSet;
 #[derive(Debug)]
 pub(crate) struct Driver {
     opening: Opening,
+    meter: Meter,
     live: Mutex<Live>,
 }
 
@@ -64,6 +66,7 @@ impl Driver {
     pub(crate) fn open(
         opening: Opening,
         origin: Origin,
+        meter: Meter,
         config: SessionConfig,
     ) -> (Arc<Self>, Attachment) {
         let mut session = Session::new(now(), config);
@@ -84,6 +87,7 @@ impl Driver {
         };
         let driver = Arc::new(Self {
             opening,
+            meter,
             live: Mutex::new(live),
         });
         (
@@ -103,9 +107,11 @@ impl Driver {
             })?;
             live.transport = origin.transport;
             live.remote_addr = origin.remote_addr;
-            Ok(Attachment {
-                driver: Some(self.clone()),
-            })
+            Ok(())
+        })?;
+        self.meter.attached(origin.transport);
+        Ok(Attachment {
+            driver: Some(self.clone()),
         })
     }
 }
@@ -118,20 +124,23 @@ impl Driver {
         cx: &mut Context<'_>,
         payload: &mut Option<Payload>,
     ) -> Poll<Result<(), NotOpen>> {
-        self.update(|live| {
-            let Some(posted) = payload.take() else {
-                return Poll::Ready(Ok(()));
-            };
-            match live.session.handle_payload(posted) {
-                Ok(()) => Poll::Ready(Ok(())),
-                Err(ReceiveError::Full(posted)) => {
-                    *payload = Some(posted);
-                    live.posters.register(cx);
-                    Poll::Pending
-                }
-                Err(_) => Poll::Ready(Err(NotOpen)),
+        let Some(posted) = payload.take() else {
+            return Poll::Ready(Ok(()));
+        };
+        let volume = Volume::of(&posted);
+        let result = self.update(|live| match live.session.handle_payload(posted) {
+            Ok(()) => Poll::Ready(Ok(())),
+            Err(ReceiveError::Full(posted)) => {
+                *payload = Some(posted);
+                live.posters.register(cx);
+                Poll::Pending
             }
-        })
+            Err(_) => Poll::Ready(Err(NotOpen)),
+        });
+        if let Poll::Ready(Ok(())) = result {
+            self.meter.received(volume);
+        }
+        result
     }
 
     /// Waits until there is room for a payload. A session that does not take any has room, too.
@@ -146,12 +155,17 @@ impl Driver {
 
     /// Hands over a payload without waking the session's own task, which calls this and runs on.
     pub(crate) fn post(&self, cx: &Context<'_>, payload: Payload) -> Result<(), ReceiveError> {
-        self.update_from(cx, |live| live.session.handle_payload(payload))
+        let volume = Volume::of(&payload);
+        self.update_from(cx, |live| live.session.handle_payload(payload))?;
+        self.meter.received(volume);
+        Ok(())
     }
 
     /// Takes the next frame for the attached receiver; `None` once there will be none.
     pub(crate) fn poll_frame(&self, cx: &mut Context<'_>) -> Poll<Option<Frame>> {
-        self.update_from(cx, |live| live.poll_frame(cx))
+        let frame = ready!(self.update_from(cx, |live| live.poll_frame(cx)));
+        frame.iter().for_each(|frame| self.meter.sent(frame));
+        Poll::Ready(frame)
     }
 
     pub(crate) fn handle_alive(&self) {
@@ -212,6 +226,10 @@ impl Driver {
 
 /// For the application.
 impl Driver {
+    pub(crate) fn meter(&self) -> &Meter {
+        &self.meter
+    }
+
     pub(crate) fn opening(&self) -> &Opening {
         &self.opening
     }
@@ -411,11 +429,13 @@ impl Attachment {
         let Some(driver) = &self.driver else {
             return Poll::Ready(None);
         };
-        driver.update(|live| {
+        let frame = ready!(driver.update(|live| {
             let frame = ready!(live.poll_frame(cx));
             live.session.handle_flushed(now());
             Poll::Ready(frame)
-        })
+        }));
+        frame.iter().for_each(|frame| driver.meter.sent(frame));
+        Poll::Ready(frame)
     }
 
     /// Lets go of the session: the response is complete, and the client will ask again.

@@ -1,28 +1,25 @@
 use std::fmt;
 use std::sync::Arc;
 
-use axum::response::Response as AxumResponse;
 use bytes::{Buf, Bytes};
 use http::header::CONTENT_LENGTH;
 use http::request::Parts;
 use http::{Method, Request, Response, StatusCode, Uri};
 use http_body::Body;
-use http_body_util::{BodyExt, Limited};
-use sockjs_core::{CloseReason, Transport};
+use sockjs_core::Transport;
 
 use crate::body::OwnBody;
 use crate::config::{Config, Cors};
-use crate::driver::{Attachment, Driver, Origin};
 use crate::error::BoxError;
-use crate::handler::{Accepted, ErasedHandler};
+use crate::handler::ErasedHandler;
+use crate::header::origin::Judgement;
 use crate::header::{Headers, cache, cors};
-use crate::opening::{self, Opening};
+use crate::meter;
+use crate::opening::Credentials;
 use crate::page::{self, Iframe};
-use crate::registry::{Found, Key, Place, Registry};
-use crate::reject::Reject;
+use crate::registry::Registry;
+use crate::reject::{Refusal, Reject};
 use crate::route::{Action, Route};
-use crate::session::Session;
-use crate::task::{self, App};
 use crate::transport;
 
 /// One mount: its options, its handler and its sessions. Clones are the same mount.
@@ -44,7 +41,7 @@ impl Endpoint {
         handler: ErasedHandler<()>,
         registry: Arc<Registry>,
     ) -> Self {
-        let iframe = Iframe::new(&config.sockjs_url);
+        let iframe = Iframe::new(&config.sockjs_url, &config.allowed_origins);
         Self(Arc::new(Mount {
             prefix,
             config,
@@ -63,17 +60,44 @@ impl Endpoint {
         &self.0.config
     }
 
+    pub(crate) fn prefix(&self) -> &Arc<str> {
+        &self.0.prefix
+    }
+
+    pub(crate) fn handler(&self) -> &ErasedHandler<()> {
+        &self.0.handler
+    }
+
+    pub(crate) fn registry(&self) -> &Arc<Registry> {
+        &self.0.registry
+    }
+
     /// Answers a request.
     pub(crate) async fn respond<B>(self, route: Route, req: Request<B>) -> Response<OwnBody>
     where
         B: Body<Data: Buf + Send, Error: Into<BoxError>> + Send + 'static,
     {
-        let (parts, body) = req.into_parts();
-        let headers = Headers::for_request(self.config(), &route, &parts);
+        let (mut parts, body) = req.into_parts();
+        let config = self.config();
+        let judgement = if route.is_guarded() {
+            config.allowed_origins.judge(config.null_origin, &parts)
+        } else {
+            Judgement::Allowed
+        };
+        let headers = Headers::for_request(config, &route, &parts, judgement);
         let method = parts.method.clone();
-        let mut response = match self.answer(route, parts, body).await {
+        // Read when the request opens a session.
+        parts.extensions.insert(self.credentials(&route, judgement));
+        let answer = match judgement {
+            Judgement::Allowed | Judgement::Unknown => self.answer(route, parts, body).await,
+            Judgement::Refused => Err(Reject::Origin.into()),
+        };
+        let mut response = match answer {
             Ok(response) => response,
-            Err(refusal) => refusal.into_response().await,
+            Err(refusal) => {
+                meter::refused(self.prefix(), refusal.reason());
+                refusal.into_response().await
+            }
         };
         headers.apply(response.headers_mut());
         if method == Method::HEAD {
@@ -124,6 +148,23 @@ impl Endpoint {
         }
     }
 
+    /// Says whether the application may see a request's credentials: only where they prove
+    /// something, as pages of other origins are refused.
+    fn credentials(&self, route: &Route, judgement: Judgement) -> Credentials {
+        let shown = self.config().allowed_origins.restrict()
+            && match judgement {
+                Judgement::Allowed => true,
+                // As what it takes to be no browser, an old browser may load a script.
+                Judgement::Unknown => !route.is_loaded_as_script(),
+                Judgement::Refused => false,
+            };
+        if shown {
+            Credentials::Shown
+        } else {
+            Credentials::Concealed
+        }
+    }
+
     /// Returns whether the options leave that URL in place.
     fn offers(&self, route: &Route) -> bool {
         let config = self.config();
@@ -139,132 +180,11 @@ impl Endpoint {
     }
 }
 
-/// Sessions.
-impl Endpoint {
-    /// Attaches a receive request to the session of that id, which it opens if there is none.
-    /// Otherwise says with what close frame to answer.
-    pub(crate) async fn attach(
-        &self,
-        parts: Parts,
-        id: &str,
-        transport: Transport,
-    ) -> Result<Result<Attachment, CloseReason>, Refusal> {
-        let origin = Origin {
-            transport,
-            remote_addr: opening::remote_addr(&parts),
-        };
-        let key = self.key(&parts, id);
-        match self.0.registry.find(&key) {
-            Found::Live(driver) => return Ok(driver.attach(origin)),
-            Found::Ended(reason) => return Ok(Err(reason)),
-            Found::Nothing => {}
-        }
-        let (accepted, opening, place) = self.accept(parts, Addressed::ById).await?;
-        let (driver, attachment) = Driver::open(opening, origin, self.config().session);
-        match self.0.registry.insert(&key, &driver) {
-            Found::Nothing => {}
-            // Another request opened it while the extractors ran.
-            Found::Live(driver) => return Ok(driver.attach(origin)),
-            Found::Ended(reason) => return Ok(Err(reason)),
-        }
-        let app = App::new(accepted(Session::new(driver.clone())));
-        tokio::spawn(task::run(
-            driver.clone(),
-            app,
-            place.occupy(Some(key), driver),
-        ));
-        Ok(Ok(attachment))
-    }
-
-    /// Finds the session a send request is for.
-    pub(crate) fn find(&self, parts: &Parts, id: &str) -> Option<Arc<Driver>> {
-        match self.0.registry.find(&self.key(parts, id)) {
-            Found::Live(driver) => Some(driver),
-            Found::Ended(_) | Found::Nothing => None,
-        }
-    }
-
-    /// Lets the handler's extractors judge a request that is to open a session.
-    pub(crate) async fn accept(
-        &self,
-        mut parts: Parts,
-        addressed: Addressed,
-    ) -> Result<(Accepted, Opening, Place), Refusal> {
-        let place = self.0.registry.reserve(self.config().max_sessions);
-        let place = place.ok_or(Reject::TooManySessions)?;
-        let prefix_len = opening::prefix_len(&parts, &self.0.prefix);
-        opening::conceal_credentials(&mut parts);
-        if let Addressed::ById = addressed {
-            opening::conceal_id(&mut parts);
-        }
-        let opening = Opening::new(&parts, prefix_len);
-        let accepted = self
-            .0
-            .handler
-            .accept(parts)
-            .await
-            .map_err(Refusal::ByHandler)?;
-        Ok((accepted, opening, place))
-    }
-
-    /// Makes the key of a session. A mount whose prefix has parameters is as many mounts as there
-    /// are values, so that the prefix belongs to the key where it is not this mount's own.
-    fn key(&self, parts: &Parts, id: &str) -> Key {
-        let prefix_len = opening::prefix_len(parts, &self.0.prefix);
-        match opening::original_uri(parts).path().get(..prefix_len) {
-            Some(prefix) if *prefix != *self.0.prefix => format!("{prefix}/{id}").into(),
-            _ => id.into(),
-        }
-    }
-}
-
 impl fmt::Debug for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Endpoint")
             .field("prefix", &self.0.prefix)
             .finish_non_exhaustive()
-    }
-}
-
-/// Whether a URL holds a session id.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Addressed {
-    ById,
-    Anonymously,
-}
-
-/// Why a request got no answer from a transport.
-pub(crate) enum Refusal {
-    ByUs(Reject),
-    ByHandler(AxumResponse),
-}
-
-impl Refusal {
-    async fn into_response(self) -> Response<OwnBody> {
-        match self {
-            Self::ByUs(reject) => {
-                tracing::debug!(reason = %reject, "request refused");
-                reject.response().map(OwnBody::from)
-            }
-            Self::ByHandler(response) => {
-                tracing::debug!(
-                    status = response.status().as_u16(),
-                    "session refused by handler"
-                );
-                let (parts, body) = response.into_parts();
-                let body = match Limited::new(body, MAX_REJECTION).collect().await {
-                    Ok(body) => body.to_bytes(),
-                    Err(_) => Bytes::new(),
-                };
-                Response::from_parts(parts, OwnBody::from(body))
-            }
-        }
-    }
-}
-
-impl From<Reject> for Refusal {
-    fn from(reject: Reject) -> Self {
-        Self::ByUs(reject)
     }
 }
 
@@ -287,6 +207,3 @@ fn without_body(response: &mut Response<OwnBody>) {
     }
     *response.body_mut() = OwnBody::from(Bytes::new());
 }
-
-/// How many bytes an extractor's rejection may have. They are read whole before they are sent.
-const MAX_REJECTION: usize = 64 * 1024;

@@ -51,7 +51,8 @@ pub trait SessionHandler<T, S>: Clone + Send + Sync + Sized + 'static {
 /// Ends with what to do with the session, or with the response that refuses it.
 pub(crate) type AcceptFuture = Pin<Box<dyn Future<Output = Result<Accepted, Response>> + Send>>;
 
-/// Starts the handler of an accepted session.
+/// Starts the handler of an accepted session. The handler is called when it is first polled, so that
+/// a panic of it is the session's and not the request's.
 pub(crate) type Accepted = Box<dyn FnOnce(Session) -> HandlerFuture + Send>;
 
 impl<F, Fut, S> SessionHandler<(), S> for F
@@ -61,7 +62,8 @@ where
 {
     fn accept(self, _: Parts, _: S) -> AcceptFuture {
         Box::pin(async move {
-            let accepted: Accepted = Box::new(move |session| Box::pin(self(session)));
+            let accepted: Accepted =
+                Box::new(move |session| Box::pin(async move { self(session).await }));
             Ok(accepted)
         })
     }
@@ -85,7 +87,7 @@ macro_rules! impl_session_handler {
                             .map_err(IntoResponse::into_response)?;
                     )+
                     let accepted: Accepted =
-                        Box::new(move |session| Box::pin(self($($extractor,)+ session)));
+                        Box::new(move |session| Box::pin(async move { self($($extractor,)+ session).await }));
                     Ok(accepted)
                 })
             }

@@ -1,12 +1,16 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::request::Parts;
 use sockjs_core::Transport;
 use tower_layer::Layer;
 
+use crate::binding::Binding;
 use crate::config::{BaseUrl, Config, Cors, JSessionId};
 use crate::endpoint::Endpoint;
+use crate::handle::SockJsHandle;
 use crate::handler::{ErasedHandler, SessionHandler, echo};
+use crate::header::origin::{AllowedOrigins, NullOrigin};
 use crate::registry::Registry;
 use crate::service::{NotFound, SockJs};
 
@@ -129,6 +133,14 @@ where
             handler: handler.with_state(state),
             registry,
         }
+    }
+}
+
+impl<S> SockJsLayer<S> {
+    /// Makes a handle to all sessions of the mount: to count them, send to them, close them, and
+    /// shut the mount down.
+    pub fn handle(&self) -> SockJsHandle {
+        SockJsHandle::new(self.registry.clone())
     }
 }
 
@@ -279,6 +291,62 @@ impl<S> SockJsLayer<S> {
     /// another are refused with 503.
     pub fn max_sessions(self, sessions: usize) -> Self {
         self.configure(|config| config.max_sessions = sessions)
+    }
+
+    /// Sets which pages may use the mount, by their origin: a list such as
+    /// `["https://app.example"]`, or a [predicate](AllowedOrigins::predicate). Default: any, as
+    /// sockjs-node.
+    ///
+    /// Others get 403 at `/info`, all session URLs and both WebSocket endpoints, and the iframe page
+    /// refuses to be embedded by them. Name every origin that pages connect from, also the server's
+    /// own: the iframe page and its own pages send that. Requests that do not come from a browser
+    /// have no origin, and are let in.
+    ///
+    /// With it, and only then, extractors and handlers see the headers `Cookie` and
+    /// `Authorization`.
+    pub fn allowed_origins(self, origins: impl Into<AllowedOrigins>) -> Self {
+        self.configure(|config| config.allowed_origins = origins.into())
+    }
+
+    /// Sets whether [`allowed_origins`](Self::allowed_origins) include `null`, which is what
+    /// browsers call the origin of sandboxed frames and of files. Default: `false`; any page can
+    /// make a sandboxed frame.
+    pub fn allow_null_origin(self, allowed: bool) -> Self {
+        self.configure(|config| {
+            config.null_origin = if allowed {
+                NullOrigin::Allowed
+            } else {
+                NullOrigin::Refused
+            };
+        })
+    }
+
+    /// Binds each session to what `key` makes of the request that opens it. A later request of the
+    /// session with another key gets 404. Default: not bound; who knows a session's id may use it.
+    ///
+    /// Choose what stays the same for a client: a user, a token. Its port changes with every
+    /// connection, and its address when a phone changes networks.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use http::header::AUTHORIZATION;
+    /// use sockjs_axum::SockJsLayer;
+    ///
+    /// let layer = SockJsLayer::<()>::new("/echo")
+    ///     .bind_session(|parts| parts.headers.get(AUTHORIZATION).cloned());
+    /// ```
+    pub fn bind_session<K>(self, key: impl Fn(&Parts) -> K + Send + Sync + 'static) -> Self
+    where
+        K: PartialEq + Send + Sync + 'static,
+    {
+        self.configure(|config| config.binding = Some(Binding::new(key)))
+    }
+
+    /// Sets how long the server may take to hand the connection over once a WebSocket's handshake
+    /// is answered. Default: 10 s.
+    pub fn handshake_timeout(self, timeout: Duration) -> Self {
+        self.configure(|config| config.handshake_timeout = timeout)
     }
 
     fn configure(mut self, change: impl FnOnce(&mut Config)) -> Self {

@@ -63,21 +63,27 @@ mod service;
 
 mod route;
 
+mod admission;
 mod endpoint;
 
 mod page;
 mod transport;
 
 mod driver;
+mod meter;
 mod task;
 
+mod ended;
 mod registry;
 
+mod handle;
 mod handler;
 mod session;
+mod session_ref;
 
 mod opening;
 
+mod binding;
 mod config;
 
 mod header;
@@ -90,11 +96,16 @@ mod error;
 mod waker_set;
 
 pub use body::ResponseBody;
-pub use config::{BaseUrl, CookieFn, JSessionId};
-pub use error::SendError;
+pub use config::{BaseUrl, JSessionId, SameSite};
+pub use error::{SendError, SendJsonError};
 pub use future::ResponseFuture;
+pub use handle::{Broadcast, Shutdown, Slow, SockJsHandle};
 pub use handler::SessionHandler;
+pub use header::origin::AllowedOrigins;
 pub use layer::SockJsLayer;
 pub use service::{NotFound, SockJs};
 pub use session::{Receiver, Sender, Session};
-pub use sockjs_core::{Cause, CloseReason, Ending, Message, SessionState, Transport, TrySendError};
+pub use session_ref::SessionRef;
+pub use sockjs_core::{
+    Cause, CloseReason, Ending, JsonError, Message, SessionState, Transport, TrySendError,
+};

@@ -7,12 +7,15 @@ use http::uri::PathAndQuery;
 use http::{HeaderMap, Uri};
 use uuid::Uuid;
 
+use crate::binding::BoundTo;
+
 /// What the application may know of the request that opened a session.
 #[derive(Debug)]
 pub(crate) struct Opening {
     pub(crate) id: Uuid,
     pub(crate) uri: Uri,
     pub(crate) headers: HeaderMap,
+    pub(crate) bound_to: Option<BoundTo>,
     prefix_len: usize,
 }
 
@@ -22,6 +25,7 @@ impl Opening {
             id: Uuid::new_v4(),
             uri: original_uri(parts).clone(),
             headers: parts.headers.clone(),
+            bound_to: None,
             prefix_len,
         }
     }
@@ -58,12 +62,20 @@ pub(crate) fn remote_addr(parts: &Parts) -> Option<SocketAddr> {
         .map(|ConnectInfo(addr)| *addr)
 }
 
-/// Takes from a request what handlers and extractors must not see: cookies and credentials. They
-/// say who owns the browser, not which page sends: any page can embed the iframe page and act from
-/// there.
+/// Whether the application may see the credentials in a request.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Credentials {
+    Shown,
+    Concealed,
+}
+
+/// Takes cookies and credentials from a request, unless they may be shown. They say who owns the
+/// browser, not which page sends: any page can embed the iframe page and act from there.
 pub(crate) fn conceal_credentials(parts: &mut Parts) {
-    parts.headers.remove(COOKIE);
-    parts.headers.remove(AUTHORIZATION);
+    if parts.extensions.remove() != Some(Credentials::Shown) {
+        parts.headers.remove(COOKIE);
+        parts.headers.remove(AUTHORIZATION);
+    }
 }
 
 /// Replaces the id in a session URL by a dash, since whoever knows it can join the session.

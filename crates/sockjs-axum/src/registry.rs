@@ -1,39 +1,46 @@
-use std::collections::{HashMap, VecDeque};
-use std::hash::{BuildHasher, RandomState};
+use std::collections::HashMap;
+use std::hash::{BuildHasher, Hash, RandomState};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
 
-use sockjs_core::{Cause, CloseReason};
+use sockjs_core::{Cause, CloseReason, Ending};
+use tokio::sync::watch;
+use uuid::Uuid;
 
 use crate::driver::{self, Driver};
+use crate::ended::Ended;
+use crate::reject::Reject;
 
-/// The sessions of one mount: HTTP transports' by the key their requests carry, and how many there
-/// are of all transports.
+/// The sessions of one mount.
 ///
 /// Split into shards, so that requests of different sessions seldom meet at a lock.
 #[derive(Debug)]
 pub(crate) struct Registry {
     shards: [Mutex<Shard>; SHARDS],
     hasher: RandomState,
-    count: AtomicUsize,
+    /// How many places are taken, by sessions and by requests about to open one.
+    places: AtomicUsize,
+    phase: watch::Sender<Phase>,
 }
 
-/// Identifies a session within its mount, as its requests do.
+/// Identifies a session of an HTTP transport within its mount, as its requests do.
 pub(crate) type Key = Arc<str>;
 
 #[derive(Debug, Default)]
 struct Shard {
-    live: HashMap<Key, Arc<Driver>>,
+    by_id: HashMap<Uuid, Arc<Driver>>,
+    by_key: HashMap<Key, Arc<Driver>>,
     ended: Ended,
 }
 
-/// Sessions that ended lately, so that a late request does not open a new one under an old id.
-#[derive(Debug, Default)]
-struct Ended {
-    reasons: HashMap<Key, CloseReason>,
-    /// The same keys, oldest first, and until when each is remembered.
-    order: VecDeque<(Instant, Key)>,
+/// How far the shutdown of a mount is.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(crate) enum Phase {
+    Running,
+    /// Sessions are closed, and none are opened.
+    Stopping,
+    /// Whatever still runs is cut off.
+    Stopped,
 }
 
 /// What is known under a key.
@@ -48,7 +55,8 @@ impl Registry {
         Self {
             shards: std::array::from_fn(|_| Mutex::default()),
             hasher: RandomState::new(),
-            count: AtomicUsize::new(0),
+            places: AtomicUsize::new(0),
+            phase: watch::Sender::new(Phase::Running),
         }
     }
 
@@ -56,91 +64,121 @@ impl Registry {
         self.shard(key).find(key)
     }
 
+    pub(crate) fn get(&self, id: Uuid) -> Option<Arc<Driver>> {
+        self.shard(&id).by_id.get(&id).cloned()
+    }
+
+    /// Returns all sessions there are at some moment of the call.
+    pub(crate) fn all(&self) -> Vec<Arc<Driver>> {
+        let mut all = Vec::with_capacity(self.places());
+        for shard in &self.shards {
+            all.extend(lock(shard).by_id.values().cloned());
+        }
+        all
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.shards
+            .iter()
+            .map(|shard| lock(shard).by_id.len())
+            .sum()
+    }
+
     /// Files a session under its key, unless something is known under that.
     pub(crate) fn insert(&self, key: &Key, driver: &Arc<Driver>) -> Found {
         let mut shard = self.shard(key);
         let found = shard.find(key);
         if let Found::Nothing = found {
-            shard.live.insert(key.clone(), driver.clone());
+            shard.by_key.insert(key.clone(), driver.clone());
         }
         found
     }
 
     /// Takes a place for a session, if fewer than `max` are taken.
-    pub(crate) fn reserve(self: &Arc<Self>, max: usize) -> Option<Place> {
-        self.count
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |count| {
-                (count < max).then_some(count + 1)
+    pub(crate) fn reserve(self: &Arc<Self>, max: usize) -> Result<Place, Reject> {
+        if self.phase() != Phase::Running {
+            return Err(Reject::ShuttingDown);
+        }
+        self.places
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |places| {
+                (places < max).then_some(places + 1)
             })
-            .ok()?;
-        Some(Place {
+            .map_err(|_| Reject::TooManySessions)?;
+        Ok(Place {
             registry: self.clone(),
         })
     }
 
-    fn retire(&self, key: &Key, reason: CloseReason, remember: Duration) {
-        let mut shard = self.shard(key);
-        shard.live.remove(key);
-        shard.ended.push(key.clone(), reason, remember);
+    pub(crate) fn phase(&self) -> Phase {
+        *self.phase.borrow()
     }
 
-    fn shard(&self, key: &str) -> MutexGuard<'_, Shard> {
+    pub(crate) fn enter(&self, phase: Phase) {
+        self.phase.send_if_modified(|current| {
+            let later = phase > *current;
+            *current = phase.max(*current);
+            later
+        });
+    }
+
+    /// Waits until whatever still runs is to be cut off.
+    pub(crate) async fn stopped(&self) {
+        let mut phase = self.phase.subscribe();
+        // The sender is this registry's own.
+        let _ = phase.wait_for(|phase| *phase == Phase::Stopped).await;
+    }
+
+    /// Waits until all places are free, once the mount is stopping.
+    pub(crate) async fn vacant(&self) {
+        let mut phase = self.phase.subscribe();
+        while self.places() > 0 {
+            let _ = phase.changed().await;
+        }
+    }
+
+    fn places(&self) -> usize {
+        self.places.load(Ordering::Acquire)
+    }
+
+    fn shard<K: Hash + ?Sized>(&self, key: &K) -> MutexGuard<'_, Shard> {
         let hash = self.hasher.hash_one(key);
-        let index = hash as usize % SHARDS;
-        self.shards[index]
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        lock(&self.shards[hash as usize % SHARDS])
     }
 }
 
 impl Shard {
     fn find(&mut self, key: &str) -> Found {
-        if let Some(driver) = self.live.get(key) {
+        if let Some(driver) = self.by_key.get(key) {
             return Found::Live(driver.clone());
         }
-        self.ended.forget(driver::now());
-        match self.ended.reasons.get(key) {
-            Some(reason) => Found::Ended(reason.clone()),
+        match self.ended.reason(key, driver::now()) {
+            Some(reason) => Found::Ended(reason),
             None => Found::Nothing,
         }
     }
 }
 
-impl Ended {
-    fn push(&mut self, key: Key, reason: CloseReason, remember: Duration) {
-        let now = driver::now();
-        self.forget(now);
-        if self.order.len() >= MAX_ENDED {
-            self.pop();
-        }
-        self.order.push_back((now + remember, key.clone()));
-        self.reasons.insert(key, reason);
-    }
-
-    fn forget(&mut self, now: Instant) {
-        while self.order.front().is_some_and(|(until, _)| *until <= now) {
-            self.pop();
-        }
-    }
-
-    fn pop(&mut self) {
-        if let Some((_, key)) = self.order.pop_front() {
-            self.reasons.remove(&key);
-        }
-    }
-}
-
-/// A place for one session; given back when dropped.
+/// A place for one session, taken before it is opened and given back when its task ends.
 #[derive(Debug)]
 pub(crate) struct Place {
     registry: Arc<Registry>,
 }
 
 impl Place {
-    /// Occupies the place with a session, filed under `key` if it has one.
-    pub(crate) fn occupy(self, key: Option<Key>, driver: Arc<Driver>) -> Registration {
+    pub(crate) fn registry(&self) -> &Registry {
+        &self.registry
+    }
+
+    /// Makes a session known. `key` is what it is filed under, if it is.
+    pub(crate) fn register(&self, key: Option<Key>, driver: Arc<Driver>) -> Registration {
+        let id = driver.opening().id;
+        self.registry.shard(&id).by_id.insert(id, driver.clone());
+        driver.meter().opened();
+        if self.registry.phase() != Phase::Running {
+            driver.close(GOING_AWAY, Cause::ShuttingDown);
+        }
         Registration {
-            place: self,
+            registry: self.registry.clone(),
             key,
             driver,
         }
@@ -149,7 +187,10 @@ impl Place {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.registry.count.fetch_sub(1, Ordering::Relaxed);
+        let places = self.registry.places.fetch_sub(1, Ordering::Release) - 1;
+        if places == 0 && self.registry.phase() != Phase::Running {
+            self.registry.phase.send_modify(|_| {});
+        }
     }
 }
 
@@ -157,7 +198,7 @@ impl Drop for Place {
 /// is not over.
 #[derive(Debug)]
 pub(crate) struct Registration {
-    place: Place,
+    registry: Arc<Registry>,
     key: Option<Key>,
     driver: Arc<Driver>,
 }
@@ -167,20 +208,40 @@ impl Drop for Registration {
         // The task ends before its session only if the runtime drops it.
         self.driver
             .abort(CloseReason::INTERRUPTED, Cause::ShuttingDown);
-        if let (Some(key), Some(ending)) = (&self.key, self.driver.ending()) {
-            let remember = self.driver.disconnect_delay() + REMEMBER;
-            self.place
-                .registry
-                .retire(key, ending.reason().clone(), remember);
+        let id = self.driver.opening().id;
+        self.registry.shard(&id).by_id.remove(&id);
+        let Some(ending) = self.driver.ending() else {
+            return;
+        };
+        self.driver.meter().closed(&ending);
+        log(&ending);
+        if let Some(key) = self.key.take() {
+            let delay = self.driver.disconnect_delay();
+            let mut shard = self.registry.shard(&key);
+            shard.by_key.remove(&key);
+            shard
+                .ended
+                .push(key, ending.reason().clone(), driver::now(), delay);
         }
     }
 }
 
+fn log(ending: &Ending) {
+    let (cause, code) = (ending.cause().as_str(), ending.reason().code());
+    let undelivered = ending.undelivered();
+    match ending.cause() {
+        Cause::SlowClient | Cause::LimitExceeded | Cause::HandlerPanicked => {
+            tracing::warn!(cause, code, undelivered, "session closed");
+        }
+        _ => tracing::debug!(cause, code, undelivered, "session closed"),
+    }
+}
+
+fn lock(shard: &Mutex<Shard>) -> MutexGuard<'_, Shard> {
+    shard.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// What clients are told when the server shuts down.
+pub(crate) const GOING_AWAY: CloseReason = CloseReason::from_static(1001, "Going away");
+
 const SHARDS: usize = 16;
-
-/// How many ended sessions a shard remembers at most.
-const MAX_ENDED: usize = 1024;
-
-/// For how long they are remembered, beyond the disconnect delay that the protocol asks for. A
-/// client makes a new id for each session, so that only a late request ever asks.
-const REMEMBER: Duration = Duration::from_secs(60);

@@ -1,13 +1,65 @@
 //! Answers to requests that are refused: status and exact body in one place.
 
+use axum::response::Response as AxumResponse;
 use bytes::Bytes;
 use http::header::{ALLOW, CONTENT_TYPE, SEC_WEBSOCKET_VERSION};
 use http::{HeaderValue, Response, StatusCode};
+use http_body_util::{BodyExt, Limited};
 use sockjs_core::{CallbackError, PayloadError};
 
+use crate::body::OwnBody;
 use crate::header::TEXT_PLAIN;
 
-/// Why a request is refused.
+/// Why a request got no answer from a transport.
+pub(crate) enum Refusal {
+    ByUs(Reject),
+    /// By an extractor of the handler.
+    ByHandler(AxumResponse),
+}
+
+impl Refusal {
+    /// Returns the reason in a form for metrics: `no_session`.
+    pub(crate) fn reason(&self) -> &'static str {
+        match self {
+            Self::ByUs(reject) => reject.as_str(),
+            Self::ByHandler(_) => "handler",
+        }
+    }
+
+    pub(crate) async fn into_response(self) -> Response<OwnBody> {
+        match self {
+            Self::ByUs(reject) => {
+                match reject {
+                    Reject::TooManySessions | Reject::BodyTooLarge => {
+                        tracing::warn!(reason = %reject, "request refused");
+                    }
+                    _ => tracing::debug!(reason = %reject, "request refused"),
+                }
+                reject.response().map(OwnBody::from)
+            }
+            Self::ByHandler(response) => {
+                tracing::debug!(
+                    status = response.status().as_u16(),
+                    "session refused by handler"
+                );
+                let (parts, body) = response.into_parts();
+                let body = match Limited::new(body, MAX_REJECTION).collect().await {
+                    Ok(body) => body.to_bytes(),
+                    Err(_) => Bytes::new(),
+                };
+                Response::from_parts(parts, OwnBody::from(body))
+            }
+        }
+    }
+}
+
+impl From<Reject> for Refusal {
+    fn from(reject: Reject) -> Self {
+        Self::ByUs(reject)
+    }
+}
+
+/// Why a request is refused by us.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 pub(crate) enum Reject {
     #[error("not found")]
@@ -34,11 +86,31 @@ pub(crate) enum Reject {
     SlowBody,
     #[error("too many sessions")]
     TooManySessions,
+    #[error("server shuts down")]
+    ShuttingDown,
+    #[error("origin not allowed")]
+    Origin,
 }
 
 impl Reject {
-    /// Answers the request.
-    pub(crate) fn response(self) -> Response<Bytes> {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::NotFound => "not_found",
+            Self::Method(_) => "method",
+            Self::NoSession => "no_session",
+            Self::NotWebSocket | Self::WebSocketVersion | Self::WebSocketKey => "handshake",
+            Self::Callback(_) => "callback",
+            Self::Payload(PayloadError::TooLong) => "message_limit",
+            Self::Payload(_) | Self::BrokenBody => "payload",
+            Self::BodyTooLarge => "body_limit",
+            Self::SlowBody => "slow_body",
+            Self::TooManySessions => "max_sessions",
+            Self::ShuttingDown => "shutting_down",
+            Self::Origin => "origin",
+        }
+    }
+
+    fn response(self) -> Response<Bytes> {
         let (status, body) = match self {
             Self::NotFound | Self::NoSession => (StatusCode::NOT_FOUND, ""),
             Self::Method(_) => (StatusCode::METHOD_NOT_ALLOWED, ""),
@@ -70,6 +142,8 @@ impl Reject {
             Self::BrokenBody => (StatusCode::BAD_REQUEST, "Broken body."),
             Self::SlowBody => (StatusCode::REQUEST_TIMEOUT, "Body came too slowly."),
             Self::TooManySessions => (StatusCode::SERVICE_UNAVAILABLE, "Too many sessions."),
+            Self::ShuttingDown => (StatusCode::SERVICE_UNAVAILABLE, "Server shuts down."),
+            Self::Origin => (StatusCode::FORBIDDEN, "Origin not allowed."),
         };
         let mut response = Response::new(Bytes::from_static(body.as_bytes()));
         *response.status_mut() = status;
@@ -92,3 +166,6 @@ impl Reject {
         response
     }
 }
+
+/// How many bytes an extractor's rejection may have. They are read whole before they are sent.
+const MAX_REJECTION: usize = 64 * 1024;

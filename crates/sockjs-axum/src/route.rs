@@ -91,6 +91,16 @@ impl Route {
         )
     }
 
+    /// Returns whether the URL is for allowed origins only.
+    pub(crate) fn is_guarded(&self) -> bool {
+        matches!(self, Self::Info | Self::RawWebSocket | Self::Session(..))
+    }
+
+    /// Returns whether a page may load it as a script or a frame, without a word of its origin.
+    pub(crate) fn is_loaded_as_script(&self) -> bool {
+        matches!(self, Self::Session(_, Action::Jsonp | Action::HtmlFile))
+    }
+
     /// Returns whether pages of other origins may read the answers.
     pub(crate) fn is_shared(&self) -> bool {
         match self {

@@ -7,11 +7,12 @@ use std::task::{Context, Poll, ready};
 
 use futures_util::{Sink, Stream};
 use http::{HeaderMap, Uri};
+use serde::Serialize;
 use sockjs_core::{Cause, CloseReason, Ending, Message, SessionState, Transport, TrySendError};
 use uuid::Uuid;
 
 use crate::driver::Driver;
-use crate::error::SendError;
+use crate::error::{SendError, SendJsonError};
 use crate::task::PANICKED;
 
 /// The application's end of a session, handed to the handler of
@@ -88,6 +89,20 @@ impl Session {
     /// message.
     pub fn try_send(&self, message: impl Into<Message>) -> Result<(), TrySendError> {
         self.sender.try_send(message)
+    }
+
+    /// Sends any value as JSON, as [`send`](Self::send) does. A message that arrives is parsed by
+    /// [`Message::json`].
+    ///
+    /// # Errors
+    ///
+    /// If the value cannot be written as JSON, or the session closes or is closed.
+    ///
+    /// # Cancel safety
+    ///
+    /// If the future is dropped before it is ready, the message was not sent.
+    pub async fn send_json<T: Serialize + ?Sized>(&self, value: &T) -> Result<(), SendJsonError> {
+        self.sender.send_json(value).await
     }
 
     /// Closes the session: what was sent before is delivered first, then the client is told `code`
@@ -229,6 +244,20 @@ impl Sender {
     /// message.
     pub fn try_send(&self, message: impl Into<Message>) -> Result<(), TrySendError> {
         self.handle.driver.try_send(message.into())
+    }
+
+    /// Sends any value as JSON, as [`Session::send_json`] does.
+    ///
+    /// # Errors
+    ///
+    /// If the value cannot be written as JSON, or the session closes or is closed.
+    ///
+    /// # Cancel safety
+    ///
+    /// If the future is dropped before it is ready, the message was not sent.
+    pub async fn send_json<T: Serialize + ?Sized>(&self, value: &T) -> Result<(), SendJsonError> {
+        let message = Message::from_json(value).map_err(SendJsonError::Json)?;
+        self.send(message).await.map_err(|_| SendJsonError::Closed)
     }
 
     /// Closes the session, as [`Session::close`] does.

@@ -10,12 +10,18 @@ use std::time::Duration;
 use pin_project_lite::pin_project;
 use sockjs_core::{Cause, CloseReason};
 use tokio::time::Sleep;
+use tracing::Span;
 
 use crate::driver::{Driver, Timer};
-use crate::registry::Registration;
+use crate::registry::{Place, Registration};
 
 /// The task of a session of an HTTP transport: polls the application and the session's timer.
-pub(crate) async fn run(driver: Arc<Driver>, mut app: App, registration: Registration) {
+pub(crate) async fn run(
+    driver: Arc<Driver>,
+    mut app: App,
+    registration: Registration,
+    place: Place,
+) {
     let mut alarm = pin!(Alarm::new());
     poll_fn(|cx| {
         driver.hold(cx);
@@ -24,7 +30,25 @@ pub(crate) async fn run(driver: Arc<Driver>, mut app: App, registration: Registr
     })
     .await;
     drop(registration);
-    app.finish(&driver).await;
+    tokio::select! {
+        () = app.finish(&driver) => {}
+        () = place.registry().stopped() => {}
+    }
+}
+
+/// Makes the span that all of a session's task runs in.
+pub(crate) fn span(driver: &Driver) -> Span {
+    let span = tracing::info_span!(
+        "session",
+        id = %driver.opening().id,
+        transport = driver.transport().as_str(),
+        remote_addr = tracing::field::Empty,
+    );
+    if let Some(addr) = driver.remote_addr() {
+        span.record("remote_addr", tracing::field::display(addr));
+    }
+    span.in_scope(|| tracing::debug!("session opened"));
+    span
 }
 
 /// The application's handler for one session.

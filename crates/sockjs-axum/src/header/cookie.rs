@@ -2,18 +2,31 @@ use http::header::COOKIE;
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue};
 
-use crate::config::JSessionId;
+use crate::config::{CookieValue, JSessionId, SameSite};
 
 /// Returns the `Set-Cookie` value that the responses of a session carry.
-pub(crate) fn jsessionid(config: &JSessionId, parts: &Parts) -> Option<HeaderValue> {
-    match config {
-        JSessionId::Off => None,
-        JSessionId::Dummy => {
-            let value = sent(&parts.headers).unwrap_or("dummy");
-            HeaderValue::try_from(format!("JSESSIONID={value}; path=/")).ok()
-        }
-        JSessionId::Custom(cookie) => cookie.call(parts),
+pub(crate) fn jsessionid(cookie: &JSessionId, parts: &Parts) -> Option<HeaderValue> {
+    let value = match &cookie.value {
+        CookieValue::Off => return None,
+        CookieValue::Dummy => sent(&parts.headers).unwrap_or("dummy").to_owned(),
+        CookieValue::Custom(value) => value(parts).filter(|it| it.bytes().all(is_cookie_octet))?,
+    };
+    let attributes = &cookie.attributes;
+    let mut header = format!("JSESSIONID={value}; path={}", attributes.path);
+    if attributes.secure {
+        header.push_str("; Secure");
     }
+    if attributes.http_only {
+        header.push_str("; HttpOnly");
+    }
+    if let Some(same_site) = attributes.same_site {
+        header.push_str(match same_site {
+            SameSite::Strict => "; SameSite=Strict",
+            SameSite::Lax => "; SameSite=Lax",
+            SameSite::None => "; SameSite=None",
+        });
+    }
+    HeaderValue::try_from(header).ok()
 }
 
 /// Finds the value of the client's own `JSESSIONID` cookie, if it is one that may be echoed.

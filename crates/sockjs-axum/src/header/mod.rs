@@ -1,6 +1,7 @@
 pub(crate) mod cache;
 pub(crate) mod cookie;
 pub(crate) mod cors;
+pub(crate) mod origin;
 
 use http::header::{SET_COOKIE, X_CONTENT_TYPE_OPTIONS};
 use http::request::Parts;
@@ -10,6 +11,7 @@ use crate::config::{Config, Cors};
 use crate::route::Route;
 
 use self::cors::CorsHeaders;
+use self::origin::Judgement;
 
 /// The headers that a response has for its URL's sake, whatever the answer.
 pub(crate) struct Headers {
@@ -24,9 +26,18 @@ enum Cache {
 }
 
 impl Headers {
-    pub(crate) fn for_request(config: &Config, route: &Route, parts: &Parts) -> Self {
-        let cors = (config.cors == Cors::Enabled && route.is_shared())
-            .then(|| CorsHeaders::for_request(&parts.headers));
+    pub(crate) fn for_request(
+        config: &Config,
+        route: &Route,
+        parts: &Parts,
+        judgement: Judgement,
+    ) -> Self {
+        let cors = match judgement {
+            Judgement::Allowed | Judgement::Unknown => (config.cors == Cors::Enabled
+                && route.is_shared())
+            .then(|| CorsHeaders::for_request(&parts.headers)),
+            Judgement::Refused => None,
+        };
         match route {
             Route::Session(..) => Self {
                 cors,

@@ -1,10 +1,11 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, ETAG, IF_NONE_MATCH};
+use http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, IF_NONE_MATCH};
 use http::request::Parts;
 use http::{HeaderValue, Response, StatusCode};
 
+use crate::header::origin::AllowedOrigins;
 use crate::header::{HTML, cache};
 
 /// The page that clients of other origins load into a hidden frame, to send from there.
@@ -12,10 +13,17 @@ use crate::header::{HTML, cache};
 pub(crate) struct Iframe {
     body: Bytes,
     etag: HeaderValue,
+    policy: Option<HeaderValue>,
 }
 
 impl Iframe {
-    pub(crate) fn new(sockjs_url: &str) -> Self {
+    /// Makes the page. Pages of other origins than `allowed` cannot embed it: what acts inside it
+    /// acts from the server's own origin, whoever's page is around it.
+    pub(crate) fn new(sockjs_url: &str, allowed: &AllowedOrigins) -> Self {
+        let policy = allowed.frame_ancestors().map(|ancestors| {
+            HeaderValue::try_from(format!("frame-ancestors {ancestors}"))
+                .expect("checked by `AllowedOrigins::list`")
+        });
         let body = PAGE.replace("SOCKJS_URL", &escape(sockjs_url));
         let mut hasher = DefaultHasher::new();
         body.hash(&mut hasher);
@@ -23,6 +31,7 @@ impl Iframe {
         Self {
             body: Bytes::from(body),
             etag: HeaderValue::try_from(etag).expect("hexadecimal digits in quotes"),
+            policy,
         }
     }
 
@@ -35,6 +44,11 @@ impl Iframe {
             response.headers_mut().insert(CONTENT_TYPE, HTML);
         }
         response.headers_mut().insert(ETAG, self.etag.clone());
+        if let Some(policy) = &self.policy {
+            response
+                .headers_mut()
+                .insert(CONTENT_SECURITY_POLICY, policy.clone());
+        }
         cache::for_a_year(response.headers_mut());
         response
     }

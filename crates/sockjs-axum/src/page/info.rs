@@ -5,14 +5,14 @@ use http::request::Parts;
 use sockjs_core::quote;
 use uuid::Uuid;
 
-use crate::config::{Config, JSessionId};
+use crate::config::{Config, CookieValue};
 use crate::header::{JSON, cache};
 
 /// Tells a client what this mount can do. Answered from configuration alone: the client times this
 /// request and sizes its timeouts by it.
 pub(crate) fn info(config: &Config, parts: &Parts) -> Response<Bytes> {
     let websocket = config.websocket();
-    let cookie_needed = !matches!(config.jsessionid, JSessionId::Off);
+    let cookie_needed = !matches!(config.jsessionid.value, CookieValue::Off);
     // The first field of a random UUID is 32 random bits.
     let (entropy, ..) = Uuid::new_v4().as_fields();
     let mut body = format!(

@@ -3,8 +3,9 @@ use http::request::Parts;
 use sockjs_core::Receiver;
 
 use crate::body::OwnBody;
-use crate::endpoint::{Endpoint, Refusal};
+use crate::endpoint::Endpoint;
 use crate::header::EVENT_STREAM;
+use crate::reject::Refusal;
 
 use super::receive;
 

@@ -3,9 +3,9 @@ use http::request::Parts;
 use sockjs_core::{Callback, Receiver};
 
 use crate::body::OwnBody;
-use crate::endpoint::{Endpoint, Refusal};
+use crate::endpoint::Endpoint;
 use crate::header::HTML;
-use crate::reject::Reject;
+use crate::reject::{Refusal, Reject};
 
 use super::receive;
 

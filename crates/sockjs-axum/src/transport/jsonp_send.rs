@@ -6,9 +6,10 @@ use http_body::Body;
 use sockjs_core::form_payload;
 
 use crate::body::OwnBody;
-use crate::endpoint::{Endpoint, Refusal};
+use crate::endpoint::Endpoint;
 use crate::error::BoxError;
 use crate::header::TEXT_PLAIN;
+use crate::reject::Refusal;
 
 use super::payload;
 

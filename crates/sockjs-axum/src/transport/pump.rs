@@ -17,16 +17,19 @@ use tokio_tungstenite::tungstenite::error::ProtocolError;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error, Message};
+use tracing::Instrument;
 
+use crate::admission::Addressed;
 use crate::body::OwnBody;
 use crate::config::Config;
 use crate::driver::{Attachment, Driver, Origin};
-use crate::endpoint::{Addressed, Endpoint, Refusal};
+use crate::endpoint::Endpoint;
 use crate::handler::Accepted;
 use crate::opening::{self, Opening};
-use crate::registry::Place;
+use crate::registry::{Place, Registration};
+use crate::reject::Refusal;
 use crate::session::Session;
-use crate::task::{Alarm, Alert, App};
+use crate::task::{self, Alarm, Alert, App};
 
 use super::handshake::handshake;
 use super::socket::Socket;
@@ -78,29 +81,46 @@ struct NewSession {
 
 /// The task of a session on a WebSocket.
 async fn run<F: Framing>(endpoint: Endpoint, on_upgrade: OnUpgrade, session: NewSession) {
-    let Ok(Ok(upgraded)) = tokio::time::timeout(UPGRADE_TIMEOUT, on_upgrade).await else {
+    let config = endpoint.config();
+    let Ok(Ok(upgraded)) = tokio::time::timeout(config.handshake_timeout, on_upgrade).await else {
         tracing::debug!("connection did not become a websocket");
         return;
     };
-    let config = endpoint.config();
     let NewSession {
         accepted,
         opening,
         place,
         origin,
     } = session;
-    let (driver, attachment) = Driver::open(opening, origin, F::session_config(config));
-    let mut app = App::new(accepted(Session::new(driver.clone())));
-    let mut pump = Pump::new::<F>(upgraded, driver.clone(), attachment, config).await;
-    let registration = place.occupy(None, driver.clone());
+    let (driver, attachment) = Driver::open(
+        opening,
+        origin,
+        endpoint.meter(F::TRANSPORT),
+        F::session_config(config),
+    );
+    let registration = place.register(None, driver.clone());
+    let app = App::new(accepted(Session::new(driver.clone())));
+    let pump = Pump::new::<F>(upgraded, driver.clone(), attachment, config).await;
+    let span = task::span(&driver);
+    serve::<F>(pump, app, registration, place)
+        .instrument(span)
+        .await;
+}
 
+/// Serves the session to its end, and then takes leave of the client and the handler.
+async fn serve<F: Framing>(mut pump: Pump, mut app: App, registration: Registration, place: Place) {
     let farewell = {
         let mut alarm = pin!(Alarm::new());
         poll_fn(|cx| pump.poll::<F>(cx, &mut app, alarm.as_mut())).await
     };
     drop(registration);
+    let driver = pump.driver.clone();
     let leave = tokio::time::timeout(CLOSE_TIMEOUT, pump.leave(farewell));
-    let _ = tokio::join!(leave, app.finish(&driver));
+    let finish = async { tokio::join!(leave, app.finish(&driver)) };
+    tokio::select! {
+        _ = finish => {}
+        () = place.registry().stopped() => {}
+    }
 }
 
 /// Moves payloads from the socket to the session, and frames from the session to the socket.
@@ -348,9 +368,6 @@ const NO_STATUS: CloseReason = CloseReason::from_static(1005, "");
 const MAX_CLOSE_TEXT: usize = 123;
 
 const READ_BUFFER: usize = 4096;
-
-/// How long the server may take to hand the connection over once the handshake is answered.
-const UPGRADE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How long a client may take to close its end.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);

@@ -3,9 +3,11 @@ use http::request::Parts;
 use sockjs_core::{Frame, Payload, PayloadError, SessionConfig, Transport};
 use tokio_tungstenite::tungstenite::Message;
 
+use crate::admission::Addressed;
 use crate::body::OwnBody;
 use crate::config::Config;
-use crate::endpoint::{Addressed, Endpoint, Refusal};
+use crate::endpoint::Endpoint;
+use crate::reject::Refusal;
 
 use super::pump::{self, Framing};
 

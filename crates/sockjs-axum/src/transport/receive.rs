@@ -11,7 +11,8 @@ use sockjs_core::{CloseReason, Frame, Receiver};
 
 use crate::body::OwnBody;
 use crate::driver::Attachment;
-use crate::endpoint::{Endpoint, Refusal};
+use crate::endpoint::Endpoint;
+use crate::reject::Refusal;
 
 /// Answers with the next frame once there is one.
 ///

@@ -5,9 +5,10 @@ use http::{Response, StatusCode};
 use http_body::Body;
 
 use crate::body::OwnBody;
-use crate::endpoint::{Endpoint, Refusal};
+use crate::endpoint::Endpoint;
 use crate::error::BoxError;
 use crate::header::TEXT_PLAIN;
+use crate::reject::Refusal;
 
 use super::payload;
 

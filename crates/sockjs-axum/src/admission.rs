@@ -1,0 +1,131 @@
+use std::sync::Arc;
+
+use http::request::Parts;
+use sockjs_core::{CloseReason, Transport};
+use tracing::Instrument;
+
+use crate::binding::BoundTo;
+use crate::driver::{Attachment, Driver, Origin};
+use crate::endpoint::Endpoint;
+use crate::handler::Accepted;
+use crate::meter::Meter;
+use crate::opening::{self, Opening};
+use crate::registry::{Found, Key, Place};
+use crate::reject::{Refusal, Reject};
+use crate::session::Session;
+use crate::task::{self, App};
+
+/// How requests come to their sessions.
+impl Endpoint {
+    /// Attaches a receive request to the session of that id, which it opens if there is none.
+    /// Otherwise says with what close frame to answer.
+    pub(crate) async fn attach(
+        &self,
+        parts: Parts,
+        id: &str,
+        transport: Transport,
+    ) -> Result<Result<Attachment, CloseReason>, Refusal> {
+        let origin = Origin {
+            transport,
+            remote_addr: opening::remote_addr(&parts),
+        };
+        let key = self.key(&parts, id);
+        let bound_to = self.bound_to(&parts);
+        if let Some(attached) = join(self.registry().find(&key), &bound_to, origin)? {
+            return Ok(attached);
+        }
+        let (accepted, mut opening, place) = self.accept(parts, Addressed::ById).await?;
+        opening.bound_to = bound_to;
+        let (driver, attachment) = Driver::open(
+            opening,
+            origin,
+            self.meter(transport),
+            self.config().session,
+        );
+        // Another request may have opened it while the extractors ran.
+        let found = self.registry().insert(&key, &driver);
+        if let Some(attached) = join(found, &driver.opening().bound_to, origin)? {
+            return Ok(attached);
+        }
+        let registration = place.register(Some(key), driver.clone());
+        let app = App::new(accepted(Session::new(driver.clone())));
+        let span = task::span(&driver);
+        tokio::spawn(task::run(driver, app, registration, place).instrument(span));
+        Ok(Ok(attachment))
+    }
+
+    /// Finds the session a send request is for.
+    pub(crate) fn find(&self, parts: &Parts, id: &str) -> Option<Arc<Driver>> {
+        match self.registry().find(&self.key(parts, id)) {
+            Found::Live(driver) if driver.opening().bound_to == self.bound_to(parts) => {
+                Some(driver)
+            }
+            Found::Live(_) | Found::Ended(_) | Found::Nothing => None,
+        }
+    }
+
+    /// Lets the handler's extractors judge a request that is to open a session.
+    pub(crate) async fn accept(
+        &self,
+        mut parts: Parts,
+        addressed: Addressed,
+    ) -> Result<(Accepted, Opening, Place), Refusal> {
+        let place = self.registry().reserve(self.config().max_sessions)?;
+        let prefix_len = opening::prefix_len(&parts, self.prefix());
+        opening::conceal_credentials(&mut parts);
+        if let Addressed::ById = addressed {
+            opening::conceal_id(&mut parts);
+        }
+        let opening = Opening::new(&parts, prefix_len);
+        let accepted = self
+            .handler()
+            .accept(parts)
+            .await
+            .map_err(Refusal::ByHandler)?;
+        Ok((accepted, opening, place))
+    }
+
+    /// Makes the key of a session. A mount whose prefix has parameters is as many mounts as there
+    /// are values, so that the prefix belongs to the key where it is not this mount's own.
+    fn key(&self, parts: &Parts, id: &str) -> Key {
+        let prefix_len = opening::prefix_len(parts, self.prefix());
+        match opening::original_uri(parts).path().get(..prefix_len) {
+            Some(prefix) if *prefix != **self.prefix() => format!("{prefix}/{id}").into(),
+            _ => id.into(),
+        }
+    }
+
+    pub(crate) fn meter(&self, transport: Transport) -> Meter {
+        Meter::new(self.prefix().clone(), transport)
+    }
+
+    fn bound_to(&self, parts: &Parts) -> Option<BoundTo> {
+        self.config()
+            .binding
+            .as_ref()
+            .map(|binding| binding.of(parts))
+    }
+}
+
+/// Attaches a receiver to a session that was found; `None` if there was nothing.
+fn join(
+    found: Found,
+    bound_to: &Option<BoundTo>,
+    origin: Origin,
+) -> Result<Option<Result<Attachment, CloseReason>>, Reject> {
+    match found {
+        Found::Live(driver) if driver.opening().bound_to == *bound_to => {
+            Ok(Some(driver.attach(origin)))
+        }
+        Found::Live(_) => Err(Reject::NoSession),
+        Found::Ended(reason) => Ok(Some(Err(reason))),
+        Found::Nothing => Ok(None),
+    }
+}
+
+/// Whether a URL holds a session id.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Addressed {
+    ById,
+    Anonymously,
+}

@@ -1,0 +1,89 @@
+use std::collections::{HashMap, VecDeque};
+use std::time::{Duration, Instant};
+
+use sockjs_core::CloseReason;
+
+use crate::registry::Key;
+
+/// Sessions that ended lately, so that a late request does not open a new one under an old id but
+/// hears how that ended.
+#[derive(Debug, Default)]
+pub(crate) struct Ended {
+    reasons: HashMap<Key, CloseReason>,
+    /// The same keys, oldest first, and until when each is remembered.
+    order: VecDeque<(Instant, Key)>,
+}
+
+impl Ended {
+    pub(crate) fn push(
+        &mut self,
+        key: Key,
+        reason: CloseReason,
+        now: Instant,
+        disconnect_delay: Duration,
+    ) {
+        self.forget(now);
+        if self.order.len() >= MAX_ENDED {
+            self.pop();
+        }
+        self.order
+            .push_back((now + disconnect_delay + REMEMBER, key.clone()));
+        self.reasons.insert(key, reason);
+    }
+
+    pub(crate) fn reason(&mut self, key: &str, now: Instant) -> Option<CloseReason> {
+        self.forget(now);
+        self.reasons.get(key).cloned()
+    }
+
+    fn forget(&mut self, now: Instant) {
+        while self.order.front().is_some_and(|(until, _)| *until <= now) {
+            self.pop();
+        }
+    }
+
+    fn pop(&mut self) {
+        if let Some((_, key)) = self.order.pop_front() {
+            self.reasons.remove(&key);
+        }
+    }
+}
+
+/// How many are remembered at most; there is one such table a shard.
+const MAX_ENDED: usize = 1024;
+
+/// For how long they are remembered, beyond the disconnect delay that the protocol asks for. A
+/// client makes a new id for each session, so that only a late request ever asks.
+const REMEMBER: Duration = Duration::from_secs(60);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DELAY: Duration = Duration::from_secs(5);
+
+    #[test]
+    fn ended_sessions_are_remembered_for_a_while() {
+        let start = Instant::now();
+        let mut ended = Ended::default();
+        ended.push("a".into(), CloseReason::NORMAL, start, DELAY);
+
+        let before = start + DELAY + REMEMBER - Duration::from_millis(1);
+        assert_eq!(ended.reason("a", before), Some(CloseReason::NORMAL));
+        assert_eq!(ended.reason("b", before), None);
+        assert_eq!(ended.reason("a", start + DELAY + REMEMBER), None);
+        assert!(ended.reasons.is_empty() && ended.order.is_empty());
+    }
+
+    #[test]
+    fn the_oldest_makes_room() {
+        let now = Instant::now();
+        let mut ended = Ended::default();
+        for n in 0..=MAX_ENDED {
+            ended.push(n.to_string().into(), CloseReason::NORMAL, now, DELAY);
+        }
+        assert_eq!(ended.reasons.len(), MAX_ENDED);
+        assert_eq!(ended.reason("0", now), None);
+        assert_eq!(ended.reason("1", now), Some(CloseReason::NORMAL));
+    }
+}

@@ -1,0 +1,105 @@
+use std::borrow::Cow;
+use std::future::poll_fn;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use http::{HeaderMap, Uri};
+use sockjs_core::{Cause, CloseReason, Ending, Message, SessionState, Transport, TrySendError};
+use uuid::Uuid;
+
+use crate::driver::Driver;
+use crate::error::SendError;
+
+/// A session seen from outside its handler. It does not keep the session open.
+///
+/// What a method does not say here is said at the one of [`Session`](crate::Session).
+#[derive(Clone, Debug)]
+pub struct SessionRef {
+    driver: Arc<Driver>,
+}
+
+impl SessionRef {
+    pub(crate) fn new(driver: Arc<Driver>) -> Self {
+        Self { driver }
+    }
+
+    /// Sends a message, waiting while the send buffer is full.
+    ///
+    /// # Errors
+    ///
+    /// If the session closes or is closed. The error holds the message.
+    ///
+    /// # Cancel safety
+    ///
+    /// If the future is dropped before it is ready, the message was not sent.
+    pub async fn send(&self, message: impl Into<Message>) -> Result<(), SendError> {
+        let mut message = Some(message.into());
+        poll_fn(|cx| self.driver.poll_send(cx, &mut message)).await
+    }
+
+    /// Sends a message if there is room for it now.
+    ///
+    /// # Errors
+    ///
+    /// If the send buffer is full, or the session closes or is closed. Either error holds the
+    /// message.
+    pub fn try_send(&self, message: impl Into<Message>) -> Result<(), TrySendError> {
+        self.driver.try_send(message.into())
+    }
+
+    /// Closes the session.
+    pub fn close(&self, code: u16, reason: impl Into<Cow<'static, str>>) {
+        self.driver
+            .close(CloseReason::new(code, reason), Cause::ClosedByApp);
+    }
+
+    /// Waits for the end of the session and returns how it ended.
+    pub async fn closed(&self) -> Ending {
+        poll_fn(|cx| self.driver.poll_closed(cx)).await
+    }
+
+    /// Returns the session's id, made by the server.
+    pub fn id(&self) -> Uuid {
+        self.driver.opening().id
+    }
+
+    /// Returns how the client is connected.
+    pub fn transport(&self) -> Transport {
+        self.driver.transport()
+    }
+
+    /// Returns where the last receive request came from.
+    pub fn remote_addr(&self) -> Option<SocketAddr> {
+        self.driver.remote_addr()
+    }
+
+    /// Returns the URI of the request that opened the session, with a dash for the session's id.
+    pub fn uri(&self) -> &Uri {
+        &self.driver.opening().uri
+    }
+
+    /// Returns the path of [`uri`](Self::uri).
+    pub fn path(&self) -> &str {
+        self.uri().path()
+    }
+
+    /// Returns the path under which the session's mount is reached.
+    pub fn prefix(&self) -> &str {
+        self.driver.opening().prefix()
+    }
+
+    /// Returns the headers of the request that opened the session.
+    pub fn headers(&self) -> &HeaderMap {
+        &self.driver.opening().headers
+    }
+
+    /// Returns where the session is in its life.
+    pub fn state(&self) -> SessionState {
+        self.driver.state()
+    }
+
+    pub(crate) fn close_as_slow(&self) {
+        self.driver
+            .abort(CloseReason::INTERRUPTED, Cause::SlowClient);
+    }
+}
