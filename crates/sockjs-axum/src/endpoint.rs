@@ -154,7 +154,7 @@ impl Endpoint {
         let shown = self.config().allowed_origins.restrict()
             && match judgement {
                 Judgement::Allowed => true,
-                // As what it takes to be no browser, an old browser may load a script.
+                // An old browser that loads a script for some page looks like none.
                 Judgement::Unknown => !route.is_loaded_as_script(),
                 Judgement::Refused => false,
             };

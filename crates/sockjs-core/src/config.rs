@@ -5,7 +5,7 @@ use std::time::Duration;
 /// The defaults are those of the SockJS reference server where it has the option.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct SessionConfig {
-    /// After how long a silence an attached receiver is sent a heartbeat; `None` is never.
+    /// After how long a silence an attached receiver is sent a heartbeat; `None` or zero is never.
     ///
     /// 25 s unless set: less than the minute after which many proxies drop an idle connection.
     pub heartbeat_delay: Option<Duration>,
@@ -30,7 +30,7 @@ pub struct SessionConfig {
     /// How many bytes of payloads may wait for the application. 256 KiB unless set.
     ///
     /// A payload is taken while fewer bytes than this wait, so that up to one payload more may be
-    /// held.
+    /// held. Each counts its text and [`PAYLOAD_OVERHEAD`](Self::PAYLOAD_OVERHEAD).
     pub receive_buffer: usize,
 }
 
@@ -38,6 +38,9 @@ impl SessionConfig {
     /// What a message that waits counts besides its text, in bytes: about what it costs in memory,
     /// so that a million empty messages do not pass as nothing.
     pub const MESSAGE_OVERHEAD: usize = 64;
+
+    /// What a payload that waits counts besides its text, in bytes, for the same reason.
+    pub const PAYLOAD_OVERHEAD: usize = 64;
 }
 
 impl Default for SessionConfig {

@@ -10,6 +10,7 @@ mod xhr;
 mod xhr_send;
 mod xhr_streaming;
 
+mod farewell;
 mod handshake;
 mod payload;
 mod pump;

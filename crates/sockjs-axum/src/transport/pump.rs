@@ -5,17 +5,15 @@ use std::ops::ControlFlow;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Duration;
 
-use futures_util::{Sink, Stream, StreamExt};
+use futures_util::{Sink, Stream};
 use http::Response;
 use http::request::Parts;
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use sockjs_core::{Cause, CloseReason, Frame, Payload, PayloadError, SessionConfig, Transport};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::error::ProtocolError;
-use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
-use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
+use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error, Message};
 use tracing::Instrument;
 
@@ -31,6 +29,7 @@ use crate::reject::Refusal;
 use crate::session::Session;
 use crate::task::{self, Alarm, Alert, App};
 
+use super::farewell::Farewell;
 use super::handshake::handshake;
 use super::socket::Socket;
 
@@ -115,7 +114,7 @@ async fn serve<F: Framing>(mut pump: Pump, mut app: App, registration: Registrat
     };
     drop(registration);
     let driver = pump.driver.clone();
-    let leave = tokio::time::timeout(CLOSE_TIMEOUT, pump.leave(farewell));
+    let leave = farewell.take(&mut pump.socket);
     let finish = async { tokio::join!(leave, app.finish(&driver)) };
     tokio::select! {
         _ = finish => {}
@@ -140,17 +139,6 @@ struct Pump {
 enum Output {
     Flushed,
     Unflushed,
-}
-
-/// How to take leave of the client.
-#[derive(Debug)]
-enum Farewell {
-    /// The connection is of no use any more.
-    Silent,
-    /// The client closed, and has yet to be answered.
-    Reply,
-    /// Send a WebSocket close frame.
-    Close(CloseReason),
 }
 
 impl Pump {
@@ -319,42 +307,6 @@ impl Pump {
             .abort(CloseReason::INTERRUPTED, Cause::ReceiverLost);
         Farewell::Silent
     }
-
-    /// Ends the connection as the protocol wants it, and waits for the client to do so, too: were
-    /// it just dropped with input unread, the client might never see the close frame.
-    async fn leave(&mut self, farewell: Farewell) {
-        match farewell {
-            Farewell::Silent => return,
-            Farewell::Reply => {}
-            Farewell::Close(reason) => {
-                if self.socket.close(Some(close_frame(&reason))).await.is_err() {
-                    return;
-                }
-            }
-        }
-        while let Some(Ok(_)) = self.socket.next().await {}
-        let _ = tokio::io::copy(self.socket.get_mut(), &mut tokio::io::sink()).await;
-    }
-}
-
-/// Puts a reason into a WebSocket close frame, as far as RFC 6455 §7.4 lets a server.
-fn close_frame(reason: &CloseReason) -> CloseFrame {
-    let code = match reason.code() {
-        code @ (1000..=1003 | 1007..=1014 | 3000..=4999) => code,
-        _ => 1000,
-    };
-    let mut text = reason.reason();
-    while text.len() > MAX_CLOSE_TEXT {
-        let last = text
-            .char_indices()
-            .next_back()
-            .map_or(0, |(index, _)| index);
-        text = &text[..last];
-    }
-    CloseFrame {
-        code: CloseCode::from(code),
-        reason: text.into(),
-    }
 }
 
 const BROKEN: CloseReason = CloseReason::from_static(1007, "Broken framing.");
@@ -364,10 +316,4 @@ const TOO_LONG: CloseReason = CloseReason::from_static(1009, "Message too long")
 /// What RFC 6455 §7.1.5 calls a close frame without a code.
 const NO_STATUS: CloseReason = CloseReason::from_static(1005, "");
 
-/// A control frame has at most 125 bytes, two of which are the code.
-const MAX_CLOSE_TEXT: usize = 123;
-
 const READ_BUFFER: usize = 4096;
-
-/// How long a client may take to close its end.
-const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);

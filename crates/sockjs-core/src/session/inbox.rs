@@ -1,6 +1,6 @@
 use std::collections::VecDeque;
 
-use crate::{Ending, Event, Payload};
+use crate::{Ending, Event, Payload, SessionConfig};
 
 /// What the application has not heard yet.
 #[derive(Debug)]
@@ -29,7 +29,7 @@ impl Inbox {
 
     pub(super) fn push(&mut self, payload: Payload) {
         if !payload.is_empty() {
-            self.size += payload.size();
+            self.size += cost(&payload);
             self.payloads.push_back(payload);
         }
     }
@@ -46,7 +46,7 @@ impl Inbox {
         if let Some(payload) = self.payloads.front_mut() {
             let message = payload.next();
             if payload.is_empty() {
-                self.size -= payload.size();
+                self.size -= cost(payload);
                 self.payloads.pop_front();
             }
             return message.map(Event::Message);
@@ -61,4 +61,9 @@ impl Inbox {
     pub(super) fn has_messages(&self) -> bool {
         !self.payloads.is_empty()
     }
+}
+
+/// Returns what a payload counts against the limit: also an empty message takes up room.
+fn cost(payload: &Payload) -> usize {
+    payload.size() + SessionConfig::PAYLOAD_OVERHEAD
 }
