@@ -108,9 +108,15 @@ async fn run<F: Framing>(endpoint: Endpoint, on_upgrade: OnUpgrade, session: New
 
 /// Serves the session to its end, and then takes leave of the client and the handler.
 async fn serve<F: Framing>(mut pump: Pump, mut app: App, registration: Registration, place: Place) {
-    let farewell = {
-        let mut alarm = pin!(Alarm::new());
-        poll_fn(|cx| pump.poll::<F>(cx, &mut app, alarm.as_mut())).await
+    // The open frame goes first, even where the client's first frames came with its handshake and
+    // are not worth an answer.
+    let opening = poll_fn(|cx| Poll::Ready(pump.write::<F>(cx))).await;
+    let farewell = match opening {
+        ControlFlow::Break(farewell) => farewell,
+        ControlFlow::Continue(()) => {
+            let mut alarm = pin!(Alarm::new());
+            poll_fn(|cx| pump.poll::<F>(cx, &mut app, alarm.as_mut())).await
+        }
     };
     drop(registration);
     let driver = pump.driver.clone();
