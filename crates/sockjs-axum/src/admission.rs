@@ -40,7 +40,7 @@ impl Endpoint {
             opening,
             origin,
             self.meter(transport),
-            self.config().session,
+            self.config().session(transport),
         );
         // Another request may have opened it while the extractors ran.
         let found = self.registry().insert(&key, &driver);

@@ -55,6 +55,23 @@ impl Default for Config {
 }
 
 impl Config {
+    /// Returns the delays and limits of a session of that transport.
+    pub(crate) fn session(&self, transport: Transport) -> SessionConfig {
+        match transport {
+            Transport::WebSocket => self.session,
+            Transport::RawWebSocket => SessionConfig {
+                heartbeat_delay: None,
+                pong_timeout: None,
+                ..self.session
+            },
+            // A client that receives over HTTP has no way to answer.
+            _ => SessionConfig {
+                pong_timeout: None,
+                ..self.session
+            },
+        }
+    }
+
     /// Returns whether `/info` tells clients that they may use WebSocket.
     pub(crate) fn websocket(&self) -> bool {
         self.transports.contains(&Transport::WebSocket)

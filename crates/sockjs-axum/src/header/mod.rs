@@ -38,21 +38,19 @@ impl Headers {
             .then(|| CorsHeaders::for_request(&parts.headers)),
             Judgement::Refused => None,
         };
-        match route {
-            Route::Session(..) => Self {
-                cors,
-                cookie: cookie::jsessionid(&config.jsessionid, parts),
-                cache: if parts.method == Method::OPTIONS {
-                    Cache::AsIs
-                } else {
-                    Cache::Never
-                },
-            },
-            _ => Self {
-                cors,
-                cookie: None,
-                cache: Cache::AsIs,
-            },
+        let cookie = match route {
+            Route::Session(..) => cookie::jsessionid(&config.jsessionid, parts),
+            _ => None,
+        };
+        let cache = match route {
+            // The answer to a preflight may be kept.
+            Route::Info | Route::Session(..) if parts.method != Method::OPTIONS => Cache::Never,
+            _ => Cache::AsIs,
+        };
+        Self {
+            cors,
+            cookie,
+            cache,
         }
     }
 

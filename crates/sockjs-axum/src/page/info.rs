@@ -6,7 +6,7 @@ use sockjs_core::quote;
 use uuid::Uuid;
 
 use crate::config::{Config, CookieValue};
-use crate::header::{JSON, cache};
+use crate::header::JSON;
 
 /// Tells a client what this mount can do. Answered from configuration alone: the client times this
 /// request and sizes its timeouts by it.
@@ -26,6 +26,5 @@ pub(crate) fn info(config: &Config, parts: &Parts) -> Response<Bytes> {
 
     let mut response = Response::new(Bytes::from(body));
     response.headers_mut().insert(CONTENT_TYPE, JSON);
-    cache::never(response.headers_mut());
     response
 }

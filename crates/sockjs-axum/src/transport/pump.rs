@@ -10,7 +10,7 @@ use futures_util::{Sink, Stream};
 use http::Response;
 use http::request::Parts;
 use hyper::upgrade::{OnUpgrade, Upgraded};
-use sockjs_core::{Cause, CloseReason, Frame, Payload, PayloadError, SessionConfig, Transport};
+use sockjs_core::{Cause, CloseReason, Frame, Payload, PayloadError, Transport};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::error::ProtocolError;
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
@@ -36,8 +36,6 @@ use super::socket::Socket;
 /// How a WebSocket transport puts frames and payloads into WebSocket messages.
 pub(super) trait Framing: Send + 'static {
     const TRANSPORT: Transport;
-
-    fn session_config(config: &Config) -> SessionConfig;
 
     /// Returns how long a WebSocket message may be, in bytes.
     fn payload_limit(config: &Config) -> usize;
@@ -95,7 +93,7 @@ async fn run<F: Framing>(endpoint: Endpoint, on_upgrade: OnUpgrade, session: New
         opening,
         origin,
         endpoint.meter(F::TRANSPORT),
-        F::session_config(config),
+        config.session(F::TRANSPORT),
     );
     let registration = place.register(None, driver.clone());
     let app = App::new(accepted(Session::new(driver.clone())));

@@ -1,6 +1,6 @@
 use http::Response;
 use http::request::Parts;
-use sockjs_core::{Frame, Payload, PayloadError, SessionConfig, Transport};
+use sockjs_core::{Frame, Payload, PayloadError, Transport};
 use tokio_tungstenite::tungstenite::Message;
 
 use crate::admission::Addressed;
@@ -25,13 +25,6 @@ struct Raw;
 
 impl Framing for Raw {
     const TRANSPORT: Transport = Transport::RawWebSocket;
-
-    fn session_config(config: &Config) -> SessionConfig {
-        SessionConfig {
-            heartbeat_delay: None,
-            ..config.session
-        }
-    }
 
     fn payload_limit(config: &Config) -> usize {
         config.message_limit

@@ -1,6 +1,6 @@
 use http::Response;
 use http::request::Parts;
-use sockjs_core::{Frame, Payload, PayloadError, SessionConfig, Transport};
+use sockjs_core::{Frame, Payload, PayloadError, Transport};
 use tokio_tungstenite::tungstenite::Message;
 
 use crate::admission::Addressed;
@@ -27,10 +27,6 @@ struct Framed;
 
 impl Framing for Framed {
     const TRANSPORT: Transport = Transport::WebSocket;
-
-    fn session_config(config: &Config) -> SessionConfig {
-        config.session
-    }
 
     fn payload_limit(config: &Config) -> usize {
         config.body_limit
