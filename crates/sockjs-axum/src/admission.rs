@@ -4,8 +4,9 @@ use http::request::Parts;
 use sockjs_core::{CloseReason, Transport};
 use tracing::Instrument;
 
+use crate::attachment::Attachment;
 use crate::binding::BoundTo;
-use crate::driver::{Attachment, Driver, Origin};
+use crate::driver::{Driver, Origin};
 use crate::endpoint::Endpoint;
 use crate::handler::Accepted;
 use crate::meter::Meter;

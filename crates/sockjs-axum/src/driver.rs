@@ -1,6 +1,6 @@
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, Waker, ready};
+use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
 use sockjs_core::{
@@ -8,10 +8,11 @@ use sockjs_core::{
     SessionConfig, SessionState, Transport, TrySendError,
 };
 
+use crate::attachment::Attachment;
 use crate::error::SendError;
 use crate::meter::{Meter, Volume};
 use crate::opening::Opening;
-use crate::waker_set::WakerSet;
+use crate::wakers::{Due, Wakers};
 
 /// One session with all who have to do with it: its task, its receiver, the requests that post to
 /// it and the application.
@@ -30,19 +31,7 @@ struct Live {
     session: Session,
     transport: Transport,
     remote_addr: Option<SocketAddr>,
-    /// The session's task, and when its timer will wake it anyway.
-    task: Option<Waker>,
-    armed: Option<Instant>,
-    /// Who sends frames to the client: waits for a frame.
-    receiver: Option<Waker>,
-    /// Who receives messages in the application: waits for one.
-    reader: Option<Waker>,
-    /// Who sends messages in the application: wait for room.
-    senders: WakerSet,
-    /// Who takes payloads from the client: wait for room.
-    posters: WakerSet,
-    /// Wait for the end.
-    closers: WakerSet,
+    wakers: Wakers,
 }
 
 /// Where a receive request comes from.
@@ -77,25 +66,14 @@ impl Driver {
             session,
             transport: origin.transport,
             remote_addr: origin.remote_addr,
-            task: None,
-            armed: None,
-            receiver: None,
-            reader: None,
-            senders: WakerSet::default(),
-            posters: WakerSet::default(),
-            closers: WakerSet::default(),
+            wakers: Wakers::default(),
         };
         let driver = Arc::new(Self {
             opening,
             meter,
             live: Mutex::new(live),
         });
-        (
-            driver.clone(),
-            Attachment {
-                driver: Some(driver),
-            },
-        )
+        (driver.clone(), Attachment::new(driver))
     }
 
     /// Attaches a receiver, or says with what close frame to turn it away.
@@ -110,15 +88,13 @@ impl Driver {
             Ok(())
         })?;
         self.meter.attached(origin.transport);
-        Ok(Attachment {
-            driver: Some(self.clone()),
-        })
+        Ok(Attachment::new(self.clone()))
     }
 }
 
 /// For the client's side.
 impl Driver {
-    /// Hands a payload to the session once there is room. Gives `None` back if it is not open.
+    /// Hands a payload to the session once there is room. Leaves `payload` empty when it is done.
     pub(crate) fn poll_post(
         &self,
         cx: &mut Context<'_>,
@@ -132,7 +108,7 @@ impl Driver {
             Ok(()) => Poll::Ready(Ok(())),
             Err(ReceiveError::Full(posted)) => {
                 *payload = Some(posted);
-                live.posters.register(cx);
+                live.wakers.add_poster(cx);
                 Poll::Pending
             }
             Err(_) => Poll::Ready(Err(NotOpen)),
@@ -149,7 +125,7 @@ impl Driver {
         if live.session.has_room() || live.session.state() != SessionState::Open {
             return Poll::Ready(());
         }
-        live.posters.register(cx);
+        live.wakers.add_poster(cx);
         Poll::Pending
     }
 
@@ -176,8 +152,25 @@ impl Driver {
         self.lock().session.handle_progress(now());
     }
 
-    pub(crate) fn handle_flushed(&self, cx: &Context<'_>) {
-        self.update_from(cx, |live| live.session.handle_flushed(now()));
+    /// Takes the next frame, which counts as written at once.
+    pub(crate) fn poll_frame_written(&self, cx: &mut Context<'_>) -> Poll<Option<Frame>> {
+        let frame = ready!(self.update(|live| {
+            let frame = ready!(live.poll_frame(cx));
+            live.session.handle_flushed(now());
+            Poll::Ready(frame)
+        }));
+        frame.iter().for_each(|frame| self.meter.sent(frame));
+        Poll::Ready(frame)
+    }
+
+    /// Tells that all frames taken were written, and takes the next.
+    pub(crate) fn poll_next_frame(&self, cx: &mut Context<'_>) -> Poll<Option<Frame>> {
+        let frame = ready!(self.update_from(cx, |live| {
+            live.session.handle_flushed(now());
+            live.poll_frame(cx)
+        }));
+        frame.iter().for_each(|frame| self.meter.sent(frame));
+        Poll::Ready(frame)
     }
 
     /// Ends the session at once.
@@ -185,11 +178,11 @@ impl Driver {
         self.update(|live| live.session.abort(reason, cause));
     }
 
-    fn detach(&self) {
+    pub(crate) fn detach(&self) {
         self.update(|live| live.session.detach(now()));
     }
 
-    fn handle_lost(&self) {
+    pub(crate) fn handle_lost(&self) {
         self.update(|live| live.session.handle_lost());
     }
 }
@@ -198,11 +191,7 @@ impl Driver {
 impl Driver {
     /// Stops waking the task, which runs and will look at everything before it waits again.
     pub(crate) fn hold(&self, cx: &Context<'_>) {
-        let mut live = self.lock();
-        let Live { task, receiver, .. } = &mut *live;
-        for slot in [task, receiver] {
-            slot.take_if(|waker| waker.will_wake(cx.waker()));
-        }
+        self.lock().wakers.hold(cx);
     }
 
     /// Returns when the task is due, and wakes it if that becomes earlier.
@@ -211,12 +200,9 @@ impl Driver {
         if live.session.ending().is_some() {
             return Timer::Closed;
         }
-        live.armed = live.session.poll_timeout();
-        match &mut live.task {
-            Some(task) => task.clone_from(cx.waker()),
-            task => *task = Some(cx.waker().clone()),
-        }
-        live.armed.map_or(Timer::Never, Timer::At)
+        let due = live.session.poll_timeout();
+        live.wakers.set_task(cx, due);
+        due.map_or(Timer::Never, Timer::At)
     }
 
     pub(crate) fn handle_timeout(&self) {
@@ -255,7 +241,7 @@ impl Driver {
                     Some(Event::Closed(_)) => return Poll::Ready(None),
                     None if live.session.ending().is_some() => return Poll::Ready(None),
                     None => {
-                        set(&mut live.reader, cx);
+                        live.wakers.set_reader(cx);
                         return Poll::Pending;
                     }
                 }
@@ -281,7 +267,7 @@ impl Driver {
                 Ok(()) => Poll::Ready(Ok(())),
                 Err(TrySendError::Full(unsent)) => {
                     *message = Some(unsent);
-                    live.senders.register(cx);
+                    live.wakers.add_sender(cx);
                     Poll::Pending
                 }
                 Err(error) => Poll::Ready(Err(SendError::new(error.into_message()))),
@@ -298,7 +284,7 @@ impl Driver {
         match live.session.ending() {
             Some(ending) => Poll::Ready(ending.clone()),
             None => {
-                live.closers.register(cx);
+                live.wakers.add_closer(cx);
                 Poll::Pending
             }
         }
@@ -316,23 +302,30 @@ impl Driver {
 impl Driver {
     /// Changes the session and wakes whoever that concerns.
     fn update<R>(&self, change: impl FnOnce(&mut Live) -> R) -> R {
-        let mut live = self.lock();
-        let result = change(&mut live);
-        let due = live.take_due();
-        drop(live);
-        due.wake();
+        let (result, due) = self.change(change);
+        if let Some(due) = due {
+            due.wake();
+        }
         result
     }
 
     /// Changes the session from its own task, which looks at everything before it waits, and so
     /// need not be woken.
     fn update_from<R>(&self, cx: &Context<'_>, change: impl FnOnce(&mut Live) -> R) -> R {
+        let (result, due) = self.change(change);
+        if let Some(due) = due {
+            due.wake_others(cx);
+        }
+        result
+    }
+
+    fn change<R>(&self, change: impl FnOnce(&mut Live) -> R) -> (R, Option<Due>) {
         let mut live = self.lock();
         let result = change(&mut live);
-        let due = live.take_due();
-        drop(live);
-        due.wake_others(cx);
-        result
+        let Live {
+            session, wakers, ..
+        } = &mut *live;
+        (result, wakers.take_due(session))
     }
 
     fn lock(&self) -> MutexGuard<'_, Live> {
@@ -343,135 +336,20 @@ impl Driver {
 
 impl Live {
     fn poll_frame(&mut self, cx: &Context<'_>) -> Poll<Option<Frame>> {
-        if let Some(frame) = self.session.poll_frame(now()) {
-            return Poll::Ready(Some(frame));
+        if self.session.has_frame() {
+            return Poll::Ready(self.session.poll_frame(now()));
         }
         if self.session.ending().is_some() {
             return Poll::Ready(None);
         }
-        set(&mut self.receiver, cx);
+        self.wakers.set_receiver(cx);
         Poll::Pending
-    }
-
-    /// Takes the wakers of all whose wait is over.
-    fn take_due(&mut self) -> Due {
-        let state = self.session.state();
-        let open = matches!(state, SessionState::Connecting | SessionState::Open);
-        let closed = matches!(state, SessionState::Closed);
-        let mut due = Due::default();
-        if self.receiver.is_some() && (closed || self.session.has_frame()) {
-            due.receiver = self.receiver.take();
-        }
-        if self.reader.is_some() && (closed || self.session.has_messages()) {
-            due.reader = self.reader.take();
-        }
-        if self.task.is_some() && (closed || self.is_due_earlier()) {
-            due.task = self.task.take();
-        }
-        if !open || self.session.unsent() == 0 {
-            self.senders.drain_into(&mut due.others);
-        }
-        if !open || self.session.has_room() {
-            self.posters.drain_into(&mut due.others);
-        }
-        if closed {
-            self.closers.drain_into(&mut due.others);
-        }
-        due
-    }
-
-    fn is_due_earlier(&self) -> bool {
-        match (self.session.poll_timeout(), self.armed) {
-            (Some(due), Some(armed)) => due < armed,
-            (due, None) => due.is_some(),
-            (None, Some(_)) => false,
-        }
-    }
-}
-
-/// Who is to be woken.
-#[derive(Default)]
-struct Due {
-    receiver: Option<Waker>,
-    reader: Option<Waker>,
-    task: Option<Waker>,
-    others: Vec<Waker>,
-}
-
-impl Due {
-    fn wake(self) {
-        [self.receiver, self.reader, self.task]
-            .into_iter()
-            .flatten()
-            .for_each(Waker::wake);
-        self.others.into_iter().for_each(Waker::wake);
-    }
-
-    /// Wakes all but the running task for what it looks at next in any case.
-    fn wake_others(mut self, cx: &Context<'_>) {
-        for slot in [&mut self.receiver, &mut self.reader, &mut self.task] {
-            slot.take_if(|waker| waker.will_wake(cx.waker()));
-        }
-        self.wake();
-    }
-}
-
-/// A receiver's hold on its session. Dropping it before the response is complete tells the session
-/// that its client is gone.
-#[derive(Debug)]
-pub(crate) struct Attachment {
-    driver: Option<Arc<Driver>>,
-}
-
-impl Attachment {
-    /// Takes the next frame; `None` once there will be none. What is taken counts as written.
-    pub(crate) fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Frame>> {
-        let Some(driver) = &self.driver else {
-            return Poll::Ready(None);
-        };
-        let frame = ready!(driver.update(|live| {
-            let frame = ready!(live.poll_frame(cx));
-            live.session.handle_flushed(now());
-            Poll::Ready(frame)
-        }));
-        frame.iter().for_each(|frame| driver.meter.sent(frame));
-        Poll::Ready(frame)
-    }
-
-    /// Lets go of the session: the response is complete, and the client will ask again.
-    ///
-    /// To be called before the last bytes are handed over, or the client's next request could
-    /// arrive while this one still counts.
-    pub(crate) fn complete(&mut self) {
-        if let Some(driver) = self.driver.take() {
-            driver.detach();
-        }
-    }
-
-    /// Returns how the session ended, if it has.
-    pub(crate) fn ending(&self) -> Option<Ending> {
-        self.driver.as_ref().and_then(|driver| driver.ending())
-    }
-}
-
-impl Drop for Attachment {
-    fn drop(&mut self) {
-        if let Some(driver) = self.driver.take() {
-            driver.handle_lost();
-        }
     }
 }
 
 /// A payload came for a session that does not take any.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct NotOpen;
-
-fn set(slot: &mut Option<Waker>, cx: &Context<'_>) {
-    match slot {
-        Some(waker) => waker.clone_from(cx.waker()),
-        None => *slot = Some(cx.waker().clone()),
-    }
-}
 
 /// The only reading of the clock. It is tokio's, so that a paused test moves it.
 pub(crate) fn now() -> Instant {

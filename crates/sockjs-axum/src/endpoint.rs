@@ -86,8 +86,10 @@ impl Endpoint {
         };
         let headers = Headers::for_request(config, &route, &parts, judgement);
         let method = parts.method.clone();
-        // Read when the request opens a session.
-        parts.extensions.insert(self.credentials(&route, judgement));
+        if self.credentials(&route, judgement) == Credentials::Shown {
+            // Read when the request opens a session.
+            parts.extensions.insert(Credentials::Shown);
+        }
         let answer = match judgement {
             Judgement::Allowed | Judgement::Unknown => self.answer(route, parts, body).await,
             Judgement::Refused => Err(Reject::Origin.into()),

@@ -69,9 +69,11 @@ mod endpoint;
 mod page;
 mod transport;
 
+mod attachment;
 mod driver;
 mod meter;
 mod task;
+mod wakers;
 
 mod ended;
 mod registry;
@@ -93,7 +95,6 @@ mod body;
 mod future;
 
 mod error;
-mod waker_set;
 
 pub use body::ResponseBody;
 pub use config::{BaseUrl, JSessionId, SameSite};

@@ -18,9 +18,10 @@ use tokio_tungstenite::tungstenite::{Error, Message};
 use tracing::Instrument;
 
 use crate::admission::Addressed;
+use crate::attachment::Attachment;
 use crate::body::OwnBody;
 use crate::config::Config;
-use crate::driver::{Attachment, Driver, Origin};
+use crate::driver::{Driver, Origin};
 use crate::endpoint::Endpoint;
 use crate::handler::Accepted;
 use crate::opening::{self, Opening};
@@ -178,8 +179,8 @@ impl Pump {
         mut alarm: Pin<&mut Alarm>,
     ) -> Poll<Farewell> {
         self.driver.hold(cx);
-        let mut end = self.read::<F>(cx);
         loop {
+            let end = self.read::<F>(cx);
             // The application hears of an end of the session, too, before it is left alone.
             let _ = app.poll(cx, &self.driver);
             if let ControlFlow::Break(farewell) = end {
@@ -193,12 +194,12 @@ impl Pump {
                 Poll::Ready(Alert::Closed) => return Poll::Ready(Farewell::Silent),
                 Poll::Pending => return Poll::Pending,
             }
-            end = ControlFlow::Continue(());
         }
     }
 
     /// Reads while the session has room.
     fn read<F: Framing>(&mut self, cx: &mut Context<'_>) -> ControlFlow<Farewell> {
+        let mut posted = false;
         while self.driver.poll_room(cx).is_ready() {
             let Poll::Ready(message) = Pin::new(&mut self.socket).poll_next(cx) else {
                 break;
@@ -222,8 +223,11 @@ impl Pump {
                 None => return ControlFlow::Break(self.lose()),
             };
             match payload {
-                // What comes for a session that closes is not for the application any more.
-                Ok(payload) => drop(self.driver.post(cx, payload)),
+                Ok(payload) => {
+                    // What comes for a session that closes is not for the application any more.
+                    drop(self.driver.post(cx, payload));
+                    posted = true;
+                }
                 Err(PayloadError::TooLong) => {
                     return ControlFlow::Break(self.end(TOO_LONG, Cause::LimitExceeded));
                 }
@@ -233,53 +237,57 @@ impl Pump {
         let read = self.socket.get_ref().read();
         if self.read != read {
             self.read = read;
-            self.driver.handle_alive();
+            if !posted {
+                self.driver.handle_alive();
+            }
         }
         ControlFlow::Continue(())
     }
 
-    /// Writes while the socket takes it: all frames that wait, then one flush.
+    /// Writes frames while the socket takes them. Each has all the messages that wait, so that each
+    /// is worth a flush.
     fn write<F: Framing>(&mut self, cx: &mut Context<'_>) -> ControlFlow<Farewell> {
+        let mut next = match self.output {
+            Output::Flushed => self.driver.poll_frame(cx),
+            Output::Unflushed => Poll::Pending,
+        };
         loop {
             if self.output == Output::Unflushed {
                 match Pin::new(&mut self.socket).poll_flush(cx) {
-                    Poll::Ready(Ok(())) => {
-                        self.output = Output::Flushed;
-                        self.driver.handle_flushed(cx);
-                    }
+                    Poll::Ready(Ok(())) => self.output = Output::Flushed,
                     Poll::Ready(Err(error)) => return ControlFlow::Break(self.fail(&error)),
                     Poll::Pending => {
                         self.note_progress();
                         return ControlFlow::Continue(());
                     }
                 }
+                next = self.driver.poll_next_frame(cx);
             }
-            while let Poll::Ready(frame) = self.driver.poll_frame(cx) {
-                let Some(frame) = frame else {
-                    return ControlFlow::Break(Farewell::Silent);
-                };
-                let close = if let Frame::Close(reason) = &frame {
-                    Some(reason.clone())
-                } else {
-                    None
-                };
-                let mut result = Ok(());
-                F::encode(frame, |message| {
-                    if result.is_ok() {
-                        result = Pin::new(&mut self.socket).start_send(message);
-                    }
-                });
-                if let Err(error) = result {
-                    return ControlFlow::Break(self.fail(&error));
-                }
-                if let Some(reason) = close {
-                    return ControlFlow::Break(Farewell::Close(reason));
-                }
-                self.output = Output::Unflushed;
-            }
-            if self.output == Output::Flushed {
+            let Poll::Ready(frame) = next else {
                 return ControlFlow::Continue(());
+            };
+            let Some(frame) = frame else {
+                return ControlFlow::Break(Farewell::Silent);
+            };
+            let closed = if let Frame::Close(reason) = &frame {
+                Some(reason.clone())
+            } else {
+                None
+            };
+            let mut result = Ok(());
+            F::encode(frame, |message| {
+                if result.is_ok() {
+                    result = Pin::new(&mut self.socket).start_send(message);
+                }
+            });
+            if let Err(error) = result {
+                return ControlFlow::Break(self.fail(&error));
             }
+            if let Some(reason) = closed {
+                return ControlFlow::Break(Farewell::Close(reason));
+            }
+            self.output = Output::Unflushed;
+            next = Poll::Pending;
         }
     }
 

@@ -9,8 +9,8 @@ use http::request::Parts;
 use http::{HeaderName, HeaderValue, Response};
 use sockjs_core::{CloseReason, Frame, Receiver};
 
+use crate::attachment::Attachment;
 use crate::body::OwnBody;
-use crate::driver::Attachment;
 use crate::endpoint::Endpoint;
 use crate::reject::Refusal;
 
