@@ -2,7 +2,8 @@ use std::time::Duration;
 
 /// Delays and limits of one [`Session`](crate::Session).
 ///
-/// The defaults are those of the SockJS reference server where it has the option.
+/// The defaults are those of the SockJS reference server where it has the option. A delay may be as
+/// long as [`Duration::MAX`]; what is longer than a century counts as one.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct SessionConfig {
     /// After how long a silence an attached receiver is sent a heartbeat; `None` or zero is never.
@@ -41,6 +42,22 @@ impl SessionConfig {
 
     /// What a payload that waits counts besides its text, in bytes, for the same reason.
     pub const PAYLOAD_OVERHEAD: usize = 64;
+
+    /// Turns off heartbeats without a delay, of which there would be no end, and shortens delays
+    /// that lead beyond the last instant there is.
+    pub(crate) fn normalized(self) -> Self {
+        let shorten = |delay: Duration| delay.min(CENTURY);
+        Self {
+            heartbeat_delay: self
+                .heartbeat_delay
+                .filter(|delay| !delay.is_zero())
+                .map(shorten),
+            disconnect_delay: shorten(self.disconnect_delay),
+            pong_timeout: self.pong_timeout.map(shorten),
+            send_timeout: shorten(self.send_timeout),
+            ..self
+        }
+    }
 }
 
 impl Default for SessionConfig {
@@ -55,3 +72,5 @@ impl Default for SessionConfig {
         }
     }
 }
+
+const CENTURY: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);

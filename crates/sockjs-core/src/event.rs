@@ -4,7 +4,7 @@ use crate::{CloseReason, Message};
 /// `Closed`.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Event {
-    /// The first receiver is attached. Missing if none ever was.
+    /// The first receiver is attached. Missing if none was before the session closed.
     Opened,
     /// The client sent a message.
     Message(Message),

@@ -79,7 +79,7 @@ impl Attached {
     /// The receiver took all that was handed out; `more` waits behind that.
     pub(super) fn flushed(&mut self, now: Instant, config: &SessionConfig, more: bool) {
         self.unwritten = 0;
-        self.waiting_since = more.then_some(now);
+        self.waiting_since = (more || self.heartbeat_is_due()).then_some(now);
         if let (Pong::Unwritten, Some(timeout)) = (&self.pong, config.pong_timeout) {
             self.pong = Pong::Before(now + timeout);
         }

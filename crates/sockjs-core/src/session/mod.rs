@@ -71,6 +71,7 @@ pub struct Session {
 impl Session {
     /// Makes a session that waits for its first receiver.
     pub fn new(now: Instant, config: SessionConfig) -> Self {
+        let config = config.normalized();
         Self {
             state: State::new(now, &config),
             outbox: Outbox::new(config.send_buffer),
@@ -108,13 +109,14 @@ impl Session {
         }
     }
 
-    /// Takes what the client posted.
+    /// Takes what the client posted, which is also a sign of life.
     ///
     /// # Errors
     ///
     /// If the session is not open, or too much waits for the application already: see
     /// [`has_room`](Self::has_room). Nothing of the payload is delivered then.
     pub fn handle_payload(&mut self, payload: Payload) -> Result<(), ReceiveError> {
+        self.handle_alive();
         match self.state {
             State::Open(_) if self.inbox.has_room() => {
                 self.inbox.push(payload);
@@ -149,6 +151,10 @@ impl Session {
         let more = !self.outbox.is_empty() || matches!(self.state, State::Closing { .. });
         if let Some(attached) = self.state.attached_mut() {
             attached.flushed(now, &self.config, more);
+            if !self.inbox.has_room() {
+                // No answer is expected of a client that is not read meanwhile.
+                attached.alive();
+            }
         }
     }
 

@@ -1,0 +1,180 @@
+//! What holds for deadlines in whatever order a session's methods are called.
+
+use proptest::prelude::*;
+
+use super::trial::{Call, Timer, Trial, quiet_script};
+use super::*;
+
+/// What [`SessionConfig`] says of delays, applied to the calls made.
+#[derive(Debug)]
+struct Clock {
+    config: SessionConfig,
+    /// Since when no receiver is attached, or the session closes without one.
+    alone: Instant,
+    /// Since when the receiver has taken nothing although something waits.
+    waiting: Option<Instant>,
+    /// Since when the receiver has had no frame; `None` once a heartbeat is due.
+    silent: Option<Instant>,
+    question: Question,
+}
+
+/// Whether the client is asked for a sign of life.
+#[derive(Clone, Copy, Debug)]
+enum Question {
+    None,
+    Unwritten,
+    Written(Instant),
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Deadline {
+    Disconnect,
+    Send,
+    Pong,
+    Heartbeat,
+}
+
+impl Clock {
+    fn new(config: SessionConfig, now: Instant) -> Self {
+        Self {
+            config,
+            alone: now,
+            waiting: None,
+            silent: None,
+            question: Question::None,
+        }
+    }
+
+    /// Makes the call and learns from it.
+    fn call(&mut self, trial: &mut Trial, call: &Call) {
+        let (was, was_attached) = (trial.bench.state(), trial.is_attached());
+        let frames = trial.frames.len();
+        trial.call(call);
+        let (is, is_attached) = (trial.bench.state(), trial.is_attached());
+        let now = trial.bench.now;
+
+        if was_attached != is_attached || was != is {
+            self.alone = now;
+            self.silent = Some(now);
+            self.question = Question::None;
+        }
+        if was_attached != is_attached {
+            self.waiting = None;
+        }
+        match call {
+            Call::Alive | Call::Payload(_) => self.question = Question::None,
+            Call::Progress | Call::Flushed => self.waiting = None,
+            Call::Timeout(_) if self.heartbeat().is_some_and(|at| at <= now) => self.silent = None,
+            _ => {}
+        }
+        match (self.question, trial.frames.get(frames)) {
+            (Question::None, Some(Frame::Heartbeat)) => self.question = Question::Unwritten,
+            (Question::Unwritten, None) if matches!(call, Call::Flushed) => {
+                self.question = Question::Written(now);
+            }
+            _ => {}
+        }
+        if trial.frames.len() > frames {
+            self.silent = Some(now);
+        }
+        if trial.is_waiting() {
+            self.waiting.get_or_insert(now);
+        } else {
+            self.waiting = None;
+        }
+    }
+
+    /// Returns all there are, the first of those that have passed being the one that counts.
+    fn deadlines(&self, trial: &Trial) -> Vec<(Deadline, Instant)> {
+        let config = &self.config;
+        let disconnect = Some(self.alone + config.disconnect_delay);
+        let send = self.waiting.map(|since| since + config.send_timeout);
+        let pong = match self.question {
+            Question::Written(since) => config.pong_timeout.map(|timeout| since + timeout),
+            Question::None | Question::Unwritten => None,
+        };
+        let candidates = match (trial.bench.state(), trial.is_attached()) {
+            (SessionState::Closed, _) => vec![],
+            (_, false) => vec![(Deadline::Disconnect, disconnect)],
+            (SessionState::Closing, true) => vec![(Deadline::Send, send)],
+            (_, true) => vec![
+                (Deadline::Send, send),
+                (Deadline::Pong, pong),
+                (Deadline::Heartbeat, self.heartbeat()),
+            ],
+        };
+        let exist = |(deadline, at): (_, Option<_>)| Some((deadline, at?));
+        candidates.into_iter().filter_map(exist).collect()
+    }
+
+    fn heartbeat(&self) -> Option<Instant> {
+        Some(self.silent? + self.config.heartbeat_delay?)
+    }
+}
+
+proptest! {
+    #[test]
+    fn the_first_deadline_is_the_one_told((config, calls) in quiet_script()) {
+        let mut trial = Trial::new(config);
+        let mut clock = Clock::new(config, trial.bench.now);
+        for call in &calls {
+            clock.call(&mut trial, call);
+            let first = clock.deadlines(&trial).into_iter().map(|(_, at)| at).min();
+            assert_eq!(trial.bench.session.poll_timeout(), first);
+        }
+    }
+
+    #[test]
+    fn a_deadline_that_has_passed_has_its_effect_and_no_other((config, calls) in quiet_script()) {
+        let mut trial = Trial::new(config);
+        let mut clock = Clock::new(config, trial.bench.now);
+        for call in &calls {
+            let mut deadlines = clock.deadlines(&trial).into_iter();
+            let (state, before) = (trial.bench.state(), trial.bench.snapshot());
+            clock.call(&mut trial, call);
+            if !matches!(call, Call::Timeout(_)) {
+                continue;
+            }
+            let passed = deadlines.find(|(_, at)| *at <= trial.bench.now);
+            let ended_as = |cause| match state {
+                SessionState::Closing => trial.bench.cause().is_some(),
+                _ => trial.bench.cause() == Some(cause),
+            };
+            match passed.map(|(deadline, _)| deadline) {
+                None => assert_eq!(trial.bench.snapshot(), before),
+                Some(Deadline::Disconnect) => assert!(ended_as(Cause::DisconnectTimeout)),
+                Some(Deadline::Send) => assert!(ended_as(Cause::SlowClient)),
+                Some(Deadline::Pong) => assert_eq!(trial.bench.state(), SessionState::Closing),
+                Some(Deadline::Heartbeat) => {
+                    assert_eq!(trial.bench.state(), state);
+                    assert!(trial.bench.session.has_frame());
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_repeated_timeout_changes_nothing((config, calls) in quiet_script()) {
+        let mut trial = Trial::new(config);
+        for call in &calls {
+            trial.call(call);
+            if let Call::Timeout(_) = call {
+                let before = trial.bench.snapshot();
+                trial.call(&Call::Timeout(Timer::AtOnce));
+                assert_eq!(trial.bench.snapshot(), before);
+            }
+        }
+    }
+
+    #[test]
+    fn no_timeout_is_due_again_at_once((config, calls) in quiet_script()) {
+        let mut trial = Trial::new(config);
+        for call in &calls {
+            trial.call(call);
+            if let Call::Timeout(_) = call {
+                let next = trial.bench.session.poll_timeout();
+                assert!(next.is_none_or(|next| next > trial.bench.now));
+            }
+        }
+    }
+}

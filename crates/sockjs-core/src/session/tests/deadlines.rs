@@ -1,0 +1,230 @@
+//! Clients that stay away or take nothing, and timers that do not fire when they should.
+
+use super::*;
+
+fn without_heartbeat() -> SessionConfig {
+    SessionConfig {
+        heartbeat_delay: None,
+        ..SessionConfig::default()
+    }
+}
+
+#[test]
+fn disconnect_delay_runs_only_without_a_receiver() {
+    let mut bench = Bench::open_with(without_heartbeat());
+    bench.advance(FOREVER);
+    assert_eq!(bench.state(), SessionState::Open);
+
+    for _ in 0..100 {
+        bench.detach();
+        bench.advance(secs(5) - Duration::from_nanos(1));
+        bench.attach();
+    }
+    bench.advance(FOREVER);
+    assert_eq!(bench.state(), SessionState::Open);
+
+    bench.detach();
+    bench.advance(secs(5));
+    assert_eq!(bench.cause(), Some(Cause::DisconnectTimeout));
+    assert_eq!(bench.reason(), Some(&CloseReason::INTERRUPTED));
+}
+
+#[test]
+fn detaching_twice_does_not_prolong_the_session() {
+    let mut bench = Bench::open();
+    bench.detach();
+    bench.advance(secs(3));
+    bench.detach();
+    assert_eq!(bench.timeout(), Some(secs(2)));
+}
+
+#[test]
+fn a_receiver_that_comes_before_the_timer_fires_is_not_too_late() {
+    let mut bench = Bench::open();
+    bench.detach();
+    bench.now += secs(6);
+    bench.attach();
+    bench.session.handle_timeout(bench.now);
+    assert_eq!(bench.state(), SessionState::Open);
+}
+
+#[test]
+fn a_close_grants_a_client_that_is_away_the_whole_delay() {
+    for mut bench in [Bench::new(), Bench::open()] {
+        bench.detach();
+        bench.advance(secs(4));
+        bench.close();
+        assert_eq!(bench.timeout(), Some(secs(5)));
+        bench.advance(secs(1));
+        bench.close();
+        assert_eq!(bench.timeout(), Some(secs(4)));
+        bench.advance(secs(4));
+        assert_eq!(bench.cause(), Some(Cause::ClosedByApp));
+    }
+}
+
+#[test]
+fn slow_client_is_closed_after_send_timeout() {
+    let mut bench = Bench::open();
+    bench.send("x").unwrap();
+    bench.advance(secs(30) - Duration::from_nanos(1));
+    assert_eq!(bench.state(), SessionState::Open);
+    bench.advance(Duration::from_nanos(1));
+    assert_eq!(bench.cause(), Some(Cause::SlowClient));
+    assert_eq!(bench.reason(), Some(&CloseReason::INTERRUPTED));
+    assert_eq!(bench.undelivered(), Some(1));
+}
+
+#[test]
+fn whatever_waits_for_a_slow_client_counts() {
+    let open_frame = |bench: &mut Bench| {
+        *bench = Bench::new();
+        bench.attach();
+    };
+    let message_for_the_next_receiver = |bench: &mut Bench| {
+        bench.detach();
+        bench.send("x").unwrap();
+        bench.attach();
+    };
+    let unwritten_message = |bench: &mut Bench| {
+        bench.send("x").unwrap();
+        bench.take();
+    };
+    let heartbeat = |bench: &mut Bench| bench.advance(secs(25));
+    let unwritten_heartbeat = |bench: &mut Bench| {
+        bench.advance(secs(25));
+        bench.take();
+    };
+    let close_frame_for_the_next_receiver = |bench: &mut Bench| {
+        bench.close();
+        bench.detach();
+        bench.attach();
+    };
+    let table: [(fn(&mut Bench), _); 7] = [
+        (open_frame, Cause::SlowClient),
+        (message_for_the_next_receiver, Cause::SlowClient),
+        (unwritten_message, Cause::SlowClient),
+        (heartbeat, Cause::SlowClient),
+        (unwritten_heartbeat, Cause::SlowClient),
+        (Bench::close, Cause::ClosedByApp),
+        (close_frame_for_the_next_receiver, Cause::ClosedByApp),
+    ];
+    for (i, (prepare, cause)) in table.into_iter().enumerate() {
+        let mut bench = Bench::open();
+        prepare(&mut bench);
+        bench.advance(secs(29));
+        assert_eq!(bench.cause(), None, "{i}");
+        bench.advance(secs(1));
+        assert_eq!(bench.cause(), Some(cause), "{i}");
+    }
+}
+
+#[test]
+fn waiting_counts_from_the_first_message() {
+    let mut bench = Bench::open();
+    for _ in 0..29 {
+        bench.send("x").unwrap();
+        bench.advance(secs(1));
+    }
+    // Handing it out is not yet writing it.
+    bench.take();
+    assert_eq!(bench.timeout(), Some(secs(1)));
+}
+
+#[test]
+fn progress_keeps_a_slow_client() {
+    let mut bench = Bench::open();
+    bench.send("x").unwrap();
+    bench.take();
+    for _ in 0..100 {
+        bench.advance(secs(29));
+        bench.session.handle_progress(bench.now);
+    }
+    assert_eq!(bench.state(), SessionState::Open);
+    bench.advance(secs(30));
+    assert_eq!(bench.cause(), Some(Cause::SlowClient));
+}
+
+#[test]
+fn progress_of_nothing_changes_nothing() {
+    let mut bench = Bench::open();
+    let before = bench.snapshot();
+    bench.now += secs(1);
+    bench.session.handle_progress(bench.now);
+    assert_eq!(bench.snapshot(), before);
+}
+
+#[test]
+fn a_flush_ends_the_wait_unless_more_waits() {
+    let mut bench = Bench::open_with(without_heartbeat());
+    bench.send("x").unwrap();
+    bench.take();
+    bench.send("y").unwrap();
+    bench.advance(secs(20));
+    bench.flush();
+    assert_eq!(bench.timeout(), Some(secs(30)));
+    bench.write();
+    assert_eq!(bench.timeout(), None);
+}
+
+#[test]
+fn a_flush_does_not_end_the_wait_of_a_heartbeat() {
+    let mut bench = Bench::open();
+    bench.send("x").unwrap();
+    bench.take();
+    bench.advance(secs(25));
+    bench.flush();
+    assert!(bench.session.has_frame());
+    assert_eq!(bench.timeout(), Some(secs(30)));
+    bench.advance(secs(30));
+    assert_eq!(bench.cause(), Some(Cause::SlowClient));
+}
+
+#[test]
+fn a_flush_does_not_end_the_wait_of_a_close_frame() {
+    let mut bench = Bench::open();
+    bench.send("x").unwrap();
+    bench.take();
+    bench.close();
+    bench.advance(secs(20));
+    bench.flush();
+    assert_eq!(bench.timeout(), Some(secs(30)));
+}
+
+#[test]
+fn a_delay_without_end_does_not_pass() {
+    let mut bench = Bench::open_with(SessionConfig {
+        heartbeat_delay: Some(Duration::MAX),
+        disconnect_delay: Duration::MAX,
+        pong_timeout: Some(Duration::MAX),
+        send_timeout: Duration::MAX,
+        ..SessionConfig::default()
+    });
+    bench.advance(FOREVER);
+    bench.send("x").unwrap();
+    bench.advance(FOREVER);
+    bench.detach();
+    bench.advance(FOREVER);
+    assert_eq!(bench.state(), SessionState::Open);
+}
+
+#[test]
+fn late_early_repeated_timeouts_change_nothing() {
+    let mut bench = Bench::open();
+    let before = bench.snapshot();
+    for _ in 0..24 {
+        bench.now += secs(1);
+        bench.session.handle_timeout(bench.now);
+    }
+    assert_eq!(bench.snapshot(), before);
+
+    // An hour late it is no more than a heartbeat that is due; nobody was slow.
+    bench.now += secs(3600);
+    bench.session.handle_timeout(bench.now);
+    let before = bench.snapshot();
+    bench.session.handle_timeout(bench.now);
+    assert_eq!(bench.snapshot(), before);
+    assert_eq!(bench.write(), Some(Frame::Heartbeat));
+    assert_eq!(bench.write(), None);
+    assert_eq!(bench.timeout(), Some(secs(25)));
+}

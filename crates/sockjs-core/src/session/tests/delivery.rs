@@ -1,0 +1,379 @@
+//! What becomes of messages, both ways, and how a session ends.
+
+use super::*;
+
+fn small() -> SessionConfig {
+    SessionConfig {
+        // Two messages of one byte.
+        send_buffer: 2 * (SessionConfig::MESSAGE_OVERHEAD + 1),
+        // Two payloads of one message of one byte.
+        receive_buffer: 2 * (SessionConfig::PAYLOAD_OVERHEAD + r#"["x"]"#.len()),
+        ..SessionConfig::default()
+    }
+}
+
+fn events(bench: &mut Bench) -> Vec<Event> {
+    let events = std::iter::from_fn(|| bench.session.poll_event());
+    events.take(LOTS).collect()
+}
+
+fn frames(bench: &mut Bench) -> Vec<Frame> {
+    std::iter::from_fn(|| bench.write()).take(LOTS).collect()
+}
+
+/// More of anything than there can be, so that a test fails instead of running for ever.
+const LOTS: usize = 100_000;
+
+#[test]
+fn first_receiver_opens_the_session() {
+    let mut bench = Bench::new();
+    assert_eq!(bench.take(), None);
+    assert_eq!(events(&mut bench), []);
+    bench.attach();
+    assert_eq!(events(&mut bench), [Event::Opened]);
+    assert_eq!(frames(&mut bench), [Frame::Open]);
+
+    bench.detach();
+    bench.attach();
+    assert_eq!(events(&mut bench), []);
+    assert_eq!(frames(&mut bench), []);
+}
+
+#[test]
+fn open_frame_goes_to_the_next_receiver_if_the_first_took_none() {
+    let mut bench = Bench::new();
+    bench.attach();
+    bench.detach();
+    bench.attach();
+    assert_eq!(frames(&mut bench), [Frame::Open]);
+    assert_eq!(events(&mut bench), [Event::Opened]);
+}
+
+#[test]
+fn second_receiver_is_turned_away() {
+    let mut bench = Bench::open();
+    bench.send("x").unwrap();
+    let before = bench.snapshot();
+    bench.now += secs(1);
+    assert_eq!(bench.session.attach(bench.now), Err(AttachError::Busy));
+    assert_eq!(bench.snapshot(), before);
+    assert_eq!(bench.take(), messages(["x"]));
+}
+
+#[test]
+fn all_that_waits_comes_in_one_frame() {
+    let mut bench = Bench::open();
+    for text in ["a", "", "c"] {
+        bench.send(text).unwrap();
+    }
+    assert_eq!(bench.take(), messages(["a", "", "c"]));
+    assert_eq!(bench.take(), None);
+}
+
+#[test]
+fn frames_need_not_be_written_one_by_one() {
+    let mut bench = Bench::new();
+    bench.attach();
+    assert_eq!(bench.take(), Some(Frame::Open));
+    for text in ["a", "b"] {
+        bench.send(text).unwrap();
+        assert_eq!(bench.take(), messages([text]));
+    }
+    assert_eq!(bench.take(), None);
+}
+
+#[test]
+fn messages_wait_for_the_first_receiver() {
+    let mut bench = Bench::new();
+    bench.send("x").unwrap();
+    bench.attach();
+    assert_eq!(
+        [bench.take(), bench.take()],
+        [Some(Frame::Open), messages(["x"])]
+    );
+}
+
+#[test]
+fn messages_wait_for_the_next_receiver() {
+    let mut bench = Bench::open();
+    bench.send("a").unwrap();
+    bench.detach();
+    bench.send("b").unwrap();
+    assert!(!bench.session.has_frame());
+    assert_eq!(bench.take(), None);
+    bench.attach();
+    assert!(bench.session.has_frame());
+    assert_eq!(bench.take(), messages(["a", "b"]));
+}
+
+#[test]
+fn full_outbox_gives_the_message_back() {
+    let mut bench = Bench::open_with(small());
+    bench.send("a").unwrap();
+    bench.send("b").unwrap();
+    assert_eq!(bench.session.unsent(), bench.session.config().send_buffer);
+    let before = bench.snapshot();
+    let error = bench.send("").unwrap_err();
+    assert_eq!(error, TrySendError::Full("".into()));
+    assert_eq!(error.into_message(), "");
+    assert_eq!(bench.snapshot(), before);
+
+    assert_eq!(bench.write(), messages(["a", "b"]));
+    assert_eq!(bench.session.unsent(), 0);
+    bench.send("c").unwrap();
+    assert_eq!(bench.write(), messages(["c"]));
+}
+
+#[test]
+fn a_long_message_fits_an_empty_buffer() {
+    let long = "x".repeat(1000);
+    for send_buffer in [0, 999] {
+        let mut bench = Bench::open_with(SessionConfig {
+            send_buffer,
+            ..SessionConfig::default()
+        });
+        bench.send(&long).unwrap();
+        assert!(matches!(bench.send(""), Err(TrySendError::Full(_))));
+        assert_eq!(bench.write(), messages([&long]));
+        bench.send("a").unwrap();
+        assert!(matches!(bench.send(&long), Err(TrySendError::Full(_))));
+    }
+}
+
+#[test]
+fn empty_messages_do_not_pass_as_nothing() {
+    let mut bench = Bench::open();
+    let accepted = (0..LOTS).take_while(|_| bench.send("").is_ok()).count();
+    assert_eq!(accepted, 1024 * 1024 / SessionConfig::MESSAGE_OVERHEAD);
+}
+
+#[test]
+fn payloads_are_handed_out_message_by_message() {
+    let mut bench = Bench::open();
+    bench.post(r#"["a","b"]"#).unwrap();
+    bench.post("[]").unwrap();
+    bench.post(r#"["c"]"#).unwrap();
+    assert!(bench.session.has_messages());
+    let expected = ["a", "b", "c"].map(|text| Event::Message(text.into()));
+    assert_eq!(events(&mut bench), expected);
+    assert!(!bench.session.has_messages());
+}
+
+#[test]
+fn full_inbox_refuses_and_gives_back() {
+    let mut bench = Bench::open_with(small());
+    bench.post(r#"["a"]"#).unwrap();
+    bench.post(r#"["b","c"]"#).unwrap();
+    assert!(!bench.session.has_room());
+    let before = bench.snapshot();
+    let Err(ReceiveError::Full(refused)) = bench.post(r#"["d","e"]"#) else {
+        panic!("it was taken");
+    };
+    assert_eq!(bench.snapshot(), before);
+
+    assert_eq!(bench.session.poll_event(), Some(Event::Message("a".into())));
+    assert!(bench.session.has_room());
+    bench.session.handle_payload(refused).unwrap();
+    let expected = ["b", "c", "d", "e"].map(|text| Event::Message(text.into()));
+    assert_eq!(events(&mut bench), expected);
+}
+
+#[test]
+fn a_payload_takes_room_until_its_last_message_is_out() {
+    let mut bench = Bench::open_with(SessionConfig {
+        receive_buffer: 1,
+        ..SessionConfig::default()
+    });
+    bench.post(r#"["a","b","c"]"#).unwrap();
+    for _ in 0..3 {
+        assert!(!bench.session.has_room());
+        bench.session.poll_event();
+    }
+    assert!(bench.session.has_room());
+}
+
+#[test]
+fn a_payload_fits_an_empty_inbox() {
+    let mut bench = Bench::open_with(SessionConfig {
+        receive_buffer: 0,
+        ..SessionConfig::default()
+    });
+    for _ in 0..2 {
+        bench.post(r#"["a"]"#).unwrap();
+        assert!(matches!(bench.post("[]"), Err(ReceiveError::Full(_))));
+        bench.session.poll_event();
+    }
+}
+
+#[test]
+fn payloads_of_nothing_take_no_room_and_empty_messages_do() {
+    let mut bench = Bench::open_with(small());
+    for _ in 0..1000 {
+        bench.post("[ ]").unwrap();
+    }
+    assert_eq!(events(&mut bench), []);
+
+    let accepted = (0..LOTS).take_while(|_| {
+        let empty = Payload::raw("", 0).unwrap();
+        bench.session.handle_payload(empty).is_ok()
+    });
+    assert_eq!(accepted.count(), 3);
+}
+
+#[test]
+fn close_waits_for_messages_sent_before() {
+    let mut bench = Bench::open();
+    bench.send("a").unwrap();
+    bench.send("b").unwrap();
+    bench.close();
+    assert_eq!(bench.state(), SessionState::Closing);
+    assert_eq!(bench.take(), messages(["a", "b"]));
+    assert_eq!(events(&mut bench), []);
+
+    // They may still sit in a buffer.
+    assert!(!bench.session.has_frame());
+    assert_eq!(bench.take(), None);
+    bench.flush();
+    assert!(bench.session.has_frame());
+    assert_eq!(bench.take(), Some(Frame::Close(GO_AWAY)));
+    assert_eq!(bench.state(), SessionState::Closed);
+    assert_eq!(bench.undelivered(), Some(0));
+    assert!(!bench.session.has_frame());
+    assert_eq!(bench.take(), None);
+}
+
+#[test]
+fn close_waits_for_the_next_receiver() {
+    let mut bench = Bench::open();
+    bench.detach();
+    bench.send("x").unwrap();
+    bench.close();
+    bench.advance(secs(4));
+    bench.attach();
+    assert_eq!(bench.write(), messages(["x"]));
+    bench.detach();
+    bench.advance(secs(4));
+    bench.attach();
+    assert_eq!(bench.write(), Some(Frame::Close(GO_AWAY)));
+}
+
+#[test]
+fn a_session_closed_before_its_first_receiver_still_tells_it_everything() {
+    let mut bench = Bench::new();
+    bench.send("x").unwrap();
+    bench.close();
+    bench.attach();
+    let expected = [
+        Some(Frame::Open),
+        messages(["x"]),
+        Some(Frame::Close(GO_AWAY)),
+    ];
+    assert_eq!(frames(&mut bench), expected.map(Option::unwrap));
+    // The application never had an open session.
+    assert_eq!(
+        events(&mut bench),
+        [Event::Closed(bench.session.ending().unwrap().clone())]
+    );
+}
+
+#[test]
+fn first_close_reason_stays() {
+    let mut bench = Bench::open();
+    bench.close();
+    bench
+        .session
+        .close(bench.now, TOO_LATE, Cause::ShuttingDown);
+    assert_eq!(bench.take(), Some(Frame::Close(GO_AWAY)));
+    bench
+        .session
+        .close(bench.now, TOO_LATE, Cause::ShuttingDown);
+    bench.session.abort(TOO_LATE, Cause::ShuttingDown);
+    assert_eq!(
+        (bench.reason(), bench.cause()),
+        (Some(&GO_AWAY), Some(Cause::ClosedByApp))
+    );
+}
+
+#[test]
+fn a_closed_session_repeats_its_reason() {
+    let mut bench = Bench::open();
+    bench.close();
+    bench.write();
+    for _ in 0..3 {
+        let closed = AttachError::Closed(GO_AWAY);
+        assert_eq!(bench.session.attach(bench.now), Err(closed));
+        bench.advance(secs(60));
+    }
+}
+
+#[test]
+fn a_lost_receiver_ends_the_session() {
+    let mut bench = Bench::open();
+    bench.send("x").unwrap();
+    bench.session.handle_lost();
+    assert_eq!(bench.take(), None);
+    assert_eq!(bench.cause(), Some(Cause::ReceiverLost));
+    let closed = AttachError::Closed(CloseReason::INTERRUPTED);
+    assert_eq!(bench.session.attach(bench.now), Err(closed));
+}
+
+#[test]
+fn an_aborted_session_sends_nothing_more() {
+    let mut bench = Bench::open();
+    bench.send("a").unwrap();
+    bench.take();
+    bench.send("b").unwrap();
+    bench.send("c").unwrap();
+    bench.session.abort(TOO_LATE, Cause::LimitExceeded);
+    assert_eq!(bench.take(), None);
+    assert_eq!(bench.timeout(), None);
+    assert_eq!(bench.undelivered(), Some(3));
+    assert_eq!(bench.session.unsent(), 0);
+    assert!(bench.session.outbox.is_empty());
+}
+
+#[test]
+fn unflushed_messages_count_as_undelivered() {
+    let mut bench = Bench::open();
+    bench.send("a").unwrap();
+    bench.write();
+    for text in ["b", "c"] {
+        bench.send(text).unwrap();
+        bench.take();
+    }
+    bench.session.handle_progress(bench.now);
+    bench.send("d").unwrap();
+    bench.session.handle_lost();
+    assert_eq!(bench.undelivered(), Some(3));
+}
+
+#[test]
+fn a_complete_response_has_delivered_its_messages() {
+    let mut bench = Bench::open();
+    bench.send("a").unwrap();
+    bench.take();
+    bench.detach();
+    bench.send("b").unwrap();
+    bench.advance(secs(5));
+    assert_eq!(bench.undelivered(), Some(1));
+}
+
+#[test]
+fn messages_received_before_the_end_are_still_handed_out() {
+    let mut bench = Bench::new();
+    bench.attach();
+    bench.post(r#"["a","b"]"#).unwrap();
+    bench.post(r#"["c"]"#).unwrap();
+    bench.session.handle_lost();
+    let ending = bench.session.ending().unwrap().clone();
+    let message = |text: &str| Event::Message(text.into());
+    let expected = [
+        Event::Opened,
+        message("a"),
+        message("b"),
+        message("c"),
+        Event::Closed(ending),
+    ];
+    assert_eq!(events(&mut bench), expected);
+    assert_eq!(events(&mut bench), []);
+}

@@ -1,0 +1,248 @@
+//! What each input and command does in each state.
+
+use super::*;
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Situation {
+    Connecting,
+    Open,
+    /// Open, without a receiver.
+    Alone,
+    Closing,
+    /// Closing, without a receiver.
+    ClosingAlone,
+    Closed,
+}
+
+use Situation::{Alone, Closed, Closing, ClosingAlone, Connecting, Open};
+
+const SITUATIONS: [Situation; 6] = [Connecting, Open, Alone, Closing, ClosingAlone, Closed];
+
+impl Situation {
+    fn bench(self) -> Bench {
+        let mut bench = match self {
+            Connecting => Bench::new(),
+            Open | Alone | Closing | ClosingAlone | Closed => Bench::open(),
+        };
+        match self {
+            Connecting | Open => {}
+            Alone => bench.detach(),
+            Closing => bench.close(),
+            ClosingAlone => {
+                bench.detach();
+                bench.close();
+            }
+            Closed => abort(&mut bench),
+        }
+        bench
+    }
+
+    fn of(bench: &Bench) -> Self {
+        match (bench.state(), bench.session.state.attached()) {
+            (SessionState::Connecting, _) => Connecting,
+            (SessionState::Open, Some(_)) => Open,
+            (SessionState::Open, None) => Alone,
+            (SessionState::Closing, Some(_)) => Closing,
+            (SessionState::Closing, None) => ClosingAlone,
+            (SessionState::Closed, _) => Closed,
+        }
+    }
+}
+
+fn abort(bench: &mut Bench) {
+    bench.session.abort(TOO_LATE, Cause::ShuttingDown);
+}
+
+const INTERRUPTED: CloseReason = CloseReason::INTERRUPTED;
+
+type Input = fn(&mut Bench);
+
+const ATTACH: Input = |bench| drop(bench.session.attach(bench.now));
+const LOST: Input = |bench| bench.session.handle_lost();
+const PAYLOAD: Input = |bench| drop(bench.post(r#"["x"]"#));
+const ALIVE: Input = |bench| bench.session.handle_alive();
+const PROGRESS: Input = |bench| bench.session.handle_progress(bench.now);
+const DEADLINE: Input = Bench::pass_deadline;
+const TIMEOUT: Input = |bench| bench.session.handle_timeout(bench.now);
+const SEND: Input = |bench| drop(bench.send("x"));
+const FRAME: Input = |bench| drop(bench.take());
+const EVENT: Input = |bench| drop(bench.session.poll_event());
+
+#[test]
+fn states_change_as_drawn() {
+    let table: [(&str, Input, [Situation; 6]); 14] = [
+        (
+            "attach",
+            ATTACH,
+            [Open, Open, Open, Closing, Closing, Closed],
+        ),
+        (
+            "detach",
+            Bench::detach,
+            [Connecting, Alone, Alone, ClosingAlone, ClosingAlone, Closed],
+        ),
+        (
+            "lost",
+            LOST,
+            [Connecting, Closed, Alone, Closed, ClosingAlone, Closed],
+        ),
+        ("payload", PAYLOAD, SITUATIONS),
+        ("alive", ALIVE, SITUATIONS),
+        ("progress", PROGRESS, SITUATIONS),
+        ("flushed", Bench::flush, SITUATIONS),
+        ("early timeout", TIMEOUT, SITUATIONS),
+        (
+            "deadline",
+            DEADLINE,
+            [Closed, Open, Closed, Closed, Closed, Closed],
+        ),
+        ("send", SEND, SITUATIONS),
+        (
+            "close",
+            Bench::close,
+            [
+                ClosingAlone,
+                Closing,
+                ClosingAlone,
+                Closing,
+                ClosingAlone,
+                Closed,
+            ],
+        ),
+        ("abort", abort, [Closed; 6]),
+        (
+            "frame",
+            FRAME,
+            [Connecting, Open, Alone, Closed, ClosingAlone, Closed],
+        ),
+        ("event", EVENT, SITUATIONS),
+    ];
+    for (name, input, after) in table {
+        for (before, after) in SITUATIONS.into_iter().zip(after) {
+            let mut bench = before.bench();
+            input(&mut bench);
+            assert_eq!(Situation::of(&bench), after, "{name} when {before:?}");
+        }
+    }
+}
+
+#[test]
+fn without_a_receiver_its_inputs_change_nothing() {
+    let inputs = [Bench::detach, LOST, ALIVE, PROGRESS, Bench::flush, FRAME];
+    for situation in [Connecting, Alone, ClosingAlone, Closed] {
+        for input in inputs {
+            let mut bench = situation.bench();
+            let before = bench.snapshot();
+            bench.now += secs(1);
+            input(&mut bench);
+            assert_eq!(bench.snapshot(), before);
+        }
+    }
+}
+
+#[test]
+fn after_the_end_nothing_changes() {
+    let inputs = [ATTACH, PAYLOAD, TIMEOUT, SEND, Bench::close, abort];
+    for input in inputs {
+        let mut bench = Closed.bench();
+        assert!(bench.session.poll_event().is_some());
+        let before = bench.snapshot();
+        bench.now += secs(3600);
+        input(&mut bench);
+        assert_eq!(bench.snapshot(), before);
+    }
+}
+
+#[test]
+fn receivers_are_taken_one_at_a_time_until_the_end() {
+    let busy = Err(AttachError::Busy);
+    let closed = Err(AttachError::Closed(TOO_LATE));
+    let answers = [Ok(()), busy.clone(), Ok(()), busy, Ok(()), closed];
+    for (situation, answer) in SITUATIONS.into_iter().zip(answers) {
+        let mut bench = situation.bench();
+        assert_eq!(bench.session.attach(bench.now), answer, "{situation:?}");
+    }
+}
+
+#[test]
+fn payloads_are_taken_while_open() {
+    for situation in SITUATIONS {
+        let mut bench = situation.bench();
+        let answer = bench.post(r#"["x"]"#);
+        match situation {
+            Open | Alone => {
+                assert!(answer.is_ok());
+                let event = Event::Message("x".into());
+                assert_eq!(bench.session.poll_event(), Some(event));
+            }
+            Connecting | Closing | ClosingAlone | Closed => {
+                assert!(
+                    matches!(answer, Err(ReceiveError::NotOpen)),
+                    "{situation:?}"
+                );
+                assert!(!bench.session.has_messages());
+            }
+        }
+    }
+}
+
+#[test]
+fn messages_are_taken_until_the_close() {
+    for situation in SITUATIONS {
+        let mut bench = situation.bench();
+        let answer = bench.send("x");
+        match situation {
+            Connecting | Open | Alone => assert_eq!(answer, Ok(()), "{situation:?}"),
+            Closing | ClosingAlone | Closed => {
+                assert_eq!(answer, Err(TrySendError::Closed("x".into())));
+                assert_eq!(bench.session.unsent(), 0);
+            }
+        }
+    }
+}
+
+#[test]
+fn each_state_has_its_deadline() {
+    let config = SessionConfig::default();
+    let deadlines = [
+        Some(config.disconnect_delay),
+        config.heartbeat_delay,
+        Some(config.disconnect_delay),
+        Some(config.send_timeout),
+        Some(config.disconnect_delay),
+        None,
+    ];
+    for (situation, deadline) in SITUATIONS.into_iter().zip(deadlines) {
+        assert_eq!(situation.bench().timeout(), deadline, "{situation:?}");
+    }
+}
+
+#[test]
+fn each_end_has_its_cause() {
+    let table: [(_, Input, _, _); 12] = [
+        (Connecting, abort, TOO_LATE, Cause::ShuttingDown),
+        (Connecting, DEADLINE, INTERRUPTED, Cause::DisconnectTimeout),
+        (Open, abort, TOO_LATE, Cause::ShuttingDown),
+        (Open, LOST, INTERRUPTED, Cause::ReceiverLost),
+        (Alone, abort, TOO_LATE, Cause::ShuttingDown),
+        (Alone, DEADLINE, INTERRUPTED, Cause::DisconnectTimeout),
+        // The first reason stays, whatever comes of it.
+        (Closing, abort, GO_AWAY, Cause::ClosedByApp),
+        (Closing, LOST, GO_AWAY, Cause::ClosedByApp),
+        (Closing, DEADLINE, GO_AWAY, Cause::ClosedByApp),
+        (Closing, FRAME, GO_AWAY, Cause::ClosedByApp),
+        (ClosingAlone, abort, GO_AWAY, Cause::ClosedByApp),
+        (ClosingAlone, DEADLINE, GO_AWAY, Cause::ClosedByApp),
+    ];
+    for (situation, input, reason, cause) in table {
+        let mut bench = situation.bench();
+        input(&mut bench);
+        assert_eq!(
+            (bench.reason(), bench.cause()),
+            (Some(&reason), Some(cause))
+        );
+        let ending = bench.session.ending().cloned();
+        assert_eq!(bench.session.poll_event(), ending.map(Event::Closed));
+        assert_eq!(bench.session.poll_event(), None);
+    }
+}

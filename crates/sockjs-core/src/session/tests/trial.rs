@@ -1,0 +1,294 @@
+//! Calls of a session's methods in any order, contract or not, and what its callers know then.
+
+use std::collections::VecDeque;
+
+use proptest::prelude::*;
+
+use super::*;
+
+/// A call of one method, with a message of that many bytes where there is one.
+#[derive(Clone, Debug)]
+pub(super) enum Call {
+    Wait(Duration),
+    Attach,
+    Detach,
+    Lost,
+    Payload(Vec<usize>),
+    Alive,
+    Progress,
+    Flushed,
+    Timeout(Timer),
+    Send(usize),
+    Close(u16),
+    Abort(u16),
+    Frame,
+    Event,
+}
+
+/// When a timer fires.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Timer {
+    OnTime,
+    AtOnce,
+}
+
+/// A session, and what its callers know of it.
+#[derive(Debug)]
+pub(super) struct Trial {
+    pub(super) bench: Bench,
+    /// Whether the last receiver that attached has not detached.
+    attached: bool,
+    /// Messages that were accepted, and how long the longest was.
+    pub(super) sent: Vec<Message>,
+    pub(super) longest: usize,
+    pub(super) frames: Vec<Frame>,
+    /// How many messages were in frames, and in how many of them since all was written.
+    pub(super) taken: usize,
+    pub(super) unwritten: usize,
+    /// Whether any frame was taken since all was written.
+    unflushed: bool,
+    /// Messages that were accepted from the client.
+    pub(super) posted: Vec<String>,
+    /// Payloads that were not heard in full: how many messages are left, and their size.
+    pub(super) held: VecDeque<(usize, usize)>,
+    pub(super) largest: usize,
+    pub(super) events: Vec<Event>,
+}
+
+impl Trial {
+    pub(super) fn new(config: SessionConfig) -> Self {
+        Self {
+            bench: Bench::with(config),
+            attached: false,
+            sent: Vec::new(),
+            longest: 0,
+            frames: Vec::new(),
+            taken: 0,
+            unwritten: 0,
+            unflushed: false,
+            posted: Vec::new(),
+            held: VecDeque::new(),
+            largest: 0,
+            events: Vec::new(),
+        }
+    }
+
+    pub(super) fn run((config, calls): &(SessionConfig, Vec<Call>)) -> Self {
+        let mut trial = Self::new(*config);
+        for call in calls {
+            trial.call(call);
+        }
+        trial
+    }
+
+    /// Makes the call. Whether it is taken or refused has to fit what was called before.
+    pub(super) fn call(&mut self, call: &Call) {
+        let state = self.bench.state();
+        let attached = self.is_attached();
+        let Bench { session, now } = &mut self.bench;
+        match *call {
+            Call::Wait(time) => *now += time,
+            Call::Attach => {
+                let taken = session.attach(*now).is_ok();
+                assert_eq!(taken, !attached && state != SessionState::Closed);
+                if taken {
+                    self.attached = true;
+                    (self.unwritten, self.unflushed) = (0, false);
+                }
+            }
+            Call::Detach => {
+                session.detach(*now);
+                if attached {
+                    self.attached = false;
+                    (self.unwritten, self.unflushed) = (0, false);
+                }
+            }
+            Call::Lost => session.handle_lost(),
+            Call::Payload(ref lengths) => self.payload(lengths),
+            Call::Alive => session.handle_alive(),
+            Call::Progress => session.handle_progress(*now),
+            Call::Flushed => {
+                session.handle_flushed(*now);
+                if attached {
+                    (self.unwritten, self.unflushed) = (0, false);
+                }
+            }
+            Call::Timeout(timer) => {
+                if let (Timer::OnTime, Some(due)) = (timer, session.poll_timeout()) {
+                    *now = due.max(*now);
+                }
+                session.handle_timeout(*now);
+            }
+            Call::Send(length) => self.send(length),
+            Call::Close(code) => session.close(*now, reason(code), Cause::ClosedByApp),
+            Call::Abort(code) => session.abort(reason(code), Cause::ShuttingDown),
+            Call::Frame => self.frame(),
+            Call::Event => {
+                let event = session.poll_event();
+                if let Some(Event::Message(_)) = event {
+                    let payload = self.held.front_mut().unwrap();
+                    payload.0 -= 1;
+                    if payload.0 == 0 {
+                        self.held.pop_front();
+                    }
+                }
+                self.events.extend(event);
+            }
+        }
+    }
+
+    fn payload(&mut self, lengths: &[usize]) {
+        let texts: Vec<_> = (self.posted.len()..)
+            .zip(lengths)
+            .map(|(number, &length)| numbered(number, length))
+            .collect();
+        let payload = payload(&serde_json::to_string(&texts).unwrap());
+        let size = payload.size() + SessionConfig::PAYLOAD_OVERHEAD;
+        let had_room = self.bench.session.has_room();
+        match self.bench.session.handle_payload(payload) {
+            Ok(()) => {
+                assert!(had_room);
+                assert_eq!(self.bench.state(), SessionState::Open);
+                if !texts.is_empty() {
+                    self.held.push_back((texts.len(), size));
+                }
+                self.largest = self.largest.max(size);
+                self.posted.extend(texts);
+            }
+            Err(ReceiveError::Full(refused)) => {
+                assert!(!had_room);
+                assert!(refused.eq(texts));
+            }
+            Err(ReceiveError::NotOpen) => assert_ne!(self.bench.state(), SessionState::Open),
+        }
+    }
+
+    fn send(&mut self, length: usize) {
+        let message = Message::from(numbered(self.sent.len(), length));
+        let before = self.bench.session.unsent();
+        let size = message.len() + SessionConfig::MESSAGE_OVERHEAD;
+        let full = before > 0 && before + size > self.bench.session.config().send_buffer;
+        match self.bench.session.send(self.bench.now, message.clone()) {
+            Ok(()) => {
+                assert!(!full);
+                self.longest = self.longest.max(size);
+                self.sent.push(message);
+            }
+            Err(TrySendError::Full(refused)) => {
+                assert!(full);
+                assert_eq!(refused, message);
+            }
+            Err(TrySendError::Closed(refused)) => {
+                assert!(!self.is_open());
+                assert_eq!(refused, message);
+            }
+        }
+    }
+
+    fn frame(&mut self) {
+        let expected = self.bench.session.has_frame();
+        let frame = self.bench.take();
+        assert_eq!(frame.is_some(), expected);
+        let Some(frame) = frame else { return };
+        if let Frame::Messages(messages) = &frame {
+            self.taken += messages.len();
+            self.unwritten += messages.len();
+        }
+        self.unflushed = true;
+        self.frames.push(frame);
+    }
+
+    pub(super) fn is_open(&self) -> bool {
+        matches!(
+            self.bench.state(),
+            SessionState::Connecting | SessionState::Open
+        )
+    }
+
+    pub(super) fn is_attached(&self) -> bool {
+        self.attached && self.bench.state() != SessionState::Closed
+    }
+
+    /// Whether there is something that the receiver could take, or has not written.
+    pub(super) fn is_waiting(&self) -> bool {
+        self.is_attached() && (self.bench.session.has_frame() || self.unflushed)
+    }
+
+    /// Takes no care of the session any more, except for its timer.
+    pub(super) fn abandon(&mut self) {
+        // A deadline that passes makes a heartbeat due, or closes, or ends the session.
+        for _ in 0..3 {
+            self.call(&Call::Timeout(Timer::OnTime));
+        }
+    }
+
+    /// Ends the session and hears of it all.
+    pub(super) fn end(&mut self) {
+        self.call(&Call::Abort(4999));
+        for _ in 0..self.posted.len() + 3 {
+            self.call(&Call::Event);
+        }
+    }
+}
+
+/// A text of at least that length that no other message has.
+fn numbered(number: usize, length: usize) -> String {
+    format!("{number:x<length$}")
+}
+
+pub(super) fn reason(code: u16) -> CloseReason {
+    CloseReason::new(code, "Go away!")
+}
+
+pub(super) fn any_script() -> impl Strategy<Value = (SessionConfig, Vec<Call>)> {
+    (any_config(), any_calls(20))
+}
+
+/// A script with so few messages that heartbeats become due.
+pub(super) fn quiet_script() -> impl Strategy<Value = (SessionConfig, Vec<Call>)> {
+    (any_config(), any_calls(1))
+}
+
+/// Delays of the same order, so that any may be the first to pass, and buffers that fill.
+pub(super) fn any_config() -> impl Strategy<Value = SessionConfig> {
+    let delay = || (1..40_u64).prop_map(secs);
+    let optional_delay = || prop::option::weighted(0.7, delay());
+    let delays = (optional_delay(), delay(), optional_delay(), delay());
+    (delays, 0..600_usize, 0..300_usize).prop_map(|(delays, send_buffer, receive_buffer)| {
+        let (heartbeat_delay, disconnect_delay, pong_timeout, send_timeout) = delays;
+        SessionConfig {
+            heartbeat_delay,
+            disconnect_delay,
+            pong_timeout,
+            send_timeout,
+            send_buffer,
+            receive_buffer,
+        }
+    })
+}
+
+pub(super) fn any_time() -> impl Strategy<Value = Duration> {
+    (0..15_u64).prop_map(secs)
+}
+
+pub(super) fn any_calls(messages: u32) -> impl Strategy<Value = Vec<Call>> {
+    // What ends a session is rare, so that there is something to end.
+    let call = prop_oneof![
+        12 => any_time().prop_map(Call::Wait),
+        20 => Just(Call::Attach),
+        4 => Just(Call::Detach),
+        1 => Just(Call::Lost),
+        messages => prop::collection::vec(0..40_usize, 0..4).prop_map(Call::Payload),
+        3 => Just(Call::Alive),
+        4 => Just(Call::Progress),
+        12 => Just(Call::Flushed),
+        8 => Just(Call::Timeout(Timer::OnTime)),
+        8 => Just(Call::Timeout(Timer::AtOnce)),
+        messages => (0..300_usize).prop_map(Call::Send),
+        1 => (3000..5000_u16).prop_map(Call::Close),
+        1 => (3000..5000_u16).prop_map(Call::Abort),
+        20 => Just(Call::Frame),
+        12 => Just(Call::Event),
+    ];
+    prop::collection::vec(call, 0..100)
+}
