@@ -1,0 +1,3 @@
+// What npm installed here, for tests elsewhere.
+
+export { Receiver, Sender, WebSocket } from "ws";

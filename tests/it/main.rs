@@ -1,0 +1,37 @@
+//! What the server does on the wire, as raw bytes; a module a topic.
+//!
+//! A module named like a transport tests that transport; what all receive transports have in common
+//! is in `receive` and runs for each of them.
+
+mod callback;
+mod receive;
+
+mod cookie;
+mod cors;
+mod eventsource;
+mod extractors;
+mod greeting;
+mod handles;
+mod headers;
+mod htmlfile;
+mod http2;
+mod http_versions;
+mod iframe;
+mod info;
+mod jsonp;
+mod jsonp_send;
+mod layer;
+mod limits;
+mod middleware;
+mod privacy;
+mod raw_websocket;
+mod sessions;
+mod strings;
+mod test_server;
+mod timing;
+mod urls;
+mod websocket;
+mod websocket_h2;
+mod xhr;
+mod xhr_send;
+mod xhr_streaming;

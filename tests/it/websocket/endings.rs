@@ -1,0 +1,371 @@
+//! How a session ends, and who hears what of it.
+
+use std::{future::Ready, time::Duration};
+
+use axum::Router;
+use sockjs_axum::{Cause, Sender, Session, SessionState, SockJsLayer, TrySendError};
+use support::{
+    Frame, Opcode, Server, Sessions, WebSocket, ending, received, timed, websocket_in_memory,
+    within,
+};
+use tokio::{io::DuplexStream, sync::mpsc};
+
+use super::{PATH, assert_ended, open};
+
+#[derive(Clone, Copy)]
+enum Side {
+    Server,
+    Client,
+}
+
+async fn open_in_memory() -> (WebSocket<DuplexStream>, Session) {
+    let (layer, mut sessions) = Sessions::capture(SockJsLayer::new("/echo"));
+    let router = Router::new().layer(layer);
+    let mut socket = websocket_in_memory(router, PATH, 64 * 1024).await;
+    socket.expect("o").await;
+    (socket, sessions.next().await)
+}
+
+#[tokio::test]
+async fn a_close_by_the_server_comes_after_the_messages_before_it() {
+    let (_server, mut socket, mut session) = open(|layer| layer).await;
+
+    session.try_send("1").unwrap();
+    session.try_send("2").unwrap();
+    session.close(3000, "Go away!");
+    session.close(4000, "Too late");
+    assert_eq!(session.state(), SessionState::Closing);
+
+    socket.expect(r#"a["1","2"]"#).await;
+    socket.expect(r#"c[3000,"Go away!"]"#).await;
+    socket.expect_close(3000, "Go away!").await;
+    assert_ended(&session, Cause::ClosedByApp, 3000, "Go away!").await;
+    assert_eq!(ending(&session).await.undelivered(), 0);
+    assert_eq!(within("the end", session.recv()).await, None);
+}
+
+#[tokio::test]
+async fn the_server_ends_the_connection_once_its_close_is_answered() {
+    let (_server, mut socket, session) = open(|layer| layer).await;
+    session.close(3000, "Go away!");
+    socket.expect(r#"c[3000,"Go away!"]"#).await;
+    socket.expect_close(3000, "Go away!").await;
+
+    socket.send(Frame::close(3000, "Go away!")).await;
+
+    socket.ended().await;
+}
+
+/// Browsers give the server two seconds for this, in which the page does not hear of the end.
+#[tokio::test(start_paused = true)]
+async fn the_server_does_not_wait_once_both_have_closed() {
+    for first in [Side::Server, Side::Client] {
+        let (mut socket, session) = open_in_memory().await;
+        match first {
+            Side::Server => {
+                session.close(3000, "Go away!");
+                socket.expect(r#"c[3000,"Go away!"]"#).await;
+                socket.expect_close(3000, "Go away!").await;
+                socket.send(Frame::close(3000, "Go away!")).await;
+            }
+            Side::Client => {
+                socket.send(Frame::close(3000, "Go away!")).await;
+                socket.expect_close(3000, "Go away!").await;
+            }
+        }
+
+        let (waited, ()) = timed(socket.ended()).await;
+
+        assert_eq!(waited, Duration::ZERO);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_close_that_is_not_answered_ends_the_connection_all_the_same() {
+    let (mut socket, session) = open_in_memory().await;
+
+    session.close(3000, "Go away!");
+
+    socket.expect(r#"c[3000,"Go away!"]"#).await;
+    socket.expect_close(3000, "Go away!").await;
+    socket.gone().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_close_nobody_takes_ends_the_session_all_the_same() {
+    let layer = SockJsLayer::new("/echo").send_timeout(Duration::from_secs(10));
+    let (layer, mut sessions) = Sessions::capture(layer);
+    let router = Router::new().layer(layer);
+    let _socket = websocket_in_memory(router, PATH, 100).await;
+    let session = sessions.next().await;
+
+    session.try_send("x".repeat(1000)).unwrap();
+    session.close(3000, "Go away!");
+
+    let (_, ending) = timed(session.closed()).await;
+    assert_eq!(
+        (ending.cause(), ending.undelivered()),
+        (Cause::ClosedByApp, 1)
+    );
+    assert_eq!(ending.reason().code(), 3000);
+}
+
+#[tokio::test]
+async fn what_comes_after_a_close_is_not_delivered() {
+    let (_server, mut socket, mut session) = open(|layer| layer).await;
+    session.close(3000, "Go away!");
+    socket.expect(r#"c[3000,"Go away!"]"#).await;
+    socket.expect_close(3000, "Go away!").await;
+
+    socket.send_text(r#"["late"]"#).await;
+    socket.send_text("broken").await;
+    socket.send(Frame::close(3000, "")).await;
+
+    socket.gone().await;
+    assert_eq!(within("the end", session.recv()).await, None);
+    assert_ended(&session, Cause::ClosedByApp, 3000, "Go away!").await;
+}
+
+#[tokio::test]
+async fn a_code_not_allowed_on_the_wire_is_in_the_c_frame_only() {
+    for code in [
+        0, 999, 1004, 1005, 1006, 1015, 1016, 2010, 2999, 5000, 65535,
+    ] {
+        let (_server, mut socket, session) = open(|layer| layer).await;
+        session.close(code, "Why not");
+        socket.expect(&format!(r#"c[{code},"Why not"]"#)).await;
+        socket.expect_close(1000, "Why not").await;
+    }
+    for code in [1000, 1001, 1008, 1011, 3000, 3999, 4000, 4999] {
+        let (_server, mut socket, session) = open(|layer| layer).await;
+        session.close(code, "Why not");
+        socket.expect(&format!(r#"c[{code},"Why not"]"#)).await;
+        socket.expect_close(code, "Why not").await;
+    }
+}
+
+#[tokio::test]
+async fn a_long_reason_is_cut_between_characters_in_the_close_frame_only() {
+    let (_server, mut socket, session) = open(|layer| layer).await;
+    let reason = "é".repeat(100);
+
+    session.close(3000, reason.clone());
+
+    socket.expect(&format!(r#"c[3000,"{reason}"]"#)).await;
+    socket.expect_close(3000, &reason[..122]).await;
+    assert_ended(&session, Cause::ClosedByApp, 3000, &reason).await;
+}
+
+#[tokio::test]
+async fn a_reason_is_quoted_in_the_c_frame() {
+    let (_server, mut socket, session) = open(|layer| layer).await;
+    let reason = "\"]\\\n\u{2028}é";
+
+    session.close(3000, reason);
+
+    socket.expect(r#"c[3000,"\"]\\\n\u2028é"]"#).await;
+    socket.expect_close(3000, reason).await;
+}
+
+#[tokio::test]
+async fn a_close_by_the_client_is_answered_and_ends_the_connection() {
+    let (_server, mut socket, mut session) = open(|layer| layer).await;
+    let close = Frame::close(4321, "Over and out");
+
+    let message = Frame::text(r#"["last"]"#);
+    socket
+        .write([message.masked(), close.masked()].concat())
+        .await;
+
+    assert_eq!(socket.frame().await, close);
+    socket.ended().await;
+    assert_ended(&session, Cause::ClosedByClient, 4321, "Over and out").await;
+    assert_eq!(ending(&session).await.undelivered(), 0);
+    assert_eq!(received(&mut session).await, "last");
+    assert_eq!(within("the end", session.recv()).await, None);
+}
+
+#[tokio::test]
+async fn a_close_by_the_client_needs_no_code() {
+    let (_server, mut socket, session) = open(|layer| layer).await;
+    let close = Frame::new(Opcode::Close, "");
+
+    socket.send(close.clone()).await;
+
+    assert_eq!(socket.frame().await, close);
+    assert_ended(&session, Cause::ClosedByClient, 1005, "").await;
+}
+
+#[tokio::test]
+async fn a_close_by_the_client_with_a_code_not_allowed_is_a_violation() {
+    for close in [
+        Frame::close(999, ""),
+        Frame::close(1005, ""),
+        Frame::close(1006, "What"),
+        Frame::new(Opcode::Close, "x"),
+    ] {
+        let (_server, mut socket, mut session) = open(|layer| layer).await;
+        socket.send(close).await;
+        let answer = socket.frame().await;
+        assert_eq!(answer.opcode, Opcode::Close);
+        assert_eq!(&answer.payload[..2], 1002_u16.to_be_bytes());
+        assert_eq!(within("the end", session.recv()).await, None);
+    }
+}
+
+#[tokio::test]
+async fn a_close_by_the_client_within_a_message_delivers_nothing_of_it() {
+    let (_server, mut socket, mut session) = open(|layer| layer).await;
+
+    socket.send(Frame::text(r#"["x"]"#).to_be_continued()).await;
+    socket.send(Frame::close(1000, "")).await;
+
+    assert_eq!(socket.frame().await, Frame::close(1000, ""));
+    assert_ended(&session, Cause::ClosedByClient, 1000, "").await;
+    assert_eq!(within("the end", session.recv()).await, None);
+}
+
+#[tokio::test]
+async fn a_lost_connection_is_a_lost_receiver() {
+    for lose in 0..3 {
+        let (_server, mut socket, mut session) = open(|layer| layer).await;
+        socket.send_text(r#"["last"]"#).await;
+        assert_eq!(received(&mut session).await, "last");
+
+        let kept = match lose {
+            0 => {
+                drop(socket);
+                None
+            }
+            1 => {
+                socket.reset();
+                None
+            }
+            _ => {
+                socket.half_close().await;
+                Some(socket)
+            }
+        };
+
+        let reason = "Connection interrupted";
+        assert_ended(&session, Cause::ReceiverLost, 1002, reason).await;
+        assert_eq!(within("the end", session.recv()).await, None);
+        assert_eq!(session.state(), SessionState::Closed);
+        drop(kept);
+    }
+}
+
+#[tokio::test]
+async fn sending_to_a_session_that_ended_gives_the_message_back() {
+    let (_server, socket, session) = open(|layer| layer).await;
+    drop(socket);
+    ending(&session).await;
+
+    let error = session.send("a").await.unwrap_err();
+    assert_eq!(error.into_message(), "a");
+    let error = session.try_send("b").unwrap_err();
+    assert_eq!(error, TrySendError::Closed("b".into()));
+}
+
+#[tokio::test]
+async fn what_a_lost_client_did_not_take_counts_as_undelivered() {
+    const COUNT: usize = 2000;
+    let (_server, mut socket, session) = open(|layer| layer.send_buffer(1 << 30)).await;
+    session.try_send("delivered").unwrap();
+    socket.expect(r#"a["delivered"]"#).await;
+
+    // More than the kernel takes.
+    let message = "x".repeat(20_000);
+    for _ in 0..COUNT {
+        session.try_send(&*message).unwrap();
+    }
+    socket.readable().await;
+    socket.reset();
+
+    assert_eq!(ending(&session).await.undelivered(), COUNT);
+}
+
+#[tokio::test]
+async fn a_handler_that_returns_closes_with_1000() {
+    let handler = |session: Session| async move {
+        session.send("bye").await.unwrap();
+    };
+    let server = Server::echo(|layer| layer.on_session(handler)).await;
+
+    let mut socket = server.websocket(PATH).open().await;
+
+    socket.expect("o").await;
+    socket.expect(r#"a["bye"]"#).await;
+    socket.expect(r#"c[1000,"Normal closure"]"#).await;
+    socket.expect_close(1000, "Normal closure").await;
+}
+
+#[tokio::test]
+async fn a_handler_that_panics_closes_with_1011_and_hurts_nobody_else() {
+    let (tx, mut senders) = mpsc::unbounded_channel();
+    let handler = move |session: Session| {
+        let tx = tx.clone();
+        async move {
+            let (sender, mut receiver) = session.split();
+            tx.send(sender.clone()).ok();
+            while let Some(message) = receiver.recv().await {
+                assert_ne!(message, "panic");
+                sender.send(message).await.ok();
+            }
+        }
+    };
+    let server = Server::echo(|layer| layer.on_session(handler)).await;
+    let mut other = server.websocket(PATH).open().await;
+    other.expect("o").await;
+    let _other: Sender = senders.recv().await.unwrap();
+    let mut socket = server.websocket(PATH).open().await;
+    socket.expect("o").await;
+    let sender = senders.recv().await.unwrap();
+
+    socket.send_text(r#"["panic"]"#).await;
+
+    socket.expect(r#"c[1011,"Internal error"]"#).await;
+    socket.expect_close(1011, "Internal error").await;
+    let ending = within("the session's end", sender.closed()).await;
+    assert_eq!(ending.cause(), Cause::HandlerPanicked);
+    other.send_text(r#"["x"]"#).await;
+    other.expect(r#"a["x"]"#).await;
+}
+
+#[tokio::test]
+async fn a_handler_that_panics_when_it_is_called_closes_with_1011() {
+    fn panic(_: Session) -> Ready<()> {
+        panic!("a test's panic");
+    }
+    let server = Server::echo(|layer| layer.on_session(panic)).await;
+
+    let mut socket = server.websocket(PATH).open().await;
+
+    socket.expect("o").await;
+    socket.expect(r#"c[1011,"Internal error"]"#).await;
+    socket.expect_close(1011, "Internal error").await;
+}
+
+#[tokio::test]
+async fn a_handler_goes_on_after_its_session() {
+    let (tx, mut done) = mpsc::unbounded_channel();
+    let handler = move |session: Session| {
+        let tx = tx.clone();
+        async move {
+            let ending = session.closed().await;
+            // Whatever it does then, it is not cut short.
+            for _ in 0..10 {
+                tokio::task::yield_now().await;
+            }
+            tx.send(ending.cause()).ok();
+        }
+    };
+    let server = Server::echo(|layer| layer.on_session(handler)).await;
+    let mut socket = server.websocket(PATH).open().await;
+    socket.expect("o").await;
+
+    socket.reset();
+
+    let cause = within("the handler's end", done.recv()).await;
+    assert_eq!(cause, Some(Cause::ReceiverLost));
+}
