@@ -59,12 +59,7 @@ impl Config {
     pub(crate) fn session(&self, transport: Transport) -> SessionConfig {
         match transport {
             Transport::WebSocket => self.session,
-            Transport::RawWebSocket => SessionConfig {
-                heartbeat_delay: None,
-                pong_timeout: None,
-                ..self.session
-            },
-            // A client that receives over HTTP has no way to answer.
+            // Nobody else is asked, or has a way to answer.
             _ => SessionConfig {
                 pong_timeout: None,
                 ..self.session

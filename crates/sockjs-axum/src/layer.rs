@@ -47,7 +47,10 @@ use crate::service::{NotFound, SockJs};
 /// the outer one's. So a layer on a router is *not* reached
 ///
 /// - if that router is nested in another by [`nest`](axum::Router::nest) and has no fallback;
-/// - if [`fallback`](axum::Router::fallback) is called on the router after `layer`.
+/// - if [`fallback`](axum::Router::fallback) is called on the router after `layer`;
+/// - if another router is merged into that router by [`merge`](axum::Router::merge) afterwards, as
+///   of two routers without a fallback of their own axum keeps the second's inner workings. Call
+///   `layer` after `merge`, or merge the router that has the layer into the other.
 ///
 /// There, or for prefixes with parameters, mount it as a service of its own. Its prefix is then
 /// relative to what that service sees: [`nest_service`](axum::Router::nest_service) cuts off the
@@ -62,6 +65,9 @@ use crate::service::{NotFound, SockJs};
 ///     .fallback_service(SockJsLayer::new("/chat").into_service());
 /// ```
 ///
+/// Around a whole router, the result is a tower service for hyper. [`axum::serve`] wants axum's own
+/// body type; `fallback_service` gives it that.
+///
 /// # Other layers
 ///
 /// - Timeouts: a poll is answered when there is something to say, at the latest with a heartbeat,
@@ -70,7 +76,9 @@ use crate::service::{NotFound, SockJs};
 /// - Compression: streaming responses say `Content-Encoding: identity`, so that compression layers
 ///   leave them alone and frames are not held back.
 /// - CORS: responses here have the headers that SockJS clients need. A `CorsLayer` around this
-///   layer replaces them; apply it before.
+///   layer overwrites them, and one that allows any origin by `*`, as `CorsLayer::permissive`
+///   does, makes browsers refuse every request with credentials, which SockJS clients send. Apply
+///   it before this layer, or let it mirror origins.
 #[derive(Clone, Debug)]
 #[must_use = "a layer does nothing unless it is applied"]
 pub struct SockJsLayer<S = ()> {

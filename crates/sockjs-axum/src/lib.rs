@@ -83,6 +83,7 @@ mod handler;
 mod session;
 mod session_ref;
 
+mod head;
 mod opening;
 
 mod binding;

@@ -1,20 +1,20 @@
 use std::net::SocketAddr;
 
 use axum::extract::{ConnectInfo, OriginalUri};
+use http::Uri;
 use http::header::{AUTHORIZATION, COOKIE};
 use http::request::Parts;
 use http::uri::PathAndQuery;
-use http::{HeaderMap, Uri};
 use uuid::Uuid;
 
 use crate::binding::BoundTo;
+use crate::head::Head;
 
 /// What the application may know of the request that opened a session.
 #[derive(Debug)]
 pub(crate) struct Opening {
     pub(crate) id: Uuid,
-    pub(crate) uri: Uri,
-    pub(crate) headers: HeaderMap,
+    pub(crate) head: Head,
     pub(crate) bound_to: Option<BoundTo>,
     prefix_len: usize,
 }
@@ -23,15 +23,18 @@ impl Opening {
     pub(crate) fn new(parts: &Parts, prefix_len: usize) -> Self {
         Self {
             id: Uuid::new_v4(),
-            uri: original_uri(parts).clone(),
-            headers: parts.headers.clone(),
+            head: Head::new(original_uri(parts), &parts.headers),
             bound_to: None,
             prefix_len,
         }
     }
 
     pub(crate) fn prefix(&self) -> &str {
-        self.uri.path().get(..self.prefix_len).unwrap_or_default()
+        self.head
+            .uri()
+            .path()
+            .get(..self.prefix_len)
+            .unwrap_or_default()
     }
 }
 

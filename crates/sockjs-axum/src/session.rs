@@ -154,7 +154,7 @@ impl Session {
 
     /// Returns the URI of the request that opened the session, with a dash for the session's id.
     pub fn uri(&self) -> &Uri {
-        &self.driver().opening().uri
+        self.driver().opening().head.uri()
     }
 
     /// Returns the path of [`uri`](Self::uri).
@@ -170,7 +170,7 @@ impl Session {
     /// Returns the headers of the request that opened the session, without `Cookie` and
     /// `Authorization`: any page can make a browser send those, so they prove nothing here.
     pub fn headers(&self) -> &HeaderMap {
-        &self.driver().opening().headers
+        self.driver().opening().head.headers()
     }
 
     /// Returns where the session is in its life.

@@ -75,7 +75,7 @@ impl SessionRef {
 
     /// Returns the URI of the request that opened the session, with a dash for the session's id.
     pub fn uri(&self) -> &Uri {
-        &self.driver.opening().uri
+        self.driver.opening().head.uri()
     }
 
     /// Returns the path of [`uri`](Self::uri).
@@ -90,7 +90,7 @@ impl SessionRef {
 
     /// Returns the headers of the request that opened the session.
     pub fn headers(&self) -> &HeaderMap {
-        &self.driver.opening().headers
+        self.driver.opening().head.headers()
     }
 
     /// Returns where the session is in its life.

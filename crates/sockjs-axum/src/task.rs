@@ -30,10 +30,14 @@ pub(crate) async fn run(
     })
     .await;
     drop(registration);
-    tokio::select! {
-        () = app.finish(&driver) => {}
-        () = place.registry().stopped() => {}
-    }
+    // On the heap, as a session lives nearly all its life without.
+    Box::pin(async {
+        tokio::select! {
+            () = app.finish(&driver) => {}
+            () = place.registry().stopped() => {}
+        }
+    })
+    .await;
 }
 
 /// Makes the span that all of a session's task runs in.

@@ -43,7 +43,7 @@ pub(super) trait Framing: Send + 'static {
 
     fn decode(text: String, message_limit: usize) -> Result<Payload, PayloadError>;
 
-    fn encode(frame: Frame, send: impl FnMut(Message));
+    fn encode(frame: Frame, input: Input, send: impl FnMut(Message));
 }
 
 /// Answers the handshake and starts the session's task, which waits for the connection.
@@ -77,7 +77,7 @@ struct NewSession {
     origin: Origin,
 }
 
-/// The task of a session on a WebSocket.
+/// Waits for the connection and opens the session on it.
 async fn run<F: Framing>(endpoint: Endpoint, on_upgrade: OnUpgrade, session: NewSession) {
     let config = endpoint.config();
     let Ok(Ok(upgraded)) = tokio::time::timeout(config.handshake_timeout, on_upgrade).await else {
@@ -100,13 +100,18 @@ async fn run<F: Framing>(endpoint: Endpoint, on_upgrade: OnUpgrade, session: New
     let app = App::new(accepted(Session::new(driver.clone())));
     let pump = Pump::new::<F>(upgraded, driver.clone(), attachment, config).await;
     let span = task::span(&driver);
-    serve::<F>(pump, app, registration, place)
-        .instrument(span)
-        .await;
+    // A task of its own, as this one's memory is as large as all it has done.
+    tokio::spawn(serve::<F>(Box::new(pump), app, registration, place).instrument(span));
 }
 
-/// Serves the session to its end, and then takes leave of the client and the handler.
-async fn serve<F: Framing>(mut pump: Pump, mut app: App, registration: Registration, place: Place) {
+/// The task of a session on a WebSocket: serves it to its end, and then takes leave of the client
+/// and the handler.
+async fn serve<F: Framing>(
+    mut pump: Box<Pump>,
+    mut app: App,
+    registration: Registration,
+    place: Place,
+) {
     // The open frame goes first, even where the client's first frames came with its handshake and
     // are not worth an answer.
     let opening = poll_fn(|cx| Poll::Ready(pump.write::<F>(cx))).await;
@@ -118,11 +123,15 @@ async fn serve<F: Framing>(mut pump: Pump, mut app: App, registration: Registrat
         }
     };
     drop(registration);
-    let driver = pump.driver.clone();
-    let leave = farewell.take(&mut pump.socket);
-    let finish = async { tokio::join!(leave, app.finish(&driver)) };
+    // On the heap, as a session lives nearly all its life without.
+    Box::pin(take_leave(farewell, &mut pump, &mut app, &place)).await;
+}
+
+/// Ends the connection, and lets the handler run to its end.
+async fn take_leave(farewell: Farewell, pump: &mut Pump, app: &mut App, place: &Place) {
+    let Pump { socket, driver, .. } = pump;
     tokio::select! {
-        _ = finish => {}
+        _ = async { tokio::join!(farewell.take(socket), app.finish(driver)) } => {}
         () = place.registry().stopped() => {}
     }
 }
@@ -134,9 +143,17 @@ struct Pump {
     /// Loses the session's receiver when dropped.
     _attachment: Attachment,
     message_limit: usize,
+    input: Input,
     output: Output,
     read: u64,
     written: u64,
+}
+
+/// Whether the socket is read. It is not while too much waits for the application.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Input {
+    Read,
+    Paused,
 }
 
 /// Whether all that was put into the socket has left it.
@@ -165,6 +182,7 @@ impl Pump {
             driver,
             _attachment: attachment,
             message_limit: config.message_limit,
+            input: Input::Read,
             output: Output::Flushed,
             read: 0,
             written: 0,
@@ -200,7 +218,12 @@ impl Pump {
     /// Reads while the session has room.
     fn read<F: Framing>(&mut self, cx: &mut Context<'_>) -> ControlFlow<Farewell> {
         let mut posted = false;
-        while self.driver.poll_room(cx).is_ready() {
+        loop {
+            if self.driver.poll_room(cx).is_pending() {
+                self.input = Input::Paused;
+                break;
+            }
+            self.input = Input::Read;
             let Poll::Ready(message) = Pin::new(&mut self.socket).poll_next(cx) else {
                 break;
             };
@@ -275,7 +298,7 @@ impl Pump {
                 None
             };
             let mut result = Ok(());
-            F::encode(frame, |message| {
+            F::encode(frame, self.input, |message| {
                 if result.is_ok() {
                     result = Pin::new(&mut self.socket).start_send(message);
                 }

@@ -1,3 +1,4 @@
+use bytes::Bytes;
 use http::Response;
 use http::request::Parts;
 use sockjs_core::{Frame, Payload, PayloadError, Transport};
@@ -9,7 +10,7 @@ use crate::config::Config;
 use crate::endpoint::Endpoint;
 use crate::reject::Refusal;
 
-use super::pump::{self, Framing};
+use super::pump::{self, Framing, Input};
 
 /// `GET /websocket`: messages in a WebSocket, without SockJS frames and heartbeats.
 pub(crate) async fn raw_websocket(
@@ -34,15 +35,17 @@ impl Framing for Raw {
         Payload::raw(text, message_limit)
     }
 
-    fn encode(frame: Frame, send: impl FnMut(Message)) {
-        match frame {
-            Frame::Messages(messages) => {
+    fn encode(frame: Frame, input: Input, mut send: impl FnMut(Message)) {
+        match (frame, input) {
+            (Frame::Messages(messages), _) => {
                 messages
                     .into_iter()
                     .map(|message| Message::text(message.into_string()))
                     .for_each(send);
             }
-            Frame::Open | Frame::Heartbeat | Frame::Close(_) => {}
+            // A socket that is not read does not tell that its client is gone. Writing does.
+            (Frame::Heartbeat, Input::Paused) => send(Message::Ping(Bytes::new())),
+            (Frame::Open | Frame::Heartbeat | Frame::Close(_), _) => {}
         }
     }
 }

@@ -9,7 +9,7 @@ use crate::config::Config;
 use crate::endpoint::Endpoint;
 use crate::reject::Refusal;
 
-use super::pump::{self, Framing};
+use super::pump::{self, Framing, Input};
 
 /// `GET /SERVER/SESSION/websocket`: SockJS frames in a WebSocket.
 ///
@@ -36,7 +36,7 @@ impl Framing for Framed {
         Payload::parse_frame(text, message_limit)
     }
 
-    fn encode(frame: Frame, mut send: impl FnMut(Message)) {
+    fn encode(frame: Frame, _: Input, mut send: impl FnMut(Message)) {
         let mut text = String::new();
         frame.write_to(&mut text);
         send(Message::text(text));

@@ -1,0 +1,76 @@
+use std::sync::OnceLock;
+
+use http::{HeaderMap, HeaderName, HeaderValue, Uri};
+
+/// URI and headers of a request, kept for as long as a session lives.
+///
+/// As they come, they are slices of a buffer of the connection, which would be kept with them, and
+/// a `HeaderMap` takes much more than what is in it. So they are copied into one piece, and taken
+/// apart again if somebody asks.
+#[derive(Debug)]
+pub(crate) struct Head {
+    /// The URI, then a line `name:value` for each header. No line feed can be in either.
+    text: Box<[u8]>,
+    parsed: OnceLock<Box<(Uri, HeaderMap)>>,
+}
+
+impl Head {
+    pub(crate) fn new(uri: &Uri, headers: &HeaderMap) -> Self {
+        let mut text = uri.to_string().into_bytes();
+        for (name, value) in headers {
+            text.push(b'\n');
+            text.extend_from_slice(name.as_str().as_bytes());
+            text.push(b':');
+            text.extend_from_slice(value.as_bytes());
+        }
+        Self {
+            text: text.into_boxed_slice(),
+            parsed: OnceLock::new(),
+        }
+    }
+
+    pub(crate) fn uri(&self) -> &Uri {
+        &self.parsed().0
+    }
+
+    pub(crate) fn headers(&self) -> &HeaderMap {
+        &self.parsed().1
+    }
+
+    fn parsed(&self) -> &(Uri, HeaderMap) {
+        self.parsed.get_or_init(|| {
+            let mut lines = self.text.split(|b| *b == b'\n');
+            let uri = lines
+                .next()
+                .and_then(|uri| Uri::try_from(uri).ok())
+                .unwrap_or_default();
+            Box::new((uri, lines.filter_map(parse_line).collect()))
+        })
+    }
+}
+
+fn parse_line(line: &[u8]) -> Option<(HeaderName, HeaderValue)> {
+    let colon = line.iter().position(|b| *b == b':')?;
+    let name = HeaderName::from_bytes(&line[..colon]).ok()?;
+    let value = HeaderValue::from_bytes(&line[colon + 1..]).ok()?;
+    Some((name, value))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_kept_comes_back() {
+        let mut headers = HeaderMap::new();
+        headers.append("host", HeaderValue::from_static("localhost:3000"));
+        headers.append("x-two", HeaderValue::from_static("a"));
+        headers.append("x-two", HeaderValue::from_static(""));
+        headers.append("x-bytes", HeaderValue::from_bytes(b"\x80: \xff").unwrap());
+        for uri in ["/echo/0/-/xhr?a=1", "http://h:1/echo/0/-/websocket", "/"] {
+            let head = Head::new(&Uri::from_static(uri), &headers);
+            assert_eq!(*head.uri(), Uri::from_static(uri));
+            assert_eq!(*head.headers(), headers);
+        }
+    }
+}
