@@ -65,7 +65,7 @@ use crate::service::{NotFound, SockJs};
 ///     .fallback_service(SockJsLayer::new("/chat").into_service());
 /// ```
 ///
-/// Around a whole router, the result is a tower service for hyper. [`axum::serve`] wants axum's own
+/// Around a whole router, the result is a tower service for hyper. `axum::serve` wants axum's own
 /// body type; `fallback_service` gives it that.
 ///
 /// # Other layers
