@@ -100,26 +100,26 @@ impl Endpoint {
         Meter::new(self.prefix().clone(), transport)
     }
 
-    fn bound_to(&self, parts: &Parts) -> Option<BoundTo> {
+    fn bound_to(&self, parts: &Parts) -> Option<Arc<BoundTo>> {
         self.config()
             .binding
             .as_ref()
-            .map(|binding| binding.of(parts))
+            .map(|binding| Arc::new(binding.of(parts)))
     }
 }
 
 /// Attaches a receiver to a session that was found; `None` if there was nothing.
 fn join(
     found: Found,
-    bound_to: &Option<BoundTo>,
+    bound_to: &Option<Arc<BoundTo>>,
     origin: Origin,
 ) -> Result<Option<Result<Attachment, CloseReason>>, Reject> {
     match found {
         Found::Live(driver) if driver.opening().bound_to == *bound_to => {
             Ok(Some(driver.attach(origin)))
         }
-        Found::Live(_) => Err(Reject::NoSession),
-        Found::Ended(reason) => Ok(Some(Err(reason))),
+        Found::Ended(ended) if ended.bound_to == *bound_to => Ok(Some(Err(ended.reason))),
+        Found::Live(_) | Found::Ended(_) => Err(Reject::NoSession),
         Found::Nothing => Ok(None),
     }
 }

@@ -1,24 +1,33 @@
 use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use sockjs_core::CloseReason;
 
+use crate::binding::BoundTo;
 use crate::registry::Key;
 
 /// Sessions that ended lately, so that a late request does not open a new one under an old id but
 /// hears how that ended.
 #[derive(Debug, Default)]
 pub(crate) struct Ended {
-    reasons: HashMap<Key, CloseReason>,
+    sessions: HashMap<Key, EndedSession>,
     /// The same keys, oldest first, and until when each is remembered.
     order: VecDeque<(Instant, Key)>,
+}
+
+/// What is left of a session.
+#[derive(Clone, Debug)]
+pub(crate) struct EndedSession {
+    pub(crate) reason: CloseReason,
+    pub(crate) bound_to: Option<Arc<BoundTo>>,
 }
 
 impl Ended {
     pub(crate) fn push(
         &mut self,
         key: Key,
-        reason: CloseReason,
+        session: EndedSession,
         now: Instant,
         disconnect_delay: Duration,
     ) {
@@ -28,12 +37,12 @@ impl Ended {
         }
         self.order
             .push_back((now + disconnect_delay + REMEMBER, key.clone()));
-        self.reasons.insert(key, reason);
+        self.sessions.insert(key, session);
     }
 
-    pub(crate) fn reason(&mut self, key: &str, now: Instant) -> Option<CloseReason> {
+    pub(crate) fn find(&mut self, key: &str, now: Instant) -> Option<EndedSession> {
         self.forget(now);
-        self.reasons.get(key).cloned()
+        self.sessions.get(key).cloned()
     }
 
     fn forget(&mut self, now: Instant) {
@@ -44,7 +53,7 @@ impl Ended {
 
     fn pop(&mut self) {
         if let Some((_, key)) = self.order.pop_front() {
-            self.reasons.remove(&key);
+            self.sessions.remove(&key);
         }
     }
 }
@@ -62,17 +71,28 @@ mod tests {
 
     const DELAY: Duration = Duration::from_secs(5);
 
+    fn ended_session() -> EndedSession {
+        EndedSession {
+            reason: CloseReason::NORMAL,
+            bound_to: None,
+        }
+    }
+
+    fn reason(ended: &mut Ended, key: &str, now: Instant) -> Option<CloseReason> {
+        ended.find(key, now).map(|session| session.reason)
+    }
+
     #[test]
     fn ended_sessions_are_remembered_for_a_while() {
         let start = Instant::now();
         let mut ended = Ended::default();
-        ended.push("a".into(), CloseReason::NORMAL, start, DELAY);
+        ended.push("a".into(), ended_session(), start, DELAY);
 
         let before = start + DELAY + REMEMBER - Duration::from_millis(1);
-        assert_eq!(ended.reason("a", before), Some(CloseReason::NORMAL));
-        assert_eq!(ended.reason("b", before), None);
-        assert_eq!(ended.reason("a", start + DELAY + REMEMBER), None);
-        assert!(ended.reasons.is_empty() && ended.order.is_empty());
+        assert_eq!(reason(&mut ended, "a", before), Some(CloseReason::NORMAL));
+        assert_eq!(reason(&mut ended, "b", before), None);
+        assert_eq!(reason(&mut ended, "a", start + DELAY + REMEMBER), None);
+        assert!(ended.sessions.is_empty() && ended.order.is_empty());
     }
 
     #[test]
@@ -80,10 +100,10 @@ mod tests {
         let now = Instant::now();
         let mut ended = Ended::default();
         for n in 0..=MAX_ENDED {
-            ended.push(n.to_string().into(), CloseReason::NORMAL, now, DELAY);
+            ended.push(n.to_string().into(), ended_session(), now, DELAY);
         }
-        assert_eq!(ended.reasons.len(), MAX_ENDED);
-        assert_eq!(ended.reason("0", now), None);
-        assert_eq!(ended.reason("1", now), Some(CloseReason::NORMAL));
+        assert_eq!(ended.sessions.len(), MAX_ENDED);
+        assert_eq!(reason(&mut ended, "0", now), None);
+        assert_eq!(reason(&mut ended, "1", now), Some(CloseReason::NORMAL));
     }
 }

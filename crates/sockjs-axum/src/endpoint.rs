@@ -12,7 +12,7 @@ use crate::body::OwnBody;
 use crate::config::{Config, Cors};
 use crate::error::BoxError;
 use crate::handler::ErasedHandler;
-use crate::header::origin::Judgement;
+use crate::header::origin::{Judgement, is_loaded_by_own_page};
 use crate::header::{Headers, cache, cors};
 use crate::meter;
 use crate::opening::Credentials;
@@ -86,12 +86,14 @@ impl Endpoint {
         };
         let headers = Headers::for_request(config, &route, &parts, judgement);
         let method = parts.method.clone();
-        if self.credentials(&route, judgement) == Credentials::Shown {
+        if self.credentials(&route, &parts, judgement) == Credentials::Shown {
             // Read when the request opens a session.
             parts.extensions.insert(Credentials::Shown);
         }
         let answer = match judgement {
-            Judgement::Allowed | Judgement::Unknown => self.answer(route, parts, body).await,
+            Judgement::Allowed | Judgement::Nameless | Judgement::Unstated => {
+                self.answer(route, parts, body).await
+            }
             Judgement::Refused => Err(Reject::Origin.into()),
         };
         let mut response = match answer {
@@ -150,15 +152,19 @@ impl Endpoint {
         }
     }
 
-    /// Says whether the application may see a request's credentials: only where they prove
-    /// something, as pages of other origins are refused.
-    fn credentials(&self, route: &Route, judgement: Judgement) -> Credentials {
+    /// Says whether the application may see a request's credentials: only where an allowed page,
+    /// or no browser at all, sends them. Whoever makes a browser open a session knows its id and
+    /// can join it.
+    fn credentials(&self, route: &Route, parts: &Parts, judgement: Judgement) -> Credentials {
         let shown = self.config().allowed_origins.restrict()
             && match judgement {
                 Judgement::Allowed => true,
-                // An old browser that loads a script for some page looks like none.
-                Judgement::Unknown => !route.is_loaded_as_script(),
-                Judgement::Refused => false,
+                Judgement::Unstated => match route.loaded_as() {
+                    Some((mode, dest)) => is_loaded_by_own_page(&parts.headers, mode, dest),
+                    // A browser would have stated it.
+                    None => true,
+                },
+                Judgement::Nameless | Judgement::Refused => false,
             };
         if shown {
             Credentials::Shown

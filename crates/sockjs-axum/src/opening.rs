@@ -1,4 +1,5 @@
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use axum::extract::{ConnectInfo, OriginalUri};
 use http::Uri;
@@ -15,7 +16,7 @@ use crate::head::Head;
 pub(crate) struct Opening {
     pub(crate) id: Uuid,
     pub(crate) head: Head,
-    pub(crate) bound_to: Option<BoundTo>,
+    pub(crate) bound_to: Option<Arc<BoundTo>>,
     prefix_len: usize,
 }
 

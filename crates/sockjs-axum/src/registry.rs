@@ -8,7 +8,7 @@ use tokio::sync::watch;
 use uuid::Uuid;
 
 use crate::driver::{self, Driver};
-use crate::ended::Ended;
+use crate::ended::{Ended, EndedSession};
 use crate::reject::Reject;
 
 /// The sessions of one mount.
@@ -46,7 +46,7 @@ pub(crate) enum Phase {
 /// What is known under a key.
 pub(crate) enum Found {
     Live(Arc<Driver>),
-    Ended(CloseReason),
+    Ended(EndedSession),
     Nothing,
 }
 
@@ -151,8 +151,8 @@ impl Shard {
         if let Some(driver) = self.by_key.get(key) {
             return Found::Live(driver.clone());
         }
-        match self.ended.reason(key, driver::now()) {
-            Some(reason) => Found::Ended(reason),
+        match self.ended.find(key, driver::now()) {
+            Some(ended) => Found::Ended(ended),
             None => Found::Nothing,
         }
     }
@@ -219,9 +219,11 @@ impl Drop for Registration {
             let delay = self.driver.disconnect_delay();
             let mut shard = self.registry.shard(&key);
             shard.by_key.remove(&key);
-            shard
-                .ended
-                .push(key, ending.reason().clone(), driver::now(), delay);
+            let ended = EndedSession {
+                reason: ending.reason().clone(),
+                bound_to: self.driver.opening().bound_to.clone(),
+            };
+            shard.ended.push(key, ended, driver::now(), delay);
         }
     }
 }

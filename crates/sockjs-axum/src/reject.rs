@@ -2,7 +2,7 @@
 
 use axum::response::Response as AxumResponse;
 use bytes::Bytes;
-use http::header::{ALLOW, CONTENT_TYPE, SEC_WEBSOCKET_VERSION};
+use http::header::{ALLOW, CONTENT_LENGTH, CONTENT_TYPE, SEC_WEBSOCKET_VERSION};
 use http::{HeaderValue, Response, StatusCode};
 use http_body_util::{BodyExt, Limited};
 use sockjs_core::{CallbackError, PayloadError};
@@ -42,10 +42,13 @@ impl Refusal {
                     status = response.status().as_u16(),
                     "session refused by handler"
                 );
-                let (parts, body) = response.into_parts();
+                let (mut parts, body) = response.into_parts();
                 let body = match Limited::new(body, MAX_REJECTION).collect().await {
                     Ok(body) => body.to_bytes(),
-                    Err(_) => Bytes::new(),
+                    Err(_) => {
+                        parts.headers.remove(CONTENT_LENGTH);
+                        Bytes::new()
+                    }
                 };
                 Response::from_parts(parts, OwnBody::from(body))
             }

@@ -96,9 +96,15 @@ impl Route {
         matches!(self, Self::Info | Self::RawWebSocket | Self::Session(..))
     }
 
-    /// Returns whether a page may load it as a script or a frame, without a word of its origin.
-    pub(crate) fn is_loaded_as_script(&self) -> bool {
-        matches!(self, Self::Session(_, Action::Jsonp | Action::HtmlFile))
+    /// Returns how the client loads what any page can load without a word of its origin: mode and
+    /// destination, as Fetch calls them.
+    pub(crate) fn loaded_as(&self) -> Option<(&'static str, &'static str)> {
+        match self {
+            Self::Session(_, Action::EventSource) => Some(("cors", "empty")),
+            Self::Session(_, Action::HtmlFile) => Some(("navigate", "iframe")),
+            Self::Session(_, Action::Jsonp) => Some(("no-cors", "script")),
+            _ => None,
+        }
     }
 
     /// Returns whether pages of other origins may read the answers.

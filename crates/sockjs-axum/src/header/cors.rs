@@ -48,7 +48,7 @@ impl CorsHeaders {
             }
             None => {}
         }
-        headers.insert(VARY, HeaderValue::from_static("Origin"));
+        headers.append(VARY, HeaderValue::from_static("Origin"));
         if let Some(names) = self.allow_headers {
             headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, names);
         }

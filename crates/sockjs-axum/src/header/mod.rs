@@ -33,9 +33,10 @@ impl Headers {
         judgement: Judgement,
     ) -> Self {
         let cors = match judgement {
-            Judgement::Allowed | Judgement::Unknown => (config.cors == Cors::Enabled
-                && route.is_shared())
-            .then(|| CorsHeaders::for_request(&parts.headers)),
+            Judgement::Allowed | Judgement::Nameless | Judgement::Unstated => {
+                (config.cors == Cors::Enabled && route.is_shared())
+                    .then(|| CorsHeaders::for_request(&parts.headers))
+            }
             Judgement::Refused => None,
         };
         let cookie = match route {

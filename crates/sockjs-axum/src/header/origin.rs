@@ -1,4 +1,5 @@
 use std::fmt;
+use std::net::Ipv6Addr;
 use std::sync::Arc;
 
 use http::header::{HOST, ORIGIN, REFERER};
@@ -43,7 +44,8 @@ impl AllowedOrigins {
     ///
     /// # Panics
     ///
-    /// If one is no origin: without a scheme, with a path or a slash at its end, or `*`.
+    /// If one is not what a browser would send: without a scheme, with a path or a slash at its end,
+    /// with capitals, with the scheme's own port, or `*`.
     pub fn list<T: AsRef<str>>(origins: impl IntoIterator<Item = T>) -> Self {
         let origins = origins.into_iter().map(|origin| {
             let origin = origin.as_ref();
@@ -86,18 +88,15 @@ impl AllowedOrigins {
         if let Kind::Any = self.0 {
             return Judgement::Allowed;
         }
-        let headers = &parts.headers;
-        let mut origins = headers.get_all(ORIGIN).iter();
-        let allowed = match (origins.next(), origins.next()) {
-            (None, _) => return self.judge_without_origin(parts),
-            (Some(origin), None) if origin == "null" => null == NullOrigin::Allowed,
-            (Some(origin), None) => self.allows(origin, parts),
-            (Some(_), Some(_)) => false,
-        };
-        if allowed {
-            Judgement::Allowed
-        } else {
-            Judgement::Refused
+        let mut origins = parts.headers.get_all(ORIGIN).iter();
+        match (origins.next(), origins.next()) {
+            (None, _) => self.judge_without_origin(parts),
+            (Some(origin), None) if origin == "null" => match null {
+                NullOrigin::Allowed => Judgement::Nameless,
+                NullOrigin::Refused => Judgement::Refused,
+            },
+            (Some(origin), None) if self.allows(origin, parts) => Judgement::Allowed,
+            (Some(_), _) => Judgement::Refused,
         }
     }
 
@@ -106,21 +105,21 @@ impl AllowedOrigins {
     fn judge_without_origin(&self, parts: &Parts) -> Judgement {
         let site = parts.headers.get(SEC_FETCH_SITE).map(HeaderValue::as_bytes);
         if let Some(b"same-origin" | b"none") = site {
-            return Judgement::Allowed;
+            return Judgement::Unstated;
         }
         let referer = parts
             .headers
             .get(REFERER)
             .and_then(|referer| referer.to_str().ok());
         let allowed = match (referer.map(origin_of), site) {
-            (None, None) => return Judgement::Unknown,
-            (None, Some(_)) | (Some(None), _) => false,
+            (None, site) => site.is_none(),
+            (Some(None), _) => false,
             (Some(Some(origin)), site) => {
-                self.allows(&origin, parts) || (site.is_none() && is_own(&origin, &parts.headers))
+                self.allows(&origin, parts) || (site.is_none() && is_own(&origin, parts))
             }
         };
         if allowed {
-            Judgement::Allowed
+            Judgement::Unstated
         } else {
             Judgement::Refused
         }
@@ -169,20 +168,52 @@ pub(crate) enum NullOrigin {
 /// What is to be thought of where a request comes from.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Judgement {
+    /// From a page of an allowed origin.
     Allowed,
-    /// Nothing tells: hardly a browser.
-    Unknown,
+    /// From a page without an origin, which is allowed to be here but could be anybody's.
+    Nameless,
+    /// It does not say, and nothing speaks against it.
+    Unstated,
     Refused,
 }
 
+/// Returns whether a request without `Origin` is what the JavaScript client makes a page of the
+/// server itself load, and no link, image or the like. `mode` and `dest` are as Fetch calls them.
+pub(crate) fn is_loaded_by_own_page(headers: &HeaderMap, mode: &str, dest: &str) -> bool {
+    let says = |name: HeaderName, value: &str| headers.get(name).is_some_and(|it| it == value);
+    says(SEC_FETCH_SITE, "same-origin") && says(SEC_FETCH_MODE, mode) && says(SEC_FETCH_DEST, dest)
+}
+
+/// Returns whether this is an origin as browsers write it, and harmless in a policy.
 fn is_origin(origin: &str) -> bool {
-    let Some((scheme, host)) = origin.split_once("://") else {
+    let Some((scheme, authority)) = origin.split_once("://") else {
         return false;
     };
-    !scheme.is_empty()
-        && !host.is_empty()
-        && origin.bytes().all(|b| b.is_ascii_graphic())
-        && !host.contains(['/', '?', '#', '*', ',', ';', '\'', '"'])
+    let (host, port) = match authority.rsplit_once(':') {
+        Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
+        _ => (authority, None),
+    };
+    let address = host
+        .strip_prefix('[')
+        .and_then(|host| host.strip_suffix(']'));
+    let is_host = match address {
+        Some(address) => address.parse::<Ipv6Addr>().is_ok(),
+        None => consists_of(host, b"-._"),
+    };
+    let is_port = port.is_none_or(|port| {
+        let default = matches!(
+            (scheme, port),
+            ("https" | "wss", "443") | ("http" | "ws", "80")
+        );
+        port.parse::<u16>().is_ok() && !default
+    });
+    consists_of(scheme, b"+-.") && is_host && is_port
+}
+
+/// Returns whether a text has lower-case letters, digits and some other characters, and any at all.
+fn consists_of(text: &str, others: &[u8]) -> bool {
+    let is_one = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || others.contains(&b);
+    !text.is_empty() && text.bytes().all(is_one)
 }
 
 /// Returns the origin of a URL.
@@ -194,12 +225,21 @@ fn origin_of(url: &str) -> Option<HeaderValue> {
 
 /// Returns whether an origin names the server that was asked, whatever the scheme: what terminates
 /// TLS before the server changes that.
-fn is_own(origin: &HeaderValue, headers: &HeaderMap) -> bool {
-    let host = origin
+fn is_own(origin: &HeaderValue, parts: &Parts) -> bool {
+    let Some((_, host)) = origin
         .to_str()
         .ok()
-        .and_then(|origin| origin.split_once("://"));
-    host.is_some_and(|(_, host)| headers.get(HOST).is_some_and(|own| own == host))
+        .and_then(|origin| origin.split_once("://"))
+    else {
+        return false;
+    };
+    match parts.uri.authority() {
+        // HTTP/2 says it there.
+        Some(authority) => authority.as_str() == host,
+        None => parts.headers.get(HOST).is_some_and(|own| own == host),
+    }
 }
 
+const SEC_FETCH_DEST: HeaderName = HeaderName::from_static("sec-fetch-dest");
+const SEC_FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
