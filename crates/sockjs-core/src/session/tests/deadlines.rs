@@ -193,19 +193,24 @@ fn a_flush_does_not_end_the_wait_of_a_close_frame() {
 
 #[test]
 fn a_delay_without_end_does_not_pass() {
-    let mut bench = Bench::open_with(SessionConfig {
-        heartbeat_delay: Some(Duration::MAX),
-        disconnect_delay: Duration::MAX,
-        pong_timeout: Some(Duration::MAX),
-        send_timeout: Duration::MAX,
-        ..SessionConfig::default()
-    });
-    bench.advance(FOREVER);
-    bench.send("x").unwrap();
-    bench.advance(FOREVER);
-    bench.detach();
-    bench.advance(FOREVER);
-    assert_eq!(bench.state(), SessionState::Open);
+    for heartbeat_delay in [Duration::MAX, secs(25)] {
+        let mut bench = Bench::open_with(SessionConfig {
+            heartbeat_delay: Some(heartbeat_delay),
+            disconnect_delay: Duration::MAX,
+            pong_timeout: Some(Duration::MAX),
+            send_timeout: Duration::MAX,
+            ..SessionConfig::default()
+        });
+        bench.advance(secs(25));
+        // A heartbeat, or nothing.
+        bench.write();
+        bench.advance(FOREVER);
+        bench.send("x").unwrap();
+        bench.advance(FOREVER);
+        bench.detach();
+        bench.advance(FOREVER);
+        assert_eq!(bench.state(), SessionState::Open);
+    }
 }
 
 #[test]

@@ -82,13 +82,12 @@ fn a_new_receiver_begins_a_new_silence() {
 fn a_session_that_closes_sends_no_heartbeat() {
     let mut bench = Bench::open();
     bench.send("x").unwrap();
-    bench.take();
-    bench.advance(secs(24));
     bench.close();
-    bench.advance(secs(5));
+    assert_eq!(bench.take(), messages(["x"]));
+    bench.advance(secs(29));
     assert_eq!(bench.take(), None);
     bench.flush();
-    assert_eq!(bench.write(), Some(Frame::Close(GO_AWAY)));
+    assert_eq!(bench.take(), Some(Frame::Close(GO_AWAY)));
 }
 
 #[test]
@@ -153,6 +152,22 @@ fn a_payload_is_a_sign_of_life_even_if_it_is_refused() {
         assert_eq!(bench.write(), Some(Frame::Heartbeat));
         assert_eq!(bench.post(r#"["x"]"#).is_ok(), taken);
         assert_eq!(bench.timeout(), Some(secs(25)));
+    }
+}
+
+#[test]
+fn a_client_that_is_not_read_need_not_answer() {
+    let mut bench = Bench::open_with(SessionConfig {
+        // One payload and a bit.
+        receive_buffer: 100,
+        ..asking()
+    });
+    // The second time the next deadline is that of the heartbeat after it.
+    for next_deadline in [10, 25] {
+        bench.post(r#"["x"]"#).unwrap();
+        bench.pass_deadline();
+        assert_eq!(bench.write(), Some(Frame::Heartbeat));
+        assert_eq!(bench.timeout(), Some(secs(next_deadline)));
     }
 }
 

@@ -241,12 +241,7 @@ pub(super) fn reason(code: u16) -> CloseReason {
 }
 
 pub(super) fn any_script() -> impl Strategy<Value = (SessionConfig, Vec<Call>)> {
-    (any_config(), any_calls(20))
-}
-
-/// A script with so few messages that heartbeats become due.
-pub(super) fn quiet_script() -> impl Strategy<Value = (SessionConfig, Vec<Call>)> {
-    (any_config(), any_calls(1))
+    (any_config(), any_calls())
 }
 
 /// Delays of the same order, so that any may be the first to pass, and buffers that fill.
@@ -271,23 +266,28 @@ pub(super) fn any_time() -> impl Strategy<Value = Duration> {
     (0..15_u64).prop_map(secs)
 }
 
-pub(super) fn any_calls(messages: u32) -> impl Strategy<Value = Vec<Call>> {
+/// Calls with many messages, or so few that heartbeats become due.
+pub(super) fn any_calls() -> impl Strategy<Value = Vec<Call>> {
+    prop_oneof![calls(20), calls(1)]
+}
+
+fn calls(messages: u32) -> impl Strategy<Value = Vec<Call>> {
     // What ends a session is rare, so that there is something to end.
     let call = prop_oneof![
         12 => any_time().prop_map(Call::Wait),
-        20 => Just(Call::Attach),
+        30 => Just(Call::Attach),
         4 => Just(Call::Detach),
         1 => Just(Call::Lost),
         messages => prop::collection::vec(0..40_usize, 0..4).prop_map(Call::Payload),
         3 => Just(Call::Alive),
         4 => Just(Call::Progress),
-        12 => Just(Call::Flushed),
-        8 => Just(Call::Timeout(Timer::OnTime)),
+        25 => Just(Call::Flushed),
+        20 => Just(Call::Timeout(Timer::OnTime)),
         8 => Just(Call::Timeout(Timer::AtOnce)),
         messages => (0..300_usize).prop_map(Call::Send),
         1 => (3000..5000_u16).prop_map(Call::Close),
         1 => (3000..5000_u16).prop_map(Call::Abort),
-        20 => Just(Call::Frame),
+        25 => Just(Call::Frame),
         12 => Just(Call::Event),
     ];
     prop::collection::vec(call, 0..100)
