@@ -12,6 +12,7 @@ mod headers;
 mod http2;
 mod limit;
 mod memory;
+mod opening;
 mod peer;
 mod receiver;
 mod request;
@@ -30,6 +31,7 @@ pub use crate::{
     http2::{Http2, Http2Stream},
     limit::{LIMIT, PATIENCE, within},
     memory::{connect_in_memory, websocket_in_memory},
+    opening::Opening,
     peer::{Peer, unique_path},
     receiver::Receiver,
     request::{Pending, Request},

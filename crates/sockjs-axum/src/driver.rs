@@ -24,6 +24,8 @@ pub(crate) struct Driver {
     opening: Opening,
     meter: Meter,
     live: Mutex<Live>,
+    /// Held by the one send request that is about to post.
+    turn: tokio::sync::Mutex<()>,
 }
 
 #[derive(Debug)]
@@ -72,6 +74,7 @@ impl Driver {
             opening,
             meter,
             live: Mutex::new(live),
+            turn: tokio::sync::Mutex::new(()),
         });
         (driver.clone(), Attachment::new(driver))
     }
@@ -94,29 +97,9 @@ impl Driver {
 
 /// For the client's side.
 impl Driver {
-    /// Hands a payload to the session once there is room. Leaves `payload` empty when it is done.
-    pub(crate) fn poll_post(
-        &self,
-        cx: &mut Context<'_>,
-        payload: &mut Option<Payload>,
-    ) -> Poll<Result<(), NotOpen>> {
-        let Some(posted) = payload.take() else {
-            return Poll::Ready(Ok(()));
-        };
-        let volume = Volume::of(&posted);
-        let result = self.update(|live| match live.session.handle_payload(posted) {
-            Ok(()) => Poll::Ready(Ok(())),
-            Err(ReceiveError::Full(posted)) => {
-                *payload = Some(posted);
-                live.wakers.add_poster(cx);
-                Poll::Pending
-            }
-            Err(_) => Poll::Ready(Err(NotOpen)),
-        });
-        if let Poll::Ready(Ok(())) = result {
-            self.meter.received(volume);
-        }
-        result
+    /// Waits until no other request of the session is about to post.
+    pub(crate) async fn turn(&self) -> tokio::sync::MutexGuard<'_, ()> {
+        self.turn.lock().await
     }
 
     /// Waits until there is room for a payload. A session that does not take any has room, too.
@@ -129,8 +112,16 @@ impl Driver {
         Poll::Pending
     }
 
-    /// Hands over a payload without waking the session's own task, which calls this and runs on.
-    pub(crate) fn post(&self, cx: &Context<'_>, payload: Payload) -> Result<(), ReceiveError> {
+    /// Hands a payload to the session.
+    pub(crate) fn post(&self, payload: Payload) -> Result<(), ReceiveError> {
+        let volume = Volume::of(&payload);
+        self.update(|live| live.session.handle_payload(payload))?;
+        self.meter.received(volume);
+        Ok(())
+    }
+
+    /// Hands a payload to the session without waking its own task, which calls this and runs on.
+    pub(crate) fn post_from(&self, cx: &Context<'_>, payload: Payload) -> Result<(), ReceiveError> {
         let volume = Volume::of(&payload);
         self.update_from(cx, |live| live.session.handle_payload(payload))?;
         self.meter.received(volume);
@@ -346,10 +337,6 @@ impl Live {
         Poll::Pending
     }
 }
-
-/// A payload came for a session that does not take any.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct NotOpen;
 
 /// The only reading of the clock. It is tokio's, so that a paused test moves it.
 pub(crate) fn now() -> Instant {

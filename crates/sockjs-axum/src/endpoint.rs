@@ -17,7 +17,7 @@ use crate::header::{Headers, cache, cors};
 use crate::meter;
 use crate::opening::Credentials;
 use crate::page::{self, Iframe};
-use crate::registry::Registry;
+use crate::registry::{Phase, Registry};
 use crate::reject::{Refusal, Reject};
 use crate::route::{Action, Route};
 use crate::transport;
@@ -135,6 +135,10 @@ impl Endpoint {
         }
         match route {
             Route::Greeting => Ok(page::greeting().map(OwnBody::from)),
+            // Without it, a client does not even try the transports.
+            Route::Info if self.registry().phase() != Phase::Running => {
+                Err(Reject::ShuttingDown.into())
+            }
             Route::Info => Ok(page::info(self.config(), &parts).map(OwnBody::from)),
             Route::Iframe => Ok(self.0.iframe.response(&parts).map(OwnBody::from)),
             Route::RawWebSocket => transport::raw_websocket(self, parts).await,

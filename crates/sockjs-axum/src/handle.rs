@@ -155,7 +155,7 @@ impl SockJsHandle {
             .count()
     }
 
-    /// Ends the mount: refuses new sessions with 503, closes all others with 1001 `Going away`,
+    /// Ends the mount: refuses new sessions and `/info` with 503, closes all others with 1001 `Going away`,
     /// and waits until they have sent what waited and their handlers have returned.
     ///
     /// What is not done by `deadline`, counted from now, is cut off: sessions end as they are, and

@@ -117,7 +117,8 @@ where
     ///
     /// Extractors run before anything is answered, on the request that opens the session: the
     /// first receive request, or the handshake of a WebSocket. Their rejection is its answer. They
-    /// see neither `Cookie` nor `Authorization`, and a dash where a URL has the session's id.
+    /// see a dash where a URL has the session's id, and neither `Cookie` nor `Authorization` unless
+    /// [`allowed_origins`](Self::allowed_origins) are set.
     pub fn on_session<H, T>(mut self, handler: H) -> Self
     where
         H: SessionHandler<T, S>,
@@ -259,8 +260,9 @@ impl<S> SockJsLayer<S> {
     }
 
     /// Sets how long a client may take nothing while something waits for it, before its session is
-    /// closed as [`SlowClient`](crate::Cause::SlowClient). Default: 30 s.
+    /// closed as [`SlowClient`](crate::Cause::SlowClient). Default: 30 s. Zero waits for ever.
     pub fn send_timeout(self, timeout: Duration) -> Self {
+        let timeout = nonzero(timeout).unwrap_or(Duration::MAX);
         self.configure(|config| config.session.send_timeout = timeout)
     }
 
@@ -289,8 +291,8 @@ impl<S> SockJsLayer<S> {
 
     /// Sets how many bytes of payloads may wait for the handler. Default: 256 KiB.
     ///
-    /// When it is full, WebSockets are not read and send requests not answered, so that the client
-    /// feels it.
+    /// When it is full, WebSockets are not read, nor are the bodies of send requests, so that the
+    /// client feels it.
     pub fn receive_buffer(self, bytes: usize) -> Self {
         self.configure(|config| config.session.receive_buffer = bytes)
     }
@@ -311,7 +313,9 @@ impl<S> SockJsLayer<S> {
     /// have no origin, and are let in.
     ///
     /// With it, and only then, extractors and handlers see the headers `Cookie` and
-    /// `Authorization`.
+    /// `Authorization`, of requests that an allowed page must have made, or no browser at all. Any
+    /// page can make a browser load a URL as an image or a link, and knows the id of the session
+    /// that this opens.
     pub fn allowed_origins(self, origins: impl Into<AllowedOrigins>) -> Self {
         self.configure(|config| config.allowed_origins = origins.into())
     }

@@ -54,8 +54,9 @@
 //! # Cookies are not for authorisation here
 //!
 //! Any page can embed the iframe page of a SockJS server and send from there, with the user's
-//! cookies. So handlers and extractors see neither `Cookie` nor `Authorization`; send a token in
-//! the first message instead.
+//! cookies. So handlers and extractors see neither `Cookie` nor `Authorization`, unless
+//! [`allowed_origins`](SockJsLayer::allowed_origins) says which pages may connect. Or send a token
+//! in the first message.
 
 mod layer;
 

@@ -30,7 +30,9 @@ impl Refusal {
         match self {
             Self::ByUs(reject) => {
                 match reject {
-                    Reject::TooManySessions | Reject::BodyTooLarge => {
+                    Reject::TooManySessions
+                    | Reject::BodyTooLarge
+                    | Reject::Payload(PayloadError::TooLong) => {
                         tracing::warn!(reason = %reject, "request refused");
                     }
                     _ => tracing::debug!(reason = %reject, "request refused"),

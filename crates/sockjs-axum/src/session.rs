@@ -168,7 +168,8 @@ impl Session {
     }
 
     /// Returns the headers of the request that opened the session, without `Cookie` and
-    /// `Authorization`: any page can make a browser send those, so they prove nothing here.
+    /// `Authorization` unless [`allowed_origins`](crate::SockJsLayer::allowed_origins) are set: any
+    /// page can make a browser send those, so they prove nothing.
     pub fn headers(&self) -> &HeaderMap {
         self.driver().opening().head.headers()
     }

@@ -42,7 +42,9 @@ pub(crate) async fn run(
 
 /// Makes the span that all of a session's task runs in.
 pub(crate) fn span(driver: &Driver) -> Span {
+    // Not inside that of the request that opened it, which may tell the URL and with it the id.
     let span = tracing::info_span!(
+        parent: None,
         "session",
         id = %driver.opening().id,
         transport = driver.transport().as_str(),

@@ -185,18 +185,37 @@ async fn any_byte_is_a_sign_of_life() {
 #[tokio::test(start_paused = true)]
 async fn the_client_has_its_time_from_when_the_ping_was_written() {
     let (mut socket, session) = open(1024, |layer| layer).await;
+    // With the bytes around it, this fills the link to the last byte.
+    let message = "x".repeat(1024 - 4 - r#"a[""]"#.len());
+
+    session.try_send(&*message).unwrap();
+    sleep(HEARTBEAT + PONG * 2).await;
+    assert_eq!(session.state(), SessionState::Open);
+    assert_eq!(socket.messages(1).await, [message]);
+    expect_heartbeat(&mut socket).await;
+    sleep(PONG - Duration::from_millis(100)).await;
+    socket.send(pong()).await;
+
+    for _ in 0..3 {
+        expect_heartbeat(&mut socket).await;
+        socket.send(pong()).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_large_message_on_a_slow_link_costs_nobody_the_session() {
+    let (mut socket, session) = open(1024, |layer| layer).await;
     let message = "x".repeat(10 * 1024);
 
-    // The link takes a kilobyte in a while. With the message on its way, the ping waits behind it.
+    // The link takes a kilobyte in a while, and what comes after the message waits behind it.
     session.try_send(&*message).unwrap();
-    let frame = Frame::text(format!("a[\"{message}\"]"));
     let start = Instant::now();
     while start.elapsed() < HEARTBEAT + PONG * 2 {
         sleep(PONG - Duration::from_secs(1)).await;
         socket.readable().await;
     }
 
-    assert_eq!(socket.frame().await, frame);
+    assert_eq!(socket.messages(1).await, [message]);
     expect_heartbeat(&mut socket).await;
     socket.send(pong()).await;
     after(HEARTBEAT, expect_heartbeat(&mut socket)).await;

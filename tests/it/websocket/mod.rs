@@ -4,6 +4,7 @@
 mod broken;
 mod endings;
 mod frames;
+mod handlers;
 mod handshake;
 mod heartbeat;
 mod limits;

@@ -8,6 +8,11 @@ pub(crate) fn never(headers: &mut HeaderMap) {
     headers.insert(CACHE_CONTROL, NEVER);
 }
 
+/// Allows anyone to keep the response, if they ask each time whether it still holds.
+pub(crate) fn if_unchanged(headers: &mut HeaderMap) {
+    headers.insert(CACHE_CONTROL, IF_UNCHANGED);
+}
+
 /// Allows anyone to keep the response for a year.
 pub(crate) fn for_a_year(headers: &mut HeaderMap) {
     headers.insert(CACHE_CONTROL, FOR_A_YEAR);
@@ -19,5 +24,6 @@ pub(crate) fn for_a_year(headers: &mut HeaderMap) {
 
 const NEVER: HeaderValue =
     HeaderValue::from_static("no-store, no-cache, no-transform, must-revalidate, max-age=0");
+const IF_UNCHANGED: HeaderValue = HeaderValue::from_static("no-cache");
 const FOR_A_YEAR: HeaderValue = HeaderValue::from_static("public, max-age=31536000");
 const YEAR: Duration = Duration::from_secs(31_536_000);

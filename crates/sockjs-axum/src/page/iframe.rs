@@ -44,12 +44,16 @@ impl Iframe {
             response.headers_mut().insert(CONTENT_TYPE, HTML);
         }
         response.headers_mut().insert(ETAG, self.etag.clone());
-        if let Some(policy) = &self.policy {
-            response
-                .headers_mut()
-                .insert(CONTENT_SECURITY_POLICY, policy.clone());
+        match &self.policy {
+            None => cache::for_a_year(response.headers_mut()),
+            // An origin that is allowed no longer must not be for another year.
+            Some(policy) => {
+                cache::if_unchanged(response.headers_mut());
+                response
+                    .headers_mut()
+                    .insert(CONTENT_SECURITY_POLICY, policy.clone());
+            }
         }
-        cache::for_a_year(response.headers_mut());
         response
     }
 

@@ -23,14 +23,13 @@ pub(crate) async fn jsonp_send<B>(
 where
     B: Body<Data: Buf + Send, Error: Into<BoxError>> + Send + 'static,
 {
-    let body = payload::read(endpoint, &parts, body).await?;
-    // A form without the field is as good as no body.
-    let text = if is_form(&parts) {
-        form_payload(&body).unwrap_or_default()
+    let decode = if is_form(&parts) {
+        // A form without the field is as good as no body.
+        |body: Vec<u8>| form_payload(&body).unwrap_or_default()
     } else {
-        payload::into_text(body)
+        payload::into_text
     };
-    payload::deliver(endpoint, &parts, &id, text).await?;
+    payload::receive(endpoint, &parts, body, &id, decode).await?;
 
     let mut response = Response::new(OwnBody::from(Bytes::from_static(b"ok")));
     response.headers_mut().insert(CONTENT_TYPE, TEXT_PLAIN);

@@ -15,22 +15,47 @@ use crate::endpoint::Endpoint;
 use crate::error::BoxError;
 use crate::reject::Reject;
 
-/// Reads a request's body.
+/// Takes the body of a send request, checks it, and hands it to the session of that id.
 ///
-/// It is limited here: axum's own limit does not hold for the body of a layer.
-pub(super) async fn read<B>(endpoint: &Endpoint, parts: &Parts, body: B) -> Result<Vec<u8>, Reject>
+/// One request of a session at a time has a body in memory, and none before there is room for it:
+/// the others wait with theirs in the network. A body is looked at before the session: a broken one
+/// is refused as such, whether there is a session or not.
+pub(super) async fn receive<B>(
+    endpoint: &Endpoint,
+    parts: &Parts,
+    body: B,
+    id: &str,
+    decode: impl FnOnce(Vec<u8>) -> String,
+) -> Result<(), Reject>
 where
     B: Body<Data: Buf, Error: Into<BoxError>>,
 {
-    let limit = endpoint.config().body_limit;
-    let declared = parts
-        .headers
-        .get(CONTENT_LENGTH)
-        .and_then(|len| len.to_str().ok()?.parse().ok());
-    let declared: usize = declared.unwrap_or(0);
-    if declared > limit {
+    let config = endpoint.config();
+    if declared_len(parts).is_some_and(|len| len > config.body_limit as u64) {
         return Err(Reject::BodyTooLarge);
     }
+    let driver = endpoint.find(parts, id);
+    let turn = match &driver {
+        Some(driver) => {
+            let turn = driver.turn().await;
+            poll_fn(|cx| driver.poll_room(cx)).await;
+            Some(turn)
+        }
+        None => None,
+    };
+    let text = decode(read(body, config.body_limit).await?);
+    let payload = Payload::parse(text, config.message_limit).map_err(Reject::Payload)?;
+    let driver = driver.as_ref().ok_or(Reject::NoSession)?;
+    driver.post(payload).map_err(|_| Reject::NoSession)?;
+    drop(turn);
+    Ok(())
+}
+
+/// Reads a body up to a limit. It is limited here, as axum's own limit is not for layers.
+async fn read<B>(body: B, limit: usize) -> Result<Vec<u8>, Reject>
+where
+    B: Body<Data: Buf, Error: Into<BoxError>>,
+{
     let mut body = pin!(body);
     let mut bytes = Vec::new();
     loop {
@@ -53,21 +78,14 @@ where
     }
 }
 
-/// Checks a payload and hands it to the session of that id, once that has room for it.
-///
-/// The payload comes first: a broken one is refused as such, whether there is a session or not.
-pub(super) async fn deliver(
-    endpoint: &Endpoint,
-    parts: &Parts,
-    id: &str,
-    text: String,
-) -> Result<(), Reject> {
-    let payload = Payload::parse(text, endpoint.config().message_limit).map_err(Reject::Payload)?;
-    let driver = endpoint.find(parts, id).ok_or(Reject::NoSession)?;
-    let mut payload = Some(payload);
-    poll_fn(|cx| driver.poll_post(cx, &mut payload))
-        .await
-        .map_err(|_| Reject::NoSession)
+fn declared_len(parts: &Parts) -> Option<u64> {
+    parts
+        .headers
+        .get(CONTENT_LENGTH)?
+        .to_str()
+        .ok()?
+        .parse()
+        .ok()
 }
 
 /// Takes text as it came; each bad sequence is U+FFFD.

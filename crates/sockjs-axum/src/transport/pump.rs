@@ -248,7 +248,7 @@ impl Pump {
             match payload {
                 Ok(payload) => {
                     // What comes for a session that closes is not for the application any more.
-                    drop(self.driver.post(cx, payload));
+                    drop(self.driver.post_from(cx, payload));
                     posted = true;
                 }
                 Err(PayloadError::TooLong) => {

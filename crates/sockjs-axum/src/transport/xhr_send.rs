@@ -22,8 +22,7 @@ pub(crate) async fn xhr_send<B>(
 where
     B: Body<Data: Buf + Send, Error: Into<BoxError>> + Send + 'static,
 {
-    let body = payload::read(endpoint, &parts, body).await?;
-    payload::deliver(endpoint, &parts, &id, payload::into_text(body)).await?;
+    payload::receive(endpoint, &parts, body, &id, payload::into_text).await?;
 
     let mut response = Response::new(OwnBody::from(Bytes::new()));
     *response.status_mut() = StatusCode::NO_CONTENT;

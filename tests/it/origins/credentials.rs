@@ -1,0 +1,275 @@
+//! When handlers see the headers `Cookie` and `Authorization`: where it is sure that the page that
+//! made the browser send them is an allowed one, and nowhere else.
+//!
+//! Whoever makes a browser open a session chooses its id, and with that can join it from anywhere. So
+//! what opens a session with somebody's credentials must not be a link, an image or a script.
+
+use axum::http::{HeaderMap, request::Parts};
+use sockjs_axum::{AllowedOrigins, Session, SockJsLayer};
+use support::{Opening, Server, Wire, unique_path, within};
+use tokio::sync::mpsc;
+
+use super::{APP, Fields, with};
+
+/// A server that tells the test what its handlers see.
+struct Watched {
+    server: Server,
+    seen: mpsc::UnboundedReceiver<[HeaderMap; 3]>,
+}
+
+impl Watched {
+    async fn start(configure: impl FnOnce(SockJsLayer) -> SockJsLayer) -> Self {
+        let (tx, seen) = mpsc::unbounded_channel();
+        let handler = async move |headers: HeaderMap, parts: Parts, session: Session| {
+            let seen = [headers, parts.headers, session.headers().clone()];
+            tx.send(seen).expect("the test waits");
+        };
+        let server = Server::echo(|layer| configure(layer.on_session(handler))).await;
+        Self { server, seen }
+    }
+
+    /// Opens a session with credentials; returns whether its handler saw them.
+    async fn shows(&mut self, opening: Opening, fields: Fields<'_>) -> bool {
+        let case = format!("{opening:?}, {fields:?}");
+        let path = opening.path(&unique_path("/echo"));
+        let request = opening.request(&self.server, &path);
+        let request = request
+            .header("Cookie", "login=alice")
+            .header("Authorization", "Bearer token")
+            .header("Cookie", "theme=dark")
+            .header("X-Other", "other");
+        let response = with(request, fields).send().await;
+        assert_eq!(response.status, opening.status(), "{case}");
+
+        let seen = within("the handler", self.seen.recv()).await;
+        let shown = seen.expect("the layer lives").map(|headers| {
+            assert_eq!(headers["x-other"], "other", "{case}");
+            let cookies: Vec<_> = headers.get_all("cookie").iter().collect();
+            let authorization: Vec<_> = headers.get_all("authorization").iter().collect();
+            // All of them, or none.
+            if cookies.is_empty() && authorization.is_empty() {
+                return false;
+            }
+            assert_eq!(cookies, ["login=alice", "theme=dark"], "{case}");
+            assert_eq!(authorization, ["Bearer token"], "{case}");
+            true
+        });
+        // Whichever way it looks.
+        assert!(
+            shown == [true; 3] || shown == [false; 3],
+            "{case}: {shown:?}"
+        );
+        shown[0]
+    }
+}
+
+/// Every kind of word about where a request comes from that lets it in.
+const EVIDENCE: [Fields<'static>; 7] = [
+    &[("Origin", APP)],
+    &[("Origin", APP), ("Sec-Fetch-Site", "cross-site")],
+    &[("Sec-Fetch-Site", "same-origin")],
+    &[("Sec-Fetch-Site", "none")],
+    &[("Referer", "https://app.example/page")],
+    &[("Referer", "http://localhost/page")],
+    &[],
+];
+
+/// Requests that a page can make a browser send without a word of where the page is from.
+const SILENT: [Opening; 3] = [
+    Opening::Http(Wire::EventSource),
+    Opening::Http(Wire::HtmlFile),
+    Opening::Http(Wire::Jsonp),
+];
+
+/// Requests that browsers do not send without `Origin`, so that what lacks it is no browser.
+const TALKATIVE: [Opening; 4] = [
+    Opening::Http(Wire::Xhr),
+    Opening::Http(Wire::XhrStreaming),
+    Opening::WebSocket,
+    Opening::RawWebSocket,
+];
+
+#[tokio::test]
+async fn never_where_every_origin_is_allowed() {
+    let unrestricted: [fn(SockJsLayer) -> SockJsLayer; 4] = [
+        |layer| layer,
+        |layer| layer.allow_null_origin(true),
+        |layer| layer.allowed_origins(AllowedOrigins::any()),
+        |layer| layer.disable_cors(true),
+    ];
+
+    for configure in unrestricted {
+        let mut watched = Watched::start(configure).await;
+        for opening in Opening::ALL {
+            for fields in EVIDENCE {
+                let shown = watched.shows(opening, fields).await;
+                assert!(!shown, "{opening:?}, {fields:?}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn to_pages_of_allowed_origins() {
+    let restricted: [fn() -> AllowedOrigins; 2] = [
+        || AllowedOrigins::from([APP]),
+        || AllowedOrigins::predicate(|origin, _| origin == APP),
+    ];
+
+    for origins in restricted {
+        let mut watched = Watched::start(|layer| layer.allowed_origins(origins())).await;
+        for opening in Opening::ALL {
+            let origin: Fields<'static> = &[("Origin", APP)];
+            assert!(watched.shows(opening, origin).await, "{opening:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn to_what_the_servers_own_pages_load_as_the_client_does() {
+    let mut watched = Watched::start(|layer| layer.allowed_origins([APP])).await;
+
+    for (opening, fields) in [
+        (
+            Opening::Http(Wire::EventSource),
+            &[
+                ("Sec-Fetch-Site", "same-origin"),
+                ("Sec-Fetch-Mode", "cors"),
+                ("Sec-Fetch-Dest", "empty"),
+            ],
+        ),
+        (
+            Opening::Http(Wire::HtmlFile),
+            &[
+                ("Sec-Fetch-Site", "same-origin"),
+                ("Sec-Fetch-Mode", "navigate"),
+                ("Sec-Fetch-Dest", "iframe"),
+            ],
+        ),
+        (
+            Opening::Http(Wire::Jsonp),
+            &[
+                ("Sec-Fetch-Site", "same-origin"),
+                ("Sec-Fetch-Mode", "no-cors"),
+                ("Sec-Fetch-Dest", "script"),
+            ],
+        ),
+    ] {
+        assert!(watched.shows(opening, fields).await, "{opening:?}");
+    }
+}
+
+#[tokio::test]
+async fn to_who_is_no_browser() {
+    let mut watched = Watched::start(|layer| layer.allowed_origins([APP])).await;
+
+    for opening in TALKATIVE {
+        assert!(watched.shows(opening, &[]).await, "{opening:?}");
+    }
+}
+
+#[tokio::test]
+async fn not_to_what_any_page_may_have_loaded() {
+    // A page with `Referrer-Policy: no-referrer`, on a server without TLS or in an old browser, can
+    // load these as a script, an image or a frame. Nothing tells them from those of a program.
+    let mut watched = Watched::start(|layer| layer.allowed_origins([APP])).await;
+
+    for opening in SILENT {
+        assert!(!watched.shows(opening, &[]).await, "{opening:?}");
+    }
+}
+
+#[tokio::test]
+async fn not_to_what_the_user_was_made_to_open() {
+    // A link in a mail or a chat is opened with every cookie, and from no site.
+    let mut watched = Watched::start(|layer| layer.allowed_origins([APP])).await;
+    let from_outside: Fields<'static> = &[
+        ("Sec-Fetch-Site", "none"),
+        ("Sec-Fetch-Mode", "navigate"),
+        ("Sec-Fetch-Dest", "document"),
+        ("Sec-Fetch-User", "?1"),
+    ];
+
+    for opening in SILENT {
+        assert!(!watched.shows(opening, from_outside).await, "{opening:?}");
+    }
+}
+
+#[tokio::test]
+async fn not_to_links_and_images_that_others_put_into_an_allowed_page() {
+    // What users write may hold links and images, and these come from the page they are in.
+    let mut watched = Watched::start(|layer| layer.allowed_origins([APP])).await;
+    let contents: [Fields<'static>; 4] = [
+        &[
+            ("Sec-Fetch-Site", "same-origin"),
+            ("Sec-Fetch-Mode", "navigate"),
+            ("Sec-Fetch-Dest", "document"),
+        ],
+        &[
+            ("Sec-Fetch-Site", "same-origin"),
+            ("Sec-Fetch-Mode", "no-cors"),
+            ("Sec-Fetch-Dest", "image"),
+        ],
+        &[
+            ("Sec-Fetch-Site", "cross-site"),
+            ("Sec-Fetch-Mode", "no-cors"),
+            ("Sec-Fetch-Dest", "image"),
+            ("Referer", "https://app.example/forum"),
+        ],
+        &[
+            ("Sec-Fetch-Site", "cross-site"),
+            ("Sec-Fetch-Mode", "navigate"),
+            ("Sec-Fetch-Dest", "document"),
+            ("Referer", "https://app.example/forum"),
+        ],
+    ];
+
+    for opening in SILENT {
+        for fields in contents {
+            assert!(
+                !watched.shows(opening, fields).await,
+                "{opening:?}, {fields:?}"
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn not_to_pages_without_an_origin() {
+    // Any page can make a sandboxed frame, whose origin is `null`: that names nobody.
+    let mut watched =
+        Watched::start(|layer| layer.allowed_origins([APP]).allow_null_origin(true)).await;
+
+    for opening in Opening::ALL {
+        let null: Fields<'static> = &[("Origin", "null")];
+        assert!(!watched.shows(opening, null).await, "{opening:?}");
+        let origin: Fields<'static> = &[("Origin", APP)];
+        assert!(watched.shows(opening, origin).await, "{opening:?}");
+    }
+}
+
+#[tokio::test]
+async fn the_mounts_own_functions_see_them_in_any_case() {
+    // They are the operator's, and what they make of them stays here.
+    let cookie = sockjs_axum::JSessionId::custom(|parts| {
+        let cookie = parts.headers.get("cookie")?.to_str().ok()?;
+        cookie.strip_prefix("node=").map(str::to_owned)
+    });
+    let (tx, mut bound) = mpsc::unbounded_channel();
+    let server = Server::echo(|layer| {
+        layer.jsessionid(cookie).bind_session(move |parts| {
+            let authorization = parts.headers.get("authorization").cloned();
+            tx.send(authorization.clone()).expect("the test waits");
+            authorization
+        })
+    })
+    .await;
+
+    let request = server.peer().post("xhr").header("Cookie", "node=7");
+    let response = request.header("Authorization", "Bearer token").send().await;
+
+    let cookie = response.header("set-cookie");
+    assert_eq!(cookie, Some("JSESSIONID=7; path=/"));
+    let key = within("the key", bound.recv()).await.flatten();
+    assert_eq!(key.expect("it is shown"), "Bearer token");
+}
