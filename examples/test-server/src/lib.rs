@@ -70,7 +70,11 @@ pub fn app_with_client(sockjs_url: &str) -> Router {
         .layer(amplify.sockjs_url(sockjs_url))
 }
 
-// The README belongs to no crate, so its program is compiled here, where its dependencies are.
+// These belong to no crate, so their programs are compiled here, where their dependencies are.
 #[cfg(doctest)]
 #[doc = include_str!("../../../README.md")]
 struct Readme;
+
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/migrating-from-sockjs-node.md")]
+struct Migrating;
