@@ -5,6 +5,8 @@
 //! for an event; [`within`] ends it with a text when the event does not come.
 
 mod checks;
+mod client;
+mod clock;
 mod connection;
 mod direct;
 mod frame;
@@ -24,6 +26,8 @@ mod wire;
 
 pub use crate::{
     checks::{assert_cached_for_a_year, assert_cors, assert_not_cached},
+    client::{Client, until},
+    clock::Clock,
     connection::Connection,
     direct::{Direct, next_piece, timed},
     frame::{Frame, Opcode},

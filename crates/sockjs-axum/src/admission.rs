@@ -11,7 +11,7 @@ use crate::endpoint::Endpoint;
 use crate::handler::Accepted;
 use crate::meter::Meter;
 use crate::opening::{self, Opening};
-use crate::registry::{Found, Key, Place};
+use crate::registry::{Found, Key, Phase, Place};
 use crate::reject::{Refusal, Reject};
 use crate::session::Session;
 use crate::task::{self, App};
@@ -71,27 +71,32 @@ impl Endpoint {
         mut parts: Parts,
         addressed: Addressed,
     ) -> Result<(Accepted, Opening, Place), Refusal> {
+        if opening::head_len(&parts) > MAX_HEAD {
+            return Err(Reject::HeadTooLarge.into());
+        }
         let place = self.registry().reserve(self.config().max_sessions)?;
-        let prefix_len = opening::prefix_len(&parts, self.prefix());
+        let prefix = opening::prefix(&parts, self.prefix()).into();
         opening::conceal_credentials(&mut parts);
         if let Addressed::ById = addressed {
             opening::conceal_id(&mut parts);
         }
-        let opening = Opening::new(&parts, prefix_len);
+        let opening = Opening::new(&parts, prefix);
         let accepted = self
             .handler()
             .accept(parts)
             .await
             .map_err(Refusal::ByHandler)?;
+        if self.registry().phase() == Phase::Stopped {
+            return Err(Reject::ShuttingDown.into());
+        }
         Ok((accepted, opening, place))
     }
 
     /// Makes the key of a session. A mount whose prefix has parameters is as many mounts as there
     /// are values, so that the prefix belongs to the key where it is not this mount's own.
     fn key(&self, parts: &Parts, id: &str) -> Key {
-        let prefix_len = opening::prefix_len(parts, self.prefix());
-        match opening::original_uri(parts).path().get(..prefix_len) {
-            Some(prefix) if *prefix != **self.prefix() => format!("{prefix}/{id}").into(),
+        match opening::prefix(parts, self.prefix()) {
+            prefix if *prefix != **self.prefix() => format!("{prefix}/{id}").into(),
             _ => id.into(),
         }
     }
@@ -130,3 +135,7 @@ pub(crate) enum Addressed {
     ById,
     Anonymously,
 }
+
+/// How long the head of a request that opens a session may be, in bytes. It is kept as long as the
+/// session.
+const MAX_HEAD: usize = 16 * 1024;

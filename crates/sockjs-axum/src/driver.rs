@@ -12,6 +12,7 @@ use crate::attachment::Attachment;
 use crate::error::SendError;
 use crate::meter::{Meter, Volume};
 use crate::opening::Opening;
+use crate::turns::{Turn, Turns};
 use crate::wakers::{Due, Wakers};
 
 /// One session with all who have to do with it: its task, its receiver, the requests that post to
@@ -24,8 +25,7 @@ pub(crate) struct Driver {
     opening: Opening,
     meter: Meter,
     live: Mutex<Live>,
-    /// Held by the one send request that is about to post.
-    turn: tokio::sync::Mutex<()>,
+    turns: Turns,
 }
 
 #[derive(Debug)]
@@ -74,7 +74,7 @@ impl Driver {
             opening,
             meter,
             live: Mutex::new(live),
-            turn: tokio::sync::Mutex::new(()),
+            turns: Turns::new(),
         });
         (driver.clone(), Attachment::new(driver))
     }
@@ -97,9 +97,9 @@ impl Driver {
 
 /// For the client's side.
 impl Driver {
-    /// Waits until no other request of the session is about to post.
-    pub(crate) async fn turn(&self) -> tokio::sync::MutexGuard<'_, ()> {
-        self.turn.lock().await
+    /// Waits for the turn of a send request; `None` if too many wait.
+    pub(crate) async fn turn(&self) -> Option<Turn<'_>> {
+        self.turns.take().await
     }
 
     /// Waits until there is room for a payload. A session that does not take any has room, too.
@@ -108,7 +108,7 @@ impl Driver {
         if live.session.has_room() || live.session.state() != SessionState::Open {
             return Poll::Ready(());
         }
-        live.wakers.add_poster(cx);
+        live.wakers.set_poster(cx);
         Poll::Pending
     }
 
@@ -338,7 +338,7 @@ impl Live {
     }
 }
 
-/// The only reading of the clock. It is tokio's, so that a paused test moves it.
+/// The only reading of a session's clock. It is tokio's, so that a paused test moves it.
 pub(crate) fn now() -> Instant {
     tokio::time::Instant::now().into_std()
 }

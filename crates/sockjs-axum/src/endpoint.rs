@@ -133,6 +133,18 @@ impl Endpoint {
         if parts.method == Method::OPTIONS {
             return Ok(preflight(&route));
         }
+        let route = match route {
+            Route::Session(id, Action::XhrSend) => {
+                return transport::xhr_send(self, parts, body, id).await;
+            }
+            Route::Session(id, Action::JsonpSend) => {
+                return transport::jsonp_send(self, parts, body, id).await;
+            }
+            route => route,
+        };
+        // Nobody else wants it, and with a body unread a connection does not tell that its client is
+        // gone.
+        drop(body);
         match route {
             Route::Greeting => Ok(page::greeting().map(OwnBody::from)),
             // Without it, a client does not even try the transports.
@@ -149,8 +161,7 @@ impl Endpoint {
                 Action::EventSource => transport::eventsource(self, parts, id).await,
                 Action::HtmlFile => transport::htmlfile(self, parts, id).await,
                 Action::Jsonp => transport::jsonp(self, parts, id).await,
-                Action::XhrSend => transport::xhr_send(self, parts, body, id).await,
-                Action::JsonpSend => transport::jsonp_send(self, parts, body, id).await,
+                Action::XhrSend | Action::JsonpSend => Err(Reject::NotFound.into()),
             },
             Route::Unknown => Err(Reject::NotFound.into()),
         }
@@ -184,9 +195,13 @@ impl Endpoint {
             Route::Greeting | Route::Info => true,
             Route::Iframe => config.cors == Cors::Enabled,
             Route::RawWebSocket => config.transports.contains(&Transport::RawWebSocket),
-            Route::Session(_, action) => action
-                .transport()
-                .is_none_or(|transport| config.transports.contains(&transport)),
+            Route::Session(_, action) => match action.transport() {
+                Some(transport) => config.transports.contains(&transport),
+                None => config
+                    .transports
+                    .iter()
+                    .any(|transport| !transport.is_websocket()),
+            },
             Route::Unknown => false,
         }
     }
@@ -214,7 +229,9 @@ fn preflight(route: &Route) -> Response<OwnBody> {
 }
 
 fn without_body(response: &mut Response<OwnBody>) {
-    if let Some(len) = response.body().size_hint().exact() {
+    let len = response.body().size_hint().exact();
+    // That of a 304 would have to be the page's.
+    if let Some(len) = len.filter(|_| response.status() != StatusCode::NOT_MODIFIED) {
         response.headers_mut().insert(CONTENT_LENGTH, len.into());
     }
     *response.body_mut() = OwnBody::from(Bytes::new());

@@ -164,6 +164,9 @@ impl SockJsHandle {
     ///
     /// There is no way back. Calling it again waits again.
     ///
+    /// It ends sessions, not connections: one whose client reads nothing stays with the server, and
+    /// axum's graceful shutdown waits for it. Give that a deadline of its own.
+    ///
     /// # Cancel safety
     ///
     /// If the future is dropped, sessions are closed but nothing is cut off.
@@ -178,9 +181,9 @@ impl SockJsHandle {
             .await
             .is_err()
         {
+            cut = self.registry.places();
             for session in self.registry.all() {
                 session.abort(CloseReason::INTERRUPTED, Cause::ShuttingDown);
-                cut += 1;
             }
             self.registry.enter(Phase::Stopped);
             // All that is left is for the tasks to notice. One that blocks its thread never will.
@@ -226,7 +229,7 @@ pub struct Broadcast {
 pub struct Shutdown {
     /// How many sessions there were.
     pub sessions: usize,
-    /// How many of them had to be cut off at the deadline.
+    /// How many sessions or handlers were still there at the deadline, and were cut off.
     pub cut: usize,
     /// How many messages were not delivered.
     pub undelivered: usize,

@@ -230,7 +230,7 @@ impl<S> SockJsLayer<S> {
 
     /// Sets how long a session lives without a receive request. Default: 5 s.
     ///
-    /// For as long, a session that was closed repeats its close frame to whoever asks.
+    /// For as long and a minute more, a session that ended repeats its close frame to whoever asks.
     pub fn disconnect_delay(self, delay: Duration) -> Self {
         self.configure(|config| config.session.disconnect_delay = delay)
     }

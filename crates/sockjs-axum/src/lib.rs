@@ -74,6 +74,7 @@ mod attachment;
 mod driver;
 mod meter;
 mod task;
+mod turns;
 mod wakers;
 
 mod ended;

@@ -17,25 +17,17 @@ pub(crate) struct Opening {
     pub(crate) id: Uuid,
     pub(crate) head: Head,
     pub(crate) bound_to: Option<Arc<BoundTo>>,
-    prefix_len: usize,
+    pub(crate) prefix: Box<str>,
 }
 
 impl Opening {
-    pub(crate) fn new(parts: &Parts, prefix_len: usize) -> Self {
+    pub(crate) fn new(parts: &Parts, prefix: Box<str>) -> Self {
         Self {
             id: Uuid::new_v4(),
             head: Head::new(original_uri(parts), &parts.headers),
             bound_to: None,
-            prefix_len,
+            prefix,
         }
-    }
-
-    pub(crate) fn prefix(&self) -> &str {
-        self.head
-            .uri()
-            .path()
-            .get(..self.prefix_len)
-            .unwrap_or_default()
     }
 }
 
@@ -47,16 +39,25 @@ pub(crate) fn original_uri(parts: &Parts) -> &Uri {
     }
 }
 
-/// Returns the length of the mount's prefix in the original URI, whose end is the path seen here.
-pub(crate) fn prefix_len(parts: &Parts, prefix: &str) -> usize {
+/// Returns the mount's prefix in the original URI, whose end is the path seen here. Where it is not,
+/// something has rewritten the path, and the prefix is as good as its own.
+pub(crate) fn prefix<'a>(parts: &'a Parts, own: &'a str) -> &'a str {
     let seen = parts.uri.path();
     let original = original_uri(parts).path();
-    let cut = if original.ends_with(seen) {
-        original.len() - seen.len()
-    } else {
-        0
-    };
-    cut + prefix.len()
+    match original.strip_suffix(seen) {
+        Some(cut) => original.get(..cut.len() + own.len()).unwrap_or(own),
+        None => own,
+    }
+}
+
+/// Returns about how many bytes of a request's head a session keeps.
+pub(crate) fn head_len(parts: &Parts) -> usize {
+    let uri = original_uri(parts);
+    let fields = parts
+        .headers
+        .iter()
+        .map(|(name, value)| name.as_str().len() + value.len());
+    uri.path().len() + uri.query().map_or(0, str::len) + fields.sum::<usize>()
 }
 
 pub(crate) fn remote_addr(parts: &Parts) -> Option<SocketAddr> {

@@ -96,17 +96,19 @@ impl Registry {
 
     /// Takes a place for a session, if fewer than `max` are taken.
     pub(crate) fn reserve(self: &Arc<Self>, max: usize) -> Result<Place, Reject> {
-        if self.phase() != Phase::Running {
-            return Err(Reject::ShuttingDown);
-        }
         self.places
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |places| {
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |places| {
                 (places < max).then_some(places + 1)
             })
             .map_err(|_| Reject::TooManySessions)?;
-        Ok(Place {
+        let place = Place {
             registry: self.clone(),
-        })
+        };
+        // Looked at with the place taken, so that a shutdown sees the one or the other.
+        if self.phase() != Phase::Running {
+            return Err(Reject::ShuttingDown);
+        }
+        Ok(place)
     }
 
     pub(crate) fn phase(&self) -> Phase {
@@ -136,8 +138,9 @@ impl Registry {
         }
     }
 
-    fn places(&self) -> usize {
-        self.places.load(Ordering::Acquire)
+    /// Returns how many places are taken.
+    pub(crate) fn places(&self) -> usize {
+        self.places.load(Ordering::SeqCst)
     }
 
     fn shard<K: Hash + ?Sized>(&self, key: &K) -> MutexGuard<'_, Shard> {
@@ -174,8 +177,10 @@ impl Place {
         let id = driver.opening().id;
         self.registry.shard(&id).by_id.insert(id, driver.clone());
         driver.meter().opened();
-        if self.registry.phase() != Phase::Running {
-            driver.close(GOING_AWAY, Cause::ShuttingDown);
+        match self.registry.phase() {
+            Phase::Running => {}
+            Phase::Stopping => driver.close(GOING_AWAY, Cause::ShuttingDown),
+            Phase::Stopped => driver.abort(GOING_AWAY, Cause::ShuttingDown),
         }
         Registration {
             registry: self.registry.clone(),
@@ -187,7 +192,7 @@ impl Place {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        let places = self.registry.places.fetch_sub(1, Ordering::Release) - 1;
+        let places = self.registry.places.fetch_sub(1, Ordering::SeqCst) - 1;
         if places == 0 && self.registry.phase() != Phase::Running {
             self.registry.phase.send_modify(|_| {});
         }

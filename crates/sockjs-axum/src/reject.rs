@@ -32,6 +32,7 @@ impl Refusal {
                 match reject {
                     Reject::TooManySessions
                     | Reject::BodyTooLarge
+                    | Reject::NoRoom
                     | Reject::Payload(PayloadError::TooLong) => {
                         tracing::warn!(reason = %reject, "request refused");
                     }
@@ -89,6 +90,10 @@ pub(crate) enum Reject {
     BrokenBody,
     #[error("body came too slowly")]
     SlowBody,
+    #[error("session has no room")]
+    NoRoom,
+    #[error("head too large")]
+    HeadTooLarge,
     #[error("too many sessions")]
     TooManySessions,
     #[error("server shuts down")]
@@ -109,6 +114,8 @@ impl Reject {
             Self::Payload(_) | Self::BrokenBody => "payload",
             Self::BodyTooLarge => "body_limit",
             Self::SlowBody => "slow_body",
+            Self::NoRoom => "receive_buffer",
+            Self::HeadTooLarge => "head",
             Self::TooManySessions => "max_sessions",
             Self::ShuttingDown => "shutting_down",
             Self::Origin => "origin",
@@ -146,6 +153,11 @@ impl Reject {
             Self::BodyTooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "Payload too large."),
             Self::BrokenBody => (StatusCode::BAD_REQUEST, "Broken body."),
             Self::SlowBody => (StatusCode::REQUEST_TIMEOUT, "Body came too slowly."),
+            Self::NoRoom => (StatusCode::SERVICE_UNAVAILABLE, "Too much waits."),
+            Self::HeadTooLarge => (
+                StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+                "Head too large.",
+            ),
             Self::TooManySessions => (StatusCode::SERVICE_UNAVAILABLE, "Too many sessions."),
             Self::ShuttingDown => (StatusCode::SERVICE_UNAVAILABLE, "Server shuts down."),
             Self::Origin => (StatusCode::FORBIDDEN, "Origin not allowed."),

@@ -164,7 +164,7 @@ impl Session {
 
     /// Returns the path under which the session's mount is reached: `/echo`.
     pub fn prefix(&self) -> &str {
-        self.driver().opening().prefix()
+        self.driver().opening().prefix.as_ref()
     }
 
     /// Returns the headers of the request that opened the session, without `Cookie` and
@@ -288,7 +288,8 @@ impl Clone for Sender {
     }
 }
 
-/// Flushing waits until all is queued, closing until the session is over.
+/// Flushing waits until all is queued, closing until the session is over. What the sink took may be
+/// overtaken by [`send`](Sender::send) until it is flushed.
 impl Sink<Message> for Sender {
     type Error = SendError;
 

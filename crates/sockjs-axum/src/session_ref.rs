@@ -85,7 +85,7 @@ impl SessionRef {
 
     /// Returns the path under which the session's mount is reached.
     pub fn prefix(&self) -> &str {
-        self.driver.opening().prefix()
+        self.driver.opening().prefix.as_ref()
     }
 
     /// Returns the headers of the request that opened the session.

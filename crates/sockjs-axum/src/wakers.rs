@@ -15,8 +15,8 @@ pub(crate) struct Wakers {
     reader: Option<Waker>,
     /// Who sends messages in the application: wait for room.
     senders: WakerSet,
-    /// Who takes payloads from the client: wait for room.
-    posters: WakerSet,
+    /// Who takes payloads from the client, one at a time: waits for room.
+    poster: Option<Waker>,
     /// Wait for the end.
     closers: WakerSet,
 }
@@ -40,8 +40,8 @@ impl Wakers {
         self.senders.add(cx);
     }
 
-    pub(crate) fn add_poster(&mut self, cx: &Context<'_>) {
-        self.posters.add(cx);
+    pub(crate) fn set_poster(&mut self, cx: &Context<'_>) {
+        set(&mut self.poster, cx);
     }
 
     pub(crate) fn add_closer(&mut self, cx: &Context<'_>) {
@@ -82,7 +82,7 @@ impl Wakers {
             due.others.append(&mut self.senders.0);
         }
         if !open || session.has_room() {
-            due.others.append(&mut self.posters.0);
+            due.others.extend(self.poster.take());
         }
         if closed {
             due.others.append(&mut self.closers.0);
@@ -97,14 +97,14 @@ impl Wakers {
             receiver,
             reader,
             senders,
-            posters,
+            poster,
             closers,
         } = self;
         task.is_none()
             && receiver.is_none()
             && reader.is_none()
             && senders.0.is_empty()
-            && posters.0.is_empty()
+            && poster.is_none()
             && closers.0.is_empty()
     }
 }

@@ -18,7 +18,7 @@ use crate::reject::Reject;
 /// Takes the body of a send request, checks it, and hands it to the session of that id.
 ///
 /// One request of a session at a time has a body in memory, and none before there is room for it:
-/// the others wait with theirs in the network. A body is looked at before the session: a broken one
+/// some more may wait with theirs in the network. A body is looked at before the session: a broken one
 /// is refused as such, whether there is a session or not.
 pub(super) async fn receive<B>(
     endpoint: &Endpoint,
@@ -37,7 +37,7 @@ where
     let driver = endpoint.find(parts, id);
     let turn = match &driver {
         Some(driver) => {
-            let turn = driver.turn().await;
+            let turn = driver.turn().await.ok_or(Reject::NoRoom)?;
             poll_fn(|cx| driver.poll_room(cx)).await;
             Some(turn)
         }
@@ -61,6 +61,8 @@ where
     loop {
         let frame = tokio::time::timeout(BODY_TIMEOUT, body.frame()).await;
         let Some(frame) = frame.map_err(|_| Reject::SlowBody)? else {
+            // It is kept until the application has read it, and counted by its length.
+            bytes.shrink_to_fit();
             return Ok(bytes);
         };
         let Ok(mut data) = frame.map_err(|_| Reject::BrokenBody)?.into_data() else {

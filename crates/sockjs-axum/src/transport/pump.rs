@@ -51,7 +51,6 @@ pub(super) async fn upgrade<F: Framing>(
     endpoint: &Endpoint,
     mut parts: Parts,
     addressed: Addressed,
-    _: F,
 ) -> Result<Response<OwnBody>, Refusal> {
     let (on_upgrade, response) = handshake(&mut parts)?;
     let origin = Origin {
@@ -80,7 +79,11 @@ struct NewSession {
 /// Waits for the connection and opens the session on it.
 async fn run<F: Framing>(endpoint: Endpoint, on_upgrade: OnUpgrade, session: NewSession) {
     let config = endpoint.config();
-    let Ok(Ok(upgraded)) = tokio::time::timeout(config.handshake_timeout, on_upgrade).await else {
+    let upgraded = tokio::select! {
+        upgraded = tokio::time::timeout(config.handshake_timeout, on_upgrade) => upgraded,
+        () = session.place.registry().stopped() => return,
+    };
+    let Ok(Ok(upgraded)) = upgraded else {
         tracing::debug!("connection did not become a websocket");
         return;
     };
@@ -114,8 +117,8 @@ async fn serve<F: Framing>(
 ) {
     // The open frame goes first, even where the client's first frames came with its handshake and
     // are not worth an answer.
-    let opening = poll_fn(|cx| Poll::Ready(pump.write::<F>(cx))).await;
-    let farewell = match opening {
+    let first = poll_fn(|cx| Poll::Ready(pump.write::<F>(cx))).await;
+    let farewell = match first {
         ControlFlow::Break(farewell) => farewell,
         ControlFlow::Continue(()) => {
             let mut alarm = pin!(Alarm::new());
@@ -124,14 +127,14 @@ async fn serve<F: Framing>(
     };
     drop(registration);
     // On the heap, as a session lives nearly all its life without.
-    Box::pin(take_leave(farewell, &mut pump, &mut app, &place)).await;
+    Box::pin(take_leave(farewell, *pump, app, place)).await;
 }
 
-/// Ends the connection, and lets the handler run to its end.
-async fn take_leave(farewell: Farewell, pump: &mut Pump, app: &mut App, place: &Place) {
+/// Ends the connection, and lets the handler run to its end, which may be much later.
+async fn take_leave(farewell: Farewell, pump: Pump, mut app: App, place: Place) {
     let Pump { socket, driver, .. } = pump;
     tokio::select! {
-        _ = async { tokio::join!(farewell.take(socket), app.finish(driver)) } => {}
+        _ = async { tokio::join!(farewell.take(socket), app.finish(&driver)) } => {}
         () = place.registry().stopped() => {}
     }
 }

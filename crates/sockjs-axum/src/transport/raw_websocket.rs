@@ -17,7 +17,7 @@ pub(crate) async fn raw_websocket(
     endpoint: &Endpoint,
     parts: Parts,
 ) -> Result<Response<OwnBody>, Refusal> {
-    pump::upgrade(endpoint, parts, Addressed::Anonymously, Raw).await
+    pump::upgrade::<Raw>(endpoint, parts, Addressed::Anonymously).await
 }
 
 /// A text frame is a message.

@@ -18,7 +18,7 @@ pub(crate) async fn websocket(
     endpoint: &Endpoint,
     parts: Parts,
 ) -> Result<Response<OwnBody>, Refusal> {
-    pump::upgrade(endpoint, parts, Addressed::ById, Framed).await
+    pump::upgrade::<Framed>(endpoint, parts, Addressed::ById).await
 }
 
 /// Frames as text, payloads as JSON.

@@ -1,0 +1,198 @@
+//! One message to many sessions, of which some may be slow.
+
+use futures_util::{FutureExt as _, pin_mut};
+use sockjs_axum::{Broadcast, Cause, Session, SessionState, Slow, Transport};
+use support::{Client, ending, within};
+
+use super::Bench;
+
+fn counts(broadcast: Broadcast) -> (usize, usize, usize) {
+    (broadcast.sent, broadcast.skipped, broadcast.closed)
+}
+
+/// Three sessions, the second of which has a full buffer.
+struct Three {
+    bench: Bench,
+    clients: [Client; 3],
+    sessions: [Session; 3],
+}
+
+impl Three {
+    async fn open() -> Self {
+        let mut bench = Bench::start(|layer| layer.send_buffer(100)).await;
+        let (first, one) = bench.open(Transport::WebSocket).await;
+        let (second, slow) = bench.open(Transport::Xhr).await;
+        let (third, three) = bench.open(Transport::EventSource).await;
+        slow.try_send("its own").expect("the buffer is empty");
+        Self {
+            bench,
+            clients: [first, second, third],
+            sessions: [one, slow, three],
+        }
+    }
+
+    /// Makes sure that those that are not slow have the message.
+    async fn expect_others(&mut self) {
+        let [first, _, third] = &mut self.clients;
+        assert_eq!(first.messages(1).await, [LONG]);
+        assert_eq!(third.messages(1).await, [LONG]);
+    }
+}
+
+/// Does not fit beside another one.
+const LONG: &str = "a message to all of more than a few characters";
+
+#[tokio::test]
+async fn a_broadcast_reaches_every_session_of_every_transport() {
+    let mut bench = Bench::start(|layer| layer).await;
+    let mut open = Vec::new();
+    for transport in Transport::ALL.into_iter().chain(Transport::ALL) {
+        open.push(bench.open(transport).await);
+    }
+
+    for slow in [Slow::Wait, Slow::Skip, Slow::Close] {
+        let text = format!("to all \u{2028} {slow:?}");
+        let broadcast = bench.handle.broadcast(&*text, slow).await;
+
+        assert_eq!(counts(broadcast), (14, 0, 0));
+        for (client, _) in &mut open {
+            assert_eq!(client.messages(1).await, [&*text]);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_broadcast_reaches_only_those_that_are_chosen() {
+    let mut bench = Bench::start(|layer| layer).await;
+    let mut open = Vec::new();
+    for transport in Transport::ALL {
+        open.push(bench.open(transport).await);
+    }
+
+    let handle = &bench.handle;
+    let websockets = |it: &sockjs_axum::SessionRef| it.transport().is_websocket();
+    let broadcast = handle.broadcast_to(websockets, "websockets", Slow::Wait);
+    assert_eq!(counts(broadcast.await), (2, 0, 0));
+    let others = |it: &sockjs_axum::SessionRef| !it.transport().is_websocket();
+    let broadcast = handle.broadcast_to(others, "others", Slow::Wait).await;
+    assert_eq!(counts(broadcast), (5, 0, 0));
+    let broadcast = handle.broadcast_to(|_| false, "nobody", Slow::Wait).await;
+    assert_eq!(counts(broadcast), (0, 0, 0));
+
+    for (client, session) in &mut open {
+        session.try_send("end").unwrap();
+        let expected = if client.transport().is_websocket() {
+            "websockets"
+        } else {
+            "others"
+        };
+        assert_eq!(client.messages(2).await, [expected, "end"]);
+    }
+}
+
+#[tokio::test]
+async fn a_slow_session_may_be_skipped() {
+    let mut three = Three::open().await;
+
+    let broadcast = three.bench.handle.broadcast(LONG, Slow::Skip).await;
+
+    assert_eq!(counts(broadcast), (2, 1, 0));
+    three.expect_others().await;
+    let [_, slow, _] = &three.sessions;
+    assert_eq!(slow.state(), SessionState::Open);
+    let client = &mut three.clients[1];
+    assert_eq!(client.messages(1).await, ["its own"]);
+    slow.try_send("the next").unwrap();
+    assert_eq!(client.messages(1).await, ["the next"]);
+}
+
+#[tokio::test]
+async fn a_slow_session_may_be_closed() {
+    let mut three = Three::open().await;
+
+    let broadcast = three.bench.handle.broadcast(LONG, Slow::Close).await;
+
+    assert_eq!(counts(broadcast), (2, 0, 1));
+    three.expect_others().await;
+    let ending = ending(&three.sessions[1]).await;
+    assert_eq!(
+        (ending.cause(), ending.undelivered()),
+        (Cause::SlowClient, 1)
+    );
+    let (peer, _) = three.clients[1].http();
+    assert_eq!(peer.poll().await, "c[1002,\"Connection interrupted\"]\n");
+    for session in [&three.sessions[0], &three.sessions[2]] {
+        assert_eq!(session.state(), SessionState::Open);
+    }
+}
+
+#[tokio::test]
+async fn a_slow_session_may_be_waited_for_while_the_others_have_it() {
+    let mut three = Three::open().await;
+
+    let handle = three.bench.handle.clone();
+    let broadcast = handle.broadcast(LONG, Slow::Wait);
+    pin_mut!(broadcast);
+    assert_eq!(broadcast.as_mut().now_or_never(), None);
+    three.expect_others().await;
+    assert_eq!(broadcast.as_mut().now_or_never(), None);
+
+    let client = &mut three.clients[1];
+    let (broadcast, messages) = tokio::join!(within("its end", broadcast), client.messages(2));
+
+    assert_eq!(counts(broadcast), (3, 0, 0));
+    assert_eq!(messages, ["its own", LONG]);
+}
+
+#[tokio::test]
+async fn a_slow_session_that_ends_is_not_waited_for() {
+    let mut three = Three::open().await;
+
+    let handle = three.bench.handle.clone();
+    let broadcast = handle.broadcast(LONG, Slow::Wait);
+    pin_mut!(broadcast);
+    assert_eq!(broadcast.as_mut().now_or_never(), None);
+    three.sessions[1].close(3000, "Go away!");
+
+    let broadcast = within("its end", broadcast).await;
+
+    assert_eq!(counts(broadcast), (2, 0, 1));
+    three.expect_others().await;
+    assert_eq!(three.clients[1].messages(1).await, ["its own"]);
+}
+
+#[tokio::test]
+async fn a_broadcast_that_is_given_up_does_not_reach_those_it_waited_for() {
+    let mut three = Three::open().await;
+
+    let broadcast = three
+        .bench
+        .handle
+        .broadcast(LONG, Slow::Wait)
+        .now_or_never();
+
+    assert_eq!(broadcast, None);
+    three.expect_others().await;
+    let client = &mut three.clients[1];
+    assert_eq!(client.messages(1).await, ["its own"]);
+    three.sessions[1].try_send("the next").unwrap();
+    assert_eq!(client.messages(1).await, ["the next"]);
+}
+
+#[tokio::test]
+async fn a_broadcast_passes_over_sessions_that_close() {
+    let mut bench = Bench::start(|layer| layer).await;
+    let nobody = bench.handle.broadcast("x", Slow::Wait).await;
+    assert_eq!(counts(nobody), (0, 0, 0));
+    let (mut client, _session) = bench.open(Transport::Xhr).await;
+    let (mut closing, session) = bench.open(Transport::Xhr).await;
+    session.close(3000, "Go away!");
+
+    for slow in [Slow::Wait, Slow::Skip, Slow::Close] {
+        let broadcast = bench.handle.broadcast("x", slow).await;
+        assert_eq!(counts(broadcast), (1, 0, 0));
+    }
+
+    assert_eq!(client.messages(3).await, ["x"; 3]);
+    closing.expect_close(3000, "Go away!").await;
+}
