@@ -1,0 +1,119 @@
+// Runs the JavaScript client in real browsers against the server, and prints a table of what works.
+//
+//     node main.mjs --bin target/debug [--browser NAME]… [--transport NAME]… [--write]
+//     node main.mjs --bin target/debug --screenshots
+//
+// `./run` builds what this needs.
+
+import { parseArgs } from "node:util";
+import { BROWSERS } from "./lib/browsers.mjs";
+import { Cell, ORIGINS, TRANSPORTS, impossible, isUnavailable } from "./lib/cells.mjs";
+import { EXAMPLES, checkExample, screenshots } from "./lib/examples.mjs";
+import { described, floods } from "./lib/flood.mjs";
+import { Line } from "./lib/line.mjs";
+import { PAGES, SOCKJS_CLIENT } from "./lib/paths.mjs";
+import { Reference } from "./lib/reference.mjs";
+import { Report } from "./lib/report.mjs";
+import { Server } from "./lib/servers.mjs";
+
+const { values: options } = parseArgs({
+  options: {
+    bin: { type: "string" },
+    browser: { type: "string", multiple: true, default: Object.keys(BROWSERS) },
+    transport: { type: "string", multiple: true, default: TRANSPORTS },
+    write: { type: "boolean", default: false },
+    screenshots: { type: "boolean", default: false },
+  },
+});
+
+// So that what is to be done at the end of this process is done.
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.once(signal, () => process.exit(1));
+
+const toStop = [];
+const stopping = (stoppable) => {
+  toStop.push(() => stoppable.stop());
+  return stoppable;
+};
+
+/** Returns for each origin the ports that its cells use. */
+async function start() {
+  const env = { PAGES, SOCKJS_CLIENT };
+  const here = stopping(await Server.start(`${options.bin}/e2e-server`, env));
+  const there = stopping(await Server.start(`${options.bin}/e2e-server`, env));
+  const sockjsUrl = `http://localhost:${here.port}/e2e/sockjs.js`;
+  const standard = { SOCKJS_URL: sockjsUrl };
+  const echo = stopping(await Server.start(`${options.bin}/test-server`, standard));
+  const [lineHere, lineThere] = [await Line.to(here.port), await Line.to(there.port)].map(stopping);
+  return {
+    same: { pages: here.port, echo: here.port, control: here.port, line: lineHere },
+    cross: { pages: here.port, echo: echo.port, control: there.port, line: lineThere },
+  };
+}
+
+/** The same for sockjs-node, as far as an attempt to connect goes. */
+async function startReference() {
+  const here = stopping(await Reference.start());
+  const there = stopping(await Reference.start());
+  return {
+    same: { pages: here.port, echo: here.port },
+    cross: { pages: here.port, echo: there.port },
+  };
+}
+
+/** Checks that nobody can open a connection where none is expected. */
+async function checkImpossible(cells) {
+  const problems = [];
+  for (const [server, cell] of Object.entries(cells)) {
+    const outcome = await cell.attempt();
+    if (!isUnavailable(outcome)) problems.push(`against ${server}: ${outcome}`);
+  }
+  return problems;
+}
+
+async function runBrowser(browser, sites, reference, report) {
+  for (const transport of options.transport) {
+    for (const origin of ORIGINS) {
+      const cell = (site) => new Cell(browser, transport, origin, site);
+      const reason = impossible(transport, origin);
+      await report.cell({ browser, transport, origin, reason }, () => reason === undefined
+        ? cell(sites[origin]).run()
+        : checkImpossible({ ours: cell(sites[origin]), reference: cell(reference[origin]) }));
+    }
+  }
+  if (browser.undrivenPage) {
+    await report.check(`${browser.name}: memory`, async (say) => {
+      const { results, problems } = await floods(browser, sites.same.pages);
+      say(`with the default response limit: ${described(results.limited)}`);
+      say(`without a response limit: ${described(results.unlimited)}`);
+      return problems;
+    });
+  }
+}
+
+if (options.screenshots) {
+  await screenshots(options.bin);
+  process.exit();
+}
+
+const report = new Report();
+try {
+  const sites = await start();
+  const reference = await startReference();
+  for (const name of options.browser) {
+    const browser = await BROWSERS[name].launch();
+    try {
+      report.begin(browser);
+      await runBrowser(browser, sites, reference, report);
+    } finally {
+      await browser.close();
+    }
+  }
+  for (const name of Object.keys(EXAMPLES)) {
+    await report.check(`the page of ${name}`, () => checkExample(options.bin, name));
+  }
+} finally {
+  for (const stop of toStop.reverse()) await stop();
+}
+report.finish();
+if (options.write) report.write();
+process.exit(report.failed === 0 ? 0 : 1);
