@@ -29,7 +29,7 @@ const MESSAGES_OF_MANY = 20;
 const FALLBACK_TIMEOUT = 3_000;
 const HEARTBEAT_TIME = 2_000;
 // Enough for a receive request to be there again, without which there is nothing to lose.
-const SETTLING_TIME = 300;
+const SETTLING_TIME = 500;
 // Less than the disconnect delay: the server hears it, it does not conclude it.
 const CLOSE_TIMEOUT = 4_000;
 const SLOW_CLOSE_TIMEOUT = 10_000;
@@ -134,6 +134,7 @@ export class Cell {
     if (count < 2 || count > 5) throw new Error(`${count} heartbeats in ${HEARTBEAT_TIME} ms`);
     await this.page.call("hello");
     await this.page.call("close");
+    await this.#everyoneLeaves(this.site.control, "/heartbeat");
   }
 
   /** A mount without WebSockets is not even asked for one. */
@@ -161,6 +162,7 @@ export class Cell {
         line.webSockets = "pass";
       }
     }
+    await this.#everyoneLeaves(this.site.control, "/control");
   }
 
   async many() {
@@ -216,9 +218,12 @@ export class Cell {
     await this.#everyoneLeaves(control, "/control");
   }
 
-  /** Waits until the sessions are closed that the page has closed. */
+  /**
+   * Waits until the sessions are closed that the page has closed. It goes away, for the requests
+   * that outlive a close: jsonp, and one that the client was about to send, which it forgets.
+   */
   async #everyoneLeaves(port, mount) {
-    if (this.transport === "jsonp-polling") await this.#unload();
+    await this.#unload();
     await untilOpen(0, port, mount, SLOW_CLOSE_TIMEOUT);
   }
 

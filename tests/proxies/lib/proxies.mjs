@@ -79,14 +79,12 @@ class Proxy {
     let text = readFileSync(join(here, path), "utf8");
     const listen = [this.plain, this.tls].map((port) => `127.0.0.1:${port}`);
     text = text
+      .replace(/127\.0\.0\.1:300([12])\b/g, (_, server) => `127.0.0.1:${this.ports[server - 1]}`)
       .replace(/^( *listen )80;/m, `$1${listen[0]};`)
       .replace(/^( *listen )443 /m, `$1${listen[1]} `)
       .replace(/^( *bind ):80$/m, `$1${listen[0]}`)
       .replace(/^( *bind ):443 /m, `$1${listen[1]} `)
       .replaceAll("/etc/ssl/example", join(scratch, "certificate"));
-    for (const [i, port] of this.ports.entries()) {
-      text = text.replaceAll(`127.0.0.1:${3001 + i}`, `127.0.0.1:${port}`);
-    }
     for (const replacement of this.replacements) {
       if (text.includes(replacement.from)) replacement.done = true;
       text = text.replaceAll(replacement.from, replacement.to);
