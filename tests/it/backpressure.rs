@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use axum::{Router, extract::FromRequestParts};
+use futures_util::future::select_all;
 use http::{StatusCode, request::Parts};
 use sockjs_axum::{Session, SessionState, SockJsLayer, Transport, TrySendError};
 use support::{
@@ -221,6 +222,41 @@ async fn a_send_request_that_waits_is_404_when_the_session_ends() {
     }
 }
 
+#[tokio::test]
+async fn sixteen_send_requests_may_wait_and_one_more_is_503() {
+    let full = |layer: SockJsLayer| layer.receive_buffer(1);
+    let (_server, mut client, mut session) = open(Transport::Xhr, full).await;
+    let (peer, _) = client.http();
+    peer.send(r#"["first"]"#).await;
+
+    let mut waiting = Vec::new();
+    for n in 0..17 {
+        let request = peer.post("xhr_send").body(format!(r#"["{n}"]"#));
+        waiting.push(request.start().await);
+    }
+    let answered = waiting.iter_mut().map(|it| Box::pin(it.answered()));
+    let ((), refused, others) = within("an answer", select_all(answered)).await;
+    drop(others);
+    let response = waiting.remove(refused).response().await;
+    assert_eq!(response.status, 503);
+    assert_eq!(response.text().await, "Too much waits.");
+
+    assert_eq!(received(&mut session).await, "first");
+    let mut expected: Vec<_> = (0..17).map(|n| n.to_string()).collect();
+    expected.remove(refused);
+    let mut messages = Vec::new();
+    for _ in 0..16 {
+        messages.push(received(&mut session).await);
+    }
+    // Each has a connection of its own, so that any may come first.
+    messages.sort_unstable();
+    expected.sort_unstable();
+    assert_eq!(messages, expected);
+    for request in waiting {
+        assert_eq!(request.response().await.status, 204);
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_handler_that_does_not_read_makes_a_raw_websocket_wait() {
     const COUNT: usize = 100;
@@ -367,6 +403,33 @@ async fn a_client_that_does_not_wait_for_its_session_keeps_no_place() {
     }
 
     room(&server).await;
+}
+
+#[tokio::test]
+async fn a_head_above_16_kib_opens_no_session() {
+    let server = Server::echo(|layer| layer.max_sessions(5)).await;
+    let requests = || {
+        let receives = Wire::ALL.map(|wire| server.peer().receive(wire));
+        let paths = ["/echo/websocket", "/echo/000/abc/websocket"];
+        let websockets = paths.map(|path| server.websocket(path).request());
+        receives.into_iter().chain(websockets)
+    };
+
+    for request in requests() {
+        let line = request.line();
+        let response = request.header("X-Long", "x".repeat(17_000)).send().await;
+        assert_eq!(response.status, 431, "{line}");
+        assert_eq!(response.text().await, "Head too large.", "{line}");
+    }
+
+    // None of them took a place, and one is kept only of the request that opens a session.
+    for wire in Wire::ALL {
+        let peer = server.peer();
+        let opening = peer.receive(wire).header("X-Long", "x".repeat(15_000));
+        assert_eq!(opening.send().await.status, 200, "{wire:?}");
+        let send = peer.post("xhr_send").header("X-Long", "x".repeat(17_000));
+        assert_ne!(send.body("[]").send().await.status, 431, "{wire:?}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -35,6 +35,7 @@ impl Bench {
     async fn open(&self, transport: Transport) -> (Client, SessionRef) {
         let client = Client::open(self.server.addr(), "/echo", transport).await;
         // Nobody else opens one meanwhile, and the last one is over.
+        until("the session", || !self.handle.is_empty()).await;
         let session = self.handle.sessions().next();
         (client, session.expect("it is open"))
     }

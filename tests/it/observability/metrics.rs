@@ -234,6 +234,7 @@ async fn whatever_happens_every_session_that_opens_closes_once() {
             }
         }
     }
+    until("all sessions", || recorder.sum(OPENED) == all).await;
     until("the end of all", || handle.is_empty()).await;
 
     assert_eq!(recorder.gauges(), BTreeMap::new());

@@ -66,6 +66,7 @@ async fn refusals(bench: &Bench) -> (Vec<Refused>, Vec<Server>) {
     let websocket = || server.websocket("/echo/000/abc/websocket");
     let no_key = websocket().without("Sec-WebSocket-Key").request();
     let old = websocket().header("Sec-WebSocket-Version", "8").request();
+    let long_head = peer().post("xhr").header("X-Long", "x".repeat(17_000));
     let sends = |body: &str| peer().post("xhr_send").body(body);
 
     let full = Server::echo(|layer| layer.max_sessions(0)).await;
@@ -86,6 +87,7 @@ async fn refusals(bench: &Bench) -> (Vec<Refused>, Vec<Server>) {
         kept(sends(""), 500, "payload"),
         kept(sends("["), 500, "payload"),
         kept(sends("[5]"), 500, "payload"),
+        kept(long_head, 431, "head"),
         kept(peer().get("jsonp"), 500, "callback"),
         kept(peer().get("htmlfile?c=%20"), 500, "callback"),
         kept(peer().get("websocket"), 400, "handshake"),

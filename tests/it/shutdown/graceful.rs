@@ -9,11 +9,13 @@ use support::{Client, Clock, Connection, Wire, unique_path, until, within};
 use tokio::{
     net::{TcpListener, TcpStream},
     runtime::Handle,
-    sync::{Semaphore, oneshot},
+    sync::oneshot,
     task::JoinHandle,
 };
 
 use super::{DEADLINE, SECOND, counts, expect_going_away};
+
+const WEBSOCKETS: [Transport; 2] = [Transport::WebSocket, Transport::RawWebSocket];
 
 /// A server as that documentation shows it.
 struct Documented {
@@ -60,15 +62,9 @@ impl Documented {
     }
 }
 
-/// Where the clients stand.
-#[derive(Debug)]
-struct Stage {
-    opened: Semaphore,
-}
-
 /// Lives through the shutdown as a client of HTTP whose connection is kept: the server is the one to
 /// end it.
-async fn be_told_over_http(addr: SocketAddr, wire: Wire, stage: &Stage) {
+async fn be_told_over_http(addr: SocketAddr, wire: Wire) {
     let path = format!("{}/{}", unique_path("/echo"), wire.endpoint());
     let mut connection = Connection::open(addr).await;
     let mut response = connection.request(wire.method(), &path).send().await;
@@ -76,11 +72,7 @@ async fn be_told_over_http(addr: SocketAddr, wire: Wire, stage: &Stage) {
     response.expect(wire.frame("o")).await;
     if !wire.streams() {
         response.end().await;
-        let poll = connection.request(wire.method(), &path).start().await;
-        stage.opened.add_permits(1);
-        response = poll.response().await;
-    } else {
-        stage.opened.add_permits(1);
+        response = connection.request(wire.method(), &path).send().await;
     }
     response.expect(wire.frame(r#"c[1001,"Going away"]"#)).await;
     response.end().await;
@@ -88,48 +80,37 @@ async fn be_told_over_http(addr: SocketAddr, wire: Wire, stage: &Stage) {
 }
 
 /// Lives through the shutdown as a client of a WebSocket.
-async fn be_told_over_websocket(addr: SocketAddr, transport: Transport, stage: &Stage) {
+async fn be_told_over_websocket(addr: SocketAddr, transport: Transport) {
     let mut client = Client::open(addr, "/echo", transport).await;
-    stage.opened.add_permits(1);
     expect_going_away(&mut client).await;
 }
 
 #[tokio::test]
 async fn a_hundred_sessions_of_every_transport_are_told_and_nothing_is_left() {
-    const EACH: u32 = 15;
+    const EACH: usize = 15;
     let clock = Clock::freeze();
     let layer = SockJsLayer::new("/echo");
     let handle = layer.handle();
     let server = Documented::start(layer, DEADLINE).await;
     let addr = server.addr;
-    let stage = Stage {
-        opened: Semaphore::new(0),
-    };
 
-    let http = Wire::ALL.into_iter().flat_map(|wire| {
-        let stage = &stage;
-        (0..EACH).map(move |_| be_told_over_http(addr, wire, stage))
-    });
-    let websockets = [Transport::WebSocket, Transport::RawWebSocket];
-    let websockets = websockets.into_iter().flat_map(|transport| {
-        let stage = &stage;
-        (0..EACH).map(move |_| be_told_over_websocket(addr, transport, stage))
-    });
+    let each = Wire::ALL.into_iter().cycle().take(5 * EACH);
+    let http = each.map(|wire| be_told_over_http(addr, wire));
+    let each = WEBSOCKETS.into_iter().cycle().take(2 * EACH);
+    let websockets = each.map(|transport| be_told_over_websocket(addr, transport));
     let idle = async {
         let mut connection = Connection::open(addr).await;
         assert_eq!(connection.get("/").send().await.text().await, "hello");
         connection.ended().await;
     };
     let stop = async {
-        let all = within("all sessions", stage.opened.acquire_many(7 * EACH)).await;
-        drop(all);
-        assert_eq!(handle.len(), 7 * EACH as usize);
+        until("all sessions", || handle.len() == 7 * EACH).await;
         server.stop().await
     };
     let (_, _, (), shutdown) = tokio::join!(join_all(http), join_all(websockets), idle, stop);
 
     // No time had to pass for that.
-    assert_eq!(counts(shutdown), (7 * EACH as usize, 0, 0));
+    assert_eq!(counts(shutdown), (7 * EACH, 0, 0));
     assert!(handle.is_empty());
     drop(clock);
     let alive = || Handle::current().metrics().num_alive_tasks();
@@ -164,10 +145,11 @@ async fn whoever_does_not_go_is_cut_off_at_the_deadline() {
     let layer = SockJsLayer::new("/echo")
         .on_session(be_difficult)
         .disconnect_delay(DEADLINE);
+    let handle = layer.handle();
     let server = Documented::start(layer, SECOND * 10).await;
     let addr = server.addr;
     let mut clients = Vec::new();
-    for transport in [Transport::WebSocket, Transport::RawWebSocket] {
+    for transport in WEBSOCKETS {
         let mut reads_nothing = Client::open(addr, "/echo", transport).await;
         reads_nothing.send("flood").await;
         reads_nothing.socket().readable().await;
@@ -177,6 +159,7 @@ async fn whoever_does_not_go_is_cut_off_at_the_deadline() {
         clients.extend([reads_nothing, hangs, answers_nothing]);
     }
     let _absent = Client::open(addr, "/echo", Transport::Xhr).await;
+    until("all sessions", || handle.len() == 7).await;
 
     let stop = tokio::spawn(server.stop());
     clock.advance(SECOND * 9).await;
@@ -193,4 +176,20 @@ async fn whoever_does_not_go_is_cut_off_at_the_deadline() {
     drop(clock);
     let alive = || Handle::current().metrics().num_alive_tasks();
     until("no task", || alive() == 0).await;
+}
+
+#[tokio::test]
+#[ignore = "hyper waits for a client that does not read its stream, and a layer cannot reach the connection"]
+async fn a_stream_whose_client_does_not_read_is_cut_off_at_the_deadline() {
+    let clock = Clock::freeze();
+    let layer = SockJsLayer::new("/echo").on_session(be_difficult);
+    let server = Documented::start(layer, SECOND * 10).await;
+    let mut client = Client::open(server.addr, "/echo", Transport::XhrStreaming).await;
+    client.send("flood").await;
+
+    let stop = tokio::spawn(server.stop());
+    clock.advance(SECOND * 11).await;
+
+    let shutdown = within("its end", stop).await.unwrap();
+    assert_eq!(shutdown.sessions, 1);
 }

@@ -29,6 +29,7 @@ impl Farewell {
     }
 
     async fn exchange(self, socket: &mut WebSocketStream<Socket>) {
+        let mut closed = matches!(self, Self::Reply);
         match self {
             Self::Silent => return,
             Self::Reply => {}
@@ -38,12 +39,11 @@ impl Farewell {
                 }
             }
         }
-        loop {
-            match socket.next().await {
-                Some(Ok(_)) => {}
-                Some(Err(_)) => break,
-                None => return,
-            }
+        while let Some(Ok(message)) = socket.next().await {
+            closed |= message.is_close();
+        }
+        if closed {
+            return;
         }
         // What follows a message that was refused cannot be read as WebSocket frames any more.
         let io = socket.get_mut();
