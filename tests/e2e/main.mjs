@@ -1,6 +1,7 @@
 // Runs the JavaScript client in real browsers against the server, and prints a table of what works.
 //
-//     node main.mjs --bin target/debug [--browser NAME]… [--transport NAME]… [--write]
+//     node main.mjs --bin target/debug --write
+//     node main.mjs --bin target/debug [--browser NAME]… [--transport NAME]…
 //     node main.mjs --bin target/debug --screenshots
 //
 // `./run` builds what this needs.
@@ -25,6 +26,10 @@ const { values: options } = parseArgs({
     screenshots: { type: "boolean", default: false },
   },
 });
+
+const partial = options.browser.length < Object.keys(BROWSERS).length ||
+  options.transport.length < TRANSPORTS.length;
+if (options.write && partial) throw new Error("--write needs a whole run");
 
 // So that what is to be done at the end of this process is done.
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.once(signal, () => process.exit(1));
@@ -81,7 +86,7 @@ async function runBrowser(browser, sites, reference, report) {
     }
   }
   if (browser.undrivenPage) {
-    await report.check(`${browser.name}: memory`, async (say) => {
+    await report.check(`Memory of ${browser.name}`, async (say) => {
       const { results, problems } = await floods(browser, sites.same.pages);
       say(`with the default response limit: ${described(results.limited)}`);
       say(`without a response limit: ${described(results.unlimited)}`);
@@ -115,5 +120,5 @@ try {
   for (const stop of toStop.reverse()) await stop();
 }
 report.finish();
-if (options.write) report.write();
+if (options.write && report.failed === 0) report.write();
 process.exit(report.failed === 0 ? 0 : 1);

@@ -45,8 +45,8 @@ export class Report {
 
   async check(name, run) {
     const say = (detail) => {
-      console.log(`${name} ${detail}`);
-      this.details.push(`${name} ${detail}`);
+      console.log(`${name}, ${detail}`);
+      this.details.push(`${name}, ${detail}`);
     };
     const problems = await run(say).catch((error) => [error.message]);
     this.#count(problems);
@@ -76,7 +76,8 @@ export class Report {
   #table() {
     const columns = this.browsers.flatMap((browser) => ORIGINS.map((origin) => ({ browser, origin })));
     const head = ["Transport", ...columns.map(({ browser, origin }) => `${browser.name}, ${origin} origin`)];
-    const rows = TRANSPORTS.map((transport) => [
+    const ran = (transport) => [...this.cells.keys()].some((cell) => cell.includes(` ${transport} `));
+    const rows = TRANSPORTS.filter(ran).map((transport) => [
       `\`${transport}\``,
       ...columns.map(({ browser, origin }) => this.cells.get(key(browser, transport, origin)) ?? ""),
     ]);
