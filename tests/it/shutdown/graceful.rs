@@ -178,18 +178,23 @@ async fn whoever_does_not_go_is_cut_off_at_the_deadline() {
     until("no task", || alive() == 0).await;
 }
 
+/// What `SockJsHandle::shutdown` says that it cannot do: hyper holds what such a client has yet to
+/// read, and a layer does not reach the connection.
 #[tokio::test]
-#[ignore = "hyper waits for a client that does not read its stream, and a layer cannot reach the connection"]
-async fn a_stream_whose_client_does_not_read_is_cut_off_at_the_deadline() {
+async fn a_stream_that_is_not_read_ends_but_holds_axums_server_until_its_client_goes() {
     let clock = Clock::freeze();
     let layer = SockJsLayer::new("/echo").on_session(be_difficult);
+    let handle = layer.handle();
     let server = Documented::start(layer, SECOND * 10).await;
     let mut client = Client::open(server.addr, "/echo", Transport::XhrStreaming).await;
     client.send("flood").await;
 
     let stop = tokio::spawn(server.stop());
     clock.advance(SECOND * 11).await;
+    until("no session", || handle.is_empty()).await;
+    assert!(!stop.is_finished());
 
+    drop(client);
     let shutdown = within("its end", stop).await.unwrap();
     assert_eq!(shutdown.sessions, 1);
 }

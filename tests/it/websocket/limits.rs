@@ -48,6 +48,18 @@ async fn a_frame_above_the_body_limit_ends_the_connection_before_it_has_arrived(
 }
 
 #[tokio::test]
+async fn a_client_that_still_sends_too_much_hears_why_before_the_connection_ends() {
+    // With what it sends unread, ending the connection would reset it and take the reason along.
+    let (_server, mut socket, session) = open(|layer| layer).await;
+
+    socket.send(Frame::text("x".repeat(8 << 20))).await;
+
+    socket.expect_close(1009, TOO_LONG).await;
+    socket.ended().await;
+    assert_ended(&session, Cause::LimitExceeded, 1009, TOO_LONG).await;
+}
+
+#[tokio::test]
 async fn a_frame_that_claims_to_be_endless_is_not_believed() {
     let (_server, mut socket, session) = open(|layer| layer).await;
 
