@@ -23,6 +23,7 @@ use std::{env, io};
 
 use axum::serve::ListenerExt;
 use tokio::net::TcpListener;
+use tokio::sync::oneshot;
 use tracing_subscriber::EnvFilter;
 
 use crate::app::Settings;
@@ -63,15 +64,24 @@ async fn main() -> io::Result<()> {
     let listener = listener.tap_io(|tcp| drop(tcp.set_nodelay(true)));
     // Sessions know the client's address only with this.
     let service = app.into_make_service_with_connect_info::<SocketAddr>();
-    axum::serve(listener, service)
-        .with_graceful_shutdown(async move {
-            asked_to_stop().await;
-            // axum waits for all responses to end, and those of sessions end only with these. The
-            // deadline is less than what process managers wait before they kill.
-            let shutdown = handle.shutdown(Duration::from_secs(10)).await;
-            tracing::info!(?shutdown, "sessions are closed");
-        })
-        .await
+    let (closed, sessions_closed) = oneshot::channel();
+    let served = axum::serve(listener, service).with_graceful_shutdown(async move {
+        asked_to_stop().await;
+        // axum waits for all responses to end, and those of sessions end only with these. The
+        // deadline is less than what process managers wait before they kill.
+        let shutdown = handle.shutdown(Duration::from_secs(10)).await;
+        tracing::info!(?shutdown, "sessions are closed");
+        let _ = closed.send(());
+    });
+    let overdue = async {
+        let _ = sessions_closed.await;
+        tokio::time::sleep(Duration::from_secs(3)).await;
+    };
+    tokio::select! {
+        result = served.into_future() => result,
+        // A client that reads nothing still has a response to come, and would be waited for.
+        () = overdue => Ok(()),
+    }
 }
 
 /// Waits for Ctrl-C or, from a process manager, SIGTERM.
