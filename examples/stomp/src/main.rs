@@ -6,7 +6,8 @@
 //! import { Client } from "@stomp/stompjs";
 //! import SockJS from "sockjs-client";
 //!
-//! const client = new Client({ webSocketFactory: () => new SockJS("http://localhost:3002/stomp") });
+//! const url = "http://localhost:3002/stomp";
+//! const client = new Client({ webSocketFactory: () => new SockJS(url) });
 //! client.onConnect = () => {
 //!   client.subscribe("/topic/echo", (message) => console.log(message.body));
 //!   client.publish({ destination: "/topic/echo", body: "hello" });
@@ -14,8 +15,10 @@
 //! client.activate();
 //! ```
 //!
-//! It speaks STOMP 1.2 without acknowledgements and transactions. Client libraries cut large frames
-//! into several SockJS messages, and may put several frames into one; the [`decoder`] does not mind.
+//! It speaks STOMP 1.2 without acknowledgements and transactions. Client libraries may cut a large
+//! frame into several SockJS messages, and put several frames into one; the [`decoder`] does not
+//! mind. What it cannot mend is a character that was cut in two: `splitLargeFrames` of stompjs may do
+//! that to those above U+FFFF, and such a frame is refused.
 //!
 //! `PORT` changes the port.
 
