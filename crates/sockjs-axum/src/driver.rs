@@ -320,7 +320,7 @@ impl Driver {
     }
 
     fn lock(&self) -> MutexGuard<'_, Live> {
-        // No code of others runs under the lock, and ours leaves the session whole.
+        // What runs under the lock leaves the session whole, whatever panics.
         self.live.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -337,7 +337,8 @@ impl<S> SockJsLayer<S> {
     /// session with another key gets 404. Default: not bound; who knows a session's id may use it.
     ///
     /// Choose what stays the same for a client: a user, a token. Its port changes with every
-    /// connection, and its address when a phone changes networks.
+    /// connection, and its address when a phone changes networks. The key's `Drop` must not use the
+    /// mount's [`handle`](Self::handle): it may run while the sessions are locked.
     ///
     /// # Example
     ///
