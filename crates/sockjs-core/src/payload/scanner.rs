@@ -58,12 +58,19 @@ impl<'a> Scanner<'a> {
     /// Decodes the next string of a text that was found good.
     pub(super) fn decode_next(&mut self) -> String {
         // Between strings a quotation mark can only be the one that opens the next.
-        self.at += self.rest().find('"').map_or(0, |quote| quote + 1);
+        let mut gap = self.rest().bytes();
+        self.at += gap.position(|byte| byte == b'"').unwrap_or_default();
+        let mut string = *self;
+        self.at += 1;
         let Some((run, mut escaped)) = self.piece() else {
             return String::new();
         };
-        // Most strings are one run, so that this is the only copy and of the right size.
-        let mut decoded = run.to_owned();
+        if escaped.is_none() {
+            return run.to_owned();
+        }
+        // To look twice is cheaper than to grow.
+        let mut decoded = String::with_capacity(string.string().unwrap_or_default());
+        decoded.push_str(run);
         while let Some(c) = escaped {
             decoded.push(c);
             let Some((run, next)) = self.piece() else {
@@ -72,7 +79,6 @@ impl<'a> Scanner<'a> {
             decoded.push_str(run);
             escaped = next;
         }
-        decoded.shrink_to_fit();
         decoded
     }
 
