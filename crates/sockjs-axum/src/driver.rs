@@ -13,7 +13,7 @@ use crate::error::SendError;
 use crate::meter::{Meter, Volume};
 use crate::opening::Opening;
 use crate::turns::{Turn, Turns};
-use crate::wakers::{Due, Wakers};
+use crate::wakers::{Parking, Wakers};
 
 /// One session with all who have to do with it: its task, its receiver, the requests that post to
 /// it and the application.
@@ -31,6 +31,8 @@ pub(crate) struct Driver {
 #[derive(Debug)]
 struct Live {
     session: Session,
+    /// When the session's task last began to run. Reading the clock costs as much as the rest.
+    task_ran: Instant,
     transport: Transport,
     remote_addr: Option<SocketAddr>,
     wakers: Wakers,
@@ -48,6 +50,8 @@ pub(crate) struct Origin {
 pub(crate) enum Timer {
     At(Instant),
     Never,
+    /// Nothing: there is more to do.
+    Now,
     /// The session is over.
     Closed,
 }
@@ -60,12 +64,12 @@ impl Driver {
         meter: Meter,
         config: SessionConfig,
     ) -> (Arc<Self>, Attachment) {
-        let mut session = Session::new(now(), config);
-        session
-            .attach(now())
-            .expect("a new session has no receiver");
+        let now = now();
+        let mut session = Session::new(now, config);
+        session.attach(now).expect("a new session has no receiver");
         let live = Live {
             session,
+            task_ran: now,
             transport: origin.transport,
             remote_addr: origin.remote_addr,
             wakers: Wakers::default(),
@@ -82,7 +86,8 @@ impl Driver {
     /// Attaches a receiver, or says with what close frame to turn it away.
     pub(crate) fn attach(self: &Arc<Self>, origin: Origin) -> Result<Attachment, CloseReason> {
         self.update(|live| {
-            live.session.attach(now()).map_err(|error| match error {
+            let now = live.now();
+            live.session.attach(now).map_err(|error| match error {
                 AttachError::Closed(reason) => reason,
                 _ => CloseReason::ANOTHER_CONNECTION,
             })?;
@@ -106,9 +111,10 @@ impl Driver {
     pub(crate) fn poll_room(&self, cx: &mut Context<'_>) -> Poll<()> {
         let mut live = self.lock();
         if live.session.has_room() || live.session.state() != SessionState::Open {
+            live.wakers.set_poster(None);
             return Poll::Ready(());
         }
-        live.wakers.set_poster(cx);
+        live.wakers.set_poster(Some(cx));
         Poll::Pending
     }
 
@@ -120,17 +126,9 @@ impl Driver {
         Ok(())
     }
 
-    /// Hands a payload to the session without waking its own task, which calls this and runs on.
-    pub(crate) fn post_from(&self, cx: &Context<'_>, payload: Payload) -> Result<(), ReceiveError> {
-        let volume = Volume::of(&payload);
-        self.update_from(cx, |live| live.session.handle_payload(payload))?;
-        self.meter.received(volume);
-        Ok(())
-    }
-
     /// Takes the next frame for the attached receiver; `None` once there will be none.
     pub(crate) fn poll_frame(&self, cx: &mut Context<'_>) -> Poll<Option<Frame>> {
-        let frame = ready!(self.update_from(cx, |live| live.poll_frame(cx)));
+        let frame = ready!(self.update(|live| live.poll_frame(cx)));
         frame.iter().for_each(|frame| self.meter.sent(frame));
         Poll::Ready(frame)
     }
@@ -140,14 +138,16 @@ impl Driver {
     }
 
     pub(crate) fn handle_progress(&self) {
-        self.lock().session.handle_progress(now());
+        let mut live = self.lock();
+        let now = live.now();
+        live.session.handle_progress(now);
     }
 
     /// Takes the next frame, which counts as written at once.
     pub(crate) fn poll_frame_written(&self, cx: &mut Context<'_>) -> Poll<Option<Frame>> {
         let frame = ready!(self.update(|live| {
             let frame = ready!(live.poll_frame(cx));
-            live.session.handle_flushed(now());
+            live.handle_flushed();
             Poll::Ready(frame)
         }));
         frame.iter().for_each(|frame| self.meter.sent(frame));
@@ -156,8 +156,8 @@ impl Driver {
 
     /// Tells that all frames taken were written, and takes the next.
     pub(crate) fn poll_next_frame(&self, cx: &mut Context<'_>) -> Poll<Option<Frame>> {
-        let frame = ready!(self.update_from(cx, |live| {
-            live.session.handle_flushed(now());
+        let frame = ready!(self.update(|live| {
+            live.handle_flushed();
             live.poll_frame(cx)
         }));
         frame.iter().for_each(|frame| self.meter.sent(frame));
@@ -170,7 +170,10 @@ impl Driver {
     }
 
     pub(crate) fn detach(&self) {
-        self.update(|live| live.session.detach(now()));
+        self.update(|live| {
+            let now = live.now();
+            live.session.detach(now);
+        });
     }
 
     pub(crate) fn handle_lost(&self) {
@@ -180,24 +183,34 @@ impl Driver {
 
 /// For the session's task.
 impl Driver {
-    /// Stops waking the task, which runs and will look at everything before it waits again.
+    /// The task runs, and will look at everything before it waits again.
     pub(crate) fn hold(&self, cx: &Context<'_>) {
-        self.lock().wakers.hold(cx);
+        let mut live = self.lock();
+        live.task_ran = now();
+        live.wakers.hold(cx);
     }
 
-    /// Returns when the task is due, and wakes it if that becomes earlier.
-    pub(crate) fn poll_timer(&self, cx: &mut Context<'_>) -> Timer {
+    /// Lets the task wait, and says until when. It is woken if that becomes earlier.
+    pub(crate) fn park(&self) -> Timer {
         let mut live = self.lock();
-        if live.session.ending().is_some() {
+        let Live {
+            session, wakers, ..
+        } = &mut *live;
+        if session.ending().is_some() {
             return Timer::Closed;
         }
-        let due = live.session.poll_timeout();
-        live.wakers.set_task(cx, due);
-        due.map_or(Timer::Never, Timer::At)
+        match wakers.park(session) {
+            Parking::Granted { until: Some(at) } => Timer::At(at),
+            Parking::Granted { until: None } => Timer::Never,
+            Parking::Refused => Timer::Now,
+        }
     }
 
     pub(crate) fn handle_timeout(&self) {
-        self.update(|live| live.session.handle_timeout(now()));
+        self.update(|live| {
+            live.task_ran = now();
+            live.session.handle_timeout(live.task_ran);
+        });
     }
 }
 
@@ -225,23 +238,28 @@ impl Driver {
 
     pub(crate) fn poll_recv(&self, cx: &mut Context<'_>) -> Poll<Option<Message>> {
         self.update(|live| {
-            loop {
+            let message = loop {
                 match live.session.poll_event() {
                     Some(Event::Opened) => {}
-                    Some(Event::Message(message)) => return Poll::Ready(Some(message)),
-                    Some(Event::Closed(_)) => return Poll::Ready(None),
-                    None if live.session.ending().is_some() => return Poll::Ready(None),
+                    Some(Event::Message(message)) => break Some(message),
+                    Some(Event::Closed(_)) => break None,
+                    None if live.session.ending().is_some() => break None,
                     None => {
-                        live.wakers.set_reader(cx);
+                        live.wakers.set_reader(Some(cx));
                         return Poll::Pending;
                     }
                 }
-            }
+            };
+            live.wakers.set_reader(None);
+            Poll::Ready(message)
         })
     }
 
     pub(crate) fn try_send(&self, message: Message) -> Result<(), TrySendError> {
-        self.update(|live| live.session.send(now(), message))
+        self.update(|live| {
+            let now = live.now();
+            live.session.send(now, message)
+        })
     }
 
     /// Queues the message once there is room. Leaves `message` empty when it is done.
@@ -254,7 +272,8 @@ impl Driver {
             let Some(unsent) = message.take() else {
                 return Poll::Ready(Ok(()));
             };
-            match live.session.send(now(), unsent) {
+            let now = live.now();
+            match live.session.send(now, unsent) {
                 Ok(()) => Poll::Ready(Ok(())),
                 Err(TrySendError::Full(unsent)) => {
                     *message = Some(unsent);
@@ -267,7 +286,10 @@ impl Driver {
     }
 
     pub(crate) fn close(&self, reason: CloseReason, cause: Cause) {
-        self.update(|live| live.session.close(now(), reason, cause));
+        self.update(|live| {
+            let now = live.now();
+            live.session.close(now, reason, cause);
+        });
     }
 
     pub(crate) fn poll_closed(&self, cx: &mut Context<'_>) -> Poll<Ending> {
@@ -293,30 +315,17 @@ impl Driver {
 impl Driver {
     /// Changes the session and wakes whoever that concerns.
     fn update<R>(&self, change: impl FnOnce(&mut Live) -> R) -> R {
-        let (result, due) = self.change(change);
-        if let Some(due) = due {
-            due.wake();
-        }
-        result
-    }
-
-    /// Changes the session from its own task, which looks at everything before it waits, and so
-    /// need not be woken.
-    fn update_from<R>(&self, cx: &Context<'_>, change: impl FnOnce(&mut Live) -> R) -> R {
-        let (result, due) = self.change(change);
-        if let Some(due) = due {
-            due.wake_others(cx);
-        }
-        result
-    }
-
-    fn change<R>(&self, change: impl FnOnce(&mut Live) -> R) -> (R, Option<Due>) {
         let mut live = self.lock();
         let result = change(&mut live);
         let Live {
             session, wakers, ..
         } = &mut *live;
-        (result, wakers.take_due(session))
+        if !wakers.is_left_to_task() {
+            let due = wakers.take_due(session);
+            drop(live);
+            due.wake();
+        }
+        result
     }
 
     fn lock(&self) -> MutexGuard<'_, Live> {
@@ -326,15 +335,30 @@ impl Driver {
 }
 
 impl Live {
+    /// Returns the time, as of when the session's task began to run if it does: what it finds to do
+    /// there takes no time to speak of.
+    fn now(&self) -> Instant {
+        if self.wakers.task_runs() {
+            self.task_ran
+        } else {
+            now()
+        }
+    }
+
+    fn handle_flushed(&mut self) {
+        let now = self.now();
+        self.session.handle_flushed(now);
+    }
+
     fn poll_frame(&mut self, cx: &Context<'_>) -> Poll<Option<Frame>> {
-        if self.session.has_frame() {
-            return Poll::Ready(self.session.poll_frame(now()));
+        let now = self.now();
+        let frame = self.session.poll_frame(now);
+        if frame.is_none() && self.session.ending().is_none() {
+            self.wakers.set_receiver(Some(cx));
+            return Poll::Pending;
         }
-        if self.session.ending().is_some() {
-            return Poll::Ready(None);
-        }
-        self.wakers.set_receiver(cx);
-        Poll::Pending
+        self.wakers.set_receiver(None);
+        Poll::Ready(frame)
     }
 }
 

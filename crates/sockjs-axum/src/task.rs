@@ -25,8 +25,14 @@ pub(crate) async fn run(
     let mut alarm = pin!(Alarm::new());
     poll_fn(|cx| {
         driver.hold(cx);
-        let _ = app.poll(cx, &driver);
-        alarm.as_mut().poll_closed(cx, &driver)
+        loop {
+            let _ = app.poll(cx, &driver);
+            match ready!(alarm.as_mut().poll(cx, &driver)) {
+                Alert::Due => driver.handle_timeout(),
+                Alert::Missed => {}
+                Alert::Closed => return Poll::Ready(()),
+            }
+        }
     })
     .await;
     drop(registration);
@@ -134,25 +140,21 @@ impl Alarm {
         }
     }
 
-    /// Lets deadlines of the session take effect until it is over.
-    fn poll_closed(mut self: Pin<&mut Self>, cx: &mut Context<'_>, driver: &Driver) -> Poll<()> {
-        while let Alert::Due = ready!(self.as_mut().poll(cx, driver)) {
-            driver.handle_timeout();
-        }
-        Poll::Ready(())
-    }
-
-    /// Waits until a deadline of the session has passed, or the session is over.
+    /// Lets the session's task wait until a deadline has passed, or there is more to do.
     pub(crate) fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>, driver: &Driver) -> Poll<Alert> {
-        let at = match driver.poll_timer(cx) {
+        let at = match driver.park() {
             Timer::At(at) => tokio::time::Instant::from_std(at),
             Timer::Never => return Poll::Pending,
+            Timer::Now => return Poll::Ready(Alert::Missed),
             Timer::Closed => return Poll::Ready(Alert::Closed),
         };
         let mut sleep = self.project().sleep;
-        if sleep.is_elapsed() || at < sleep.deadline() {
-            sleep.as_mut().reset(at);
+        if !sleep.is_elapsed() && sleep.deadline() <= at {
+            return Poll::Pending;
         }
+        sleep.as_mut().reset(at);
+        // Not refused by tokio's budget, or nobody would poll it again.
+        let sleep = pin!(tokio::task::unconstrained(sleep));
         sleep.poll(cx).map(|()| Alert::Due)
     }
 }
@@ -161,5 +163,7 @@ impl Alarm {
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Alert {
     Due,
+    /// What the task had not seen when it wanted to wait.
+    Missed,
     Closed,
 }

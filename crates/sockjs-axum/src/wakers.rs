@@ -1,111 +1,237 @@
+use std::mem;
 use std::task::{Context, Waker};
 use std::time::Instant;
 
 use sockjs_core::{Session, SessionState};
 
 /// Who waits for a session, and for what.
+///
+/// The session's task looks at everything whenever it runs, and once more before it parks. So what
+/// waits within it needs no waker of its own, and what it does itself wakes nobody in vain.
 #[derive(Debug, Default)]
 pub(crate) struct Wakers {
-    /// The session's task, and when its timer will wake it anyway.
-    task: Option<Waker>,
-    armed: Option<Instant>,
+    task: Task,
     /// Who sends frames to the client: waits for a frame.
-    receiver: Option<Waker>,
+    receiver: Slot,
     /// Who receives messages in the application: waits for one.
-    reader: Option<Waker>,
+    reader: Slot,
+    /// Who takes payloads from the client, one at a time: waits for room.
+    poster: Slot,
     /// Who sends messages in the application: wait for room.
     senders: WakerSet,
-    /// Who takes payloads from the client, one at a time: waits for room.
-    poster: Option<Waker>,
     /// Wait for the end.
     closers: WakerSet,
 }
 
+/// What the session's task is told when it wants to sleep.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Parking {
+    /// It is woken for whatever concerns it, a deadline before `until` included.
+    Granted { until: Option<Instant> },
+    /// Something happened since it looked.
+    Refused,
+}
+
 impl Wakers {
-    /// Registers the session's task, to be woken when something is due before `armed`.
-    pub(crate) fn set_task(&mut self, cx: &Context<'_>, armed: Option<Instant>) {
-        set(&mut self.task, cx);
-        self.armed = armed;
+    /// The session's task runs, until it [parks](Self::park).
+    pub(crate) fn hold(&mut self, cx: &Context<'_>) {
+        match &mut self.task.waker {
+            Some(waker) => waker.clone_from(cx.waker()),
+            slot => *slot = Some(cx.waker().clone()),
+        }
+        self.task.pace = Pace::Runs;
     }
 
-    pub(crate) fn set_receiver(&mut self, cx: &Context<'_>) {
-        set(&mut self.receiver, cx);
+    pub(crate) fn park(&mut self, session: &Session) -> Parking {
+        let missed = [
+            self.receiver.take_task(wants_receiver(session)),
+            self.reader.take_task(wants_reader(session)),
+            self.poster.take_task(wants_poster(session)),
+        ];
+        if missed.contains(&true) {
+            return Parking::Refused;
+        }
+        let until = session.poll_timeout();
+        self.task.pace = Pace::Parked { until };
+        Parking::Granted { until }
     }
 
-    pub(crate) fn set_reader(&mut self, cx: &Context<'_>) {
-        set(&mut self.reader, cx);
+    pub(crate) fn task_runs(&self) -> bool {
+        matches!(self.task.pace, Pace::Runs)
+    }
+
+    /// The receiver waits, or with `None` it does not.
+    pub(crate) fn set_receiver(&mut self, cx: Option<&Context<'_>>) {
+        self.receiver.set(cx, &self.task);
+    }
+
+    /// The reader waits, or with `None` it does not.
+    pub(crate) fn set_reader(&mut self, cx: Option<&Context<'_>>) {
+        self.reader.set(cx, &self.task);
+    }
+
+    /// The poster waits, or with `None` it does not.
+    pub(crate) fn set_poster(&mut self, cx: Option<&Context<'_>>) {
+        self.poster.set(cx, &self.task);
     }
 
     pub(crate) fn add_sender(&mut self, cx: &Context<'_>) {
         self.senders.add(cx);
     }
 
-    pub(crate) fn set_poster(&mut self, cx: &Context<'_>) {
-        set(&mut self.poster, cx);
-    }
-
     pub(crate) fn add_closer(&mut self, cx: &Context<'_>) {
         self.closers.add(cx);
     }
 
-    /// Forgets the session's task, which runs and will look at everything before it waits again.
-    pub(crate) fn hold(&mut self, cx: &Context<'_>) {
-        for slot in [&mut self.task, &mut self.receiver] {
-            slot.take_if(|waker| waker.will_wake(cx.waker()));
-        }
-    }
-
-    /// Takes the wakers of all whose wait is over; `None` if nobody waits at all.
-    pub(crate) fn take_due(&mut self, session: &Session) -> Option<Due> {
-        if self.is_empty() {
-            return None;
-        }
-        let state = session.state();
-        let open = matches!(state, SessionState::Connecting | SessionState::Open);
-        let closed = matches!(state, SessionState::Closed);
-        let earlier = || match (session.poll_timeout(), self.armed) {
-            (Some(due), Some(armed)) => due < armed,
-            (due, None) => due.is_some(),
-            (None, Some(_)) => false,
-        };
-        let mut due = Due::default();
-        if self.task.is_some() && (closed || earlier()) {
-            due.task = self.task.take();
-        }
-        if self.receiver.is_some() && (closed || session.has_frame()) {
-            due.receiver = self.receiver.take();
-        }
-        if self.reader.is_some() && (closed || session.has_messages()) {
-            due.reader = self.reader.take();
-        }
-        if !open || session.unsent() == 0 {
-            due.others.append(&mut self.senders.0);
-        }
-        if !open || session.has_room() {
-            due.others.extend(self.poster.take());
-        }
-        if closed {
-            due.others.append(&mut self.closers.0);
-        }
-        Some(due)
-    }
-
-    fn is_empty(&self) -> bool {
+    /// Returns whether nobody waits but the session's task, which runs and looks by itself.
+    #[inline]
+    pub(crate) fn is_left_to_task(&self) -> bool {
         let Self {
             task,
-            armed: _,
             receiver,
             reader,
-            senders,
             poster,
+            senders,
             closers,
         } = self;
-        task.is_none()
-            && receiver.is_none()
-            && reader.is_none()
+        !matches!(task.pace, Pace::Parked { .. })
+            && !matches!(receiver, Slot::Other(_))
+            && !matches!(reader, Slot::Other(_))
+            && !matches!(poster, Slot::Other(_))
             && senders.0.is_empty()
-            && poster.is_none()
             && closers.0.is_empty()
+    }
+
+    /// Takes the wakers of all whose wait is over.
+    pub(crate) fn take_due(&mut self, session: &Session) -> Due {
+        let mut due = Due::default();
+        if wants_receiver(session) {
+            due.receiver = self.receiver.take(&mut self.task);
+        }
+        if wants_reader(session) {
+            due.reader = self.reader.take(&mut self.task);
+        }
+        if wants_poster(session) {
+            due.poster = self.poster.take(&mut self.task);
+        }
+        if self.task.is_due(session) {
+            due.task = self.task.wake();
+        }
+        if !is_open(session) || session.unsent() == 0 {
+            due.others.append(&mut self.senders.0);
+        }
+        if is_closed(session) {
+            due.others.append(&mut self.closers.0);
+        }
+        due
+    }
+}
+
+fn wants_receiver(session: &Session) -> bool {
+    session.has_frame() || is_closed(session)
+}
+
+fn wants_reader(session: &Session) -> bool {
+    session.has_messages() || is_closed(session)
+}
+
+fn wants_poster(session: &Session) -> bool {
+    session.has_room() || !is_open(session)
+}
+
+fn is_open(session: &Session) -> bool {
+    matches!(
+        session.state(),
+        SessionState::Connecting | SessionState::Open
+    )
+}
+
+fn is_closed(session: &Session) -> bool {
+    matches!(session.state(), SessionState::Closed)
+}
+
+/// The session's task.
+#[derive(Debug, Default)]
+struct Task {
+    waker: Option<Waker>,
+    pace: Pace,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+enum Pace {
+    Runs,
+    /// Was made or woken, and will run.
+    #[default]
+    Woken,
+    /// Sleeps, until its timer wakes it if nobody else does.
+    Parked {
+        until: Option<Instant>,
+    },
+}
+
+impl Task {
+    /// Returns whether it sleeps too long.
+    fn is_due(&self, session: &Session) -> bool {
+        let Pace::Parked { until } = self.pace else {
+            return false;
+        };
+        is_closed(session)
+            || match (session.poll_timeout(), until) {
+                (Some(due), Some(until)) => due < until,
+                (due, None) => due.is_some(),
+                (None, Some(_)) => false,
+            }
+    }
+
+    fn wake(&mut self) -> Option<Waker> {
+        self.pace = Pace::Woken;
+        self.waker.clone()
+    }
+}
+
+/// One who may wait.
+#[derive(Debug, Default)]
+enum Slot {
+    #[default]
+    Nobody,
+    /// The session's task, or what it polls.
+    Task,
+    Other(Waker),
+}
+
+impl Slot {
+    fn set(&mut self, cx: Option<&Context<'_>>, task: &Task) {
+        let is_task = |waker| task.waker.as_ref().is_some_and(|it| it.will_wake(waker));
+        match (&mut *self, cx.map(Context::waker)) {
+            (_, None) => *self = Self::Nobody,
+            (_, Some(waker)) if is_task(waker) => *self = Self::Task,
+            (Self::Other(slot), Some(waker)) => slot.clone_from(waker),
+            (_, Some(waker)) => *self = Self::Other(waker.clone()),
+        }
+    }
+
+    /// Takes who waits; the session's task only where it sleeps, as it looks by itself otherwise.
+    fn take(&mut self, task: &mut Task) -> Option<Waker> {
+        match (&self, task.pace) {
+            (Self::Task, Pace::Runs | Pace::Woken) => None,
+            (Self::Task, Pace::Parked { .. }) => {
+                *self = Self::Nobody;
+                task.wake()
+            }
+            (Self::Nobody | Self::Other(_), _) => match mem::take(self) {
+                Self::Other(waker) => Some(waker),
+                Self::Nobody | Self::Task => None,
+            },
+        }
+    }
+
+    /// Takes the session's task, if it waits here and `is_due`.
+    fn take_task(&mut self, is_due: bool) -> bool {
+        let takes = is_due && matches!(self, Self::Task);
+        if takes {
+            *self = Self::Nobody;
+        }
+        takes
     }
 }
 
@@ -116,24 +242,17 @@ pub(crate) struct Due {
     task: Option<Waker>,
     receiver: Option<Waker>,
     reader: Option<Waker>,
+    poster: Option<Waker>,
     others: Vec<Waker>,
 }
 
 impl Due {
     pub(crate) fn wake(self) {
-        [self.task, self.receiver, self.reader]
+        [self.task, self.receiver, self.reader, self.poster]
             .into_iter()
             .flatten()
+            .chain(self.others)
             .for_each(Waker::wake);
-        self.others.into_iter().for_each(Waker::wake);
-    }
-
-    /// Wakes all but the running task for what it looks at next in any case.
-    pub(crate) fn wake_others(mut self, cx: &Context<'_>) {
-        for slot in [&mut self.task, &mut self.receiver, &mut self.reader] {
-            slot.take_if(|waker| waker.will_wake(cx.waker()));
-        }
-        self.wake();
     }
 }
 
@@ -147,12 +266,5 @@ impl WakerSet {
         if !self.0.iter().any(|waker| waker.will_wake(cx.waker())) {
             self.0.push(cx.waker().clone());
         }
-    }
-}
-
-fn set(slot: &mut Option<Waker>, cx: &Context<'_>) {
-    match slot {
-        Some(waker) => waker.clone_from(cx.waker()),
-        None => *slot = Some(cx.waker().clone()),
     }
 }

@@ -212,6 +212,7 @@ impl Pump {
             }
             match alarm.as_mut().poll(cx, &self.driver) {
                 Poll::Ready(Alert::Due) => self.driver.handle_timeout(),
+                Poll::Ready(Alert::Missed) => {}
                 Poll::Ready(Alert::Closed) => return Poll::Ready(Farewell::Silent),
                 Poll::Pending => return Poll::Pending,
             }
@@ -222,11 +223,14 @@ impl Pump {
     fn read<F: Framing>(&mut self, cx: &mut Context<'_>) -> ControlFlow<Farewell> {
         let mut posted = false;
         loop {
-            if self.driver.poll_room(cx).is_pending() {
-                self.input = Input::Paused;
-                break;
+            // What is posted here alone takes room.
+            if self.input == Input::Paused || posted {
+                if self.driver.poll_room(cx).is_pending() {
+                    self.input = Input::Paused;
+                    break;
+                }
+                self.input = Input::Read;
             }
-            self.input = Input::Read;
             let Poll::Ready(message) = Pin::new(&mut self.socket).poll_next(cx) else {
                 break;
             };
@@ -251,7 +255,7 @@ impl Pump {
             match payload {
                 Ok(payload) => {
                     // What comes for a session that closes is not for the application any more.
-                    drop(self.driver.post_from(cx, payload));
+                    drop(self.driver.post(payload));
                     posted = true;
                 }
                 Err(PayloadError::TooLong) => {
