@@ -27,28 +27,28 @@ pub enum Frame {
 }
 
 impl Frame {
-    /// Appends the frame's text to `out`.
-    pub fn write_to(&self, out: &mut String) {
+    /// Appends the frame's text to `out`, in UTF-8.
+    pub fn write_to(&self, out: &mut Vec<u8>) {
         match self {
-            Self::Open => out.push('o'),
-            Self::Heartbeat => out.push('h'),
+            Self::Open => out.push(b'o'),
+            Self::Heartbeat => out.push(b'h'),
             Self::Messages(messages) => {
                 out.reserve(self.len_hint());
-                out.push_str("a[");
+                out.extend_from_slice(b"a[");
                 for (i, message) in messages.iter().enumerate() {
                     if i > 0 {
-                        out.push(',');
+                        out.push(b',');
                     }
                     message.write_quoted(out);
                 }
-                out.push(']');
+                out.push(b']');
             }
             Self::Close(reason) => {
-                out.push_str("c[");
-                out.push_str(&reason.code().to_string());
-                out.push(',');
+                out.extend_from_slice(b"c[");
+                out.extend_from_slice(reason.code().to_string().as_bytes());
+                out.push(b',');
                 quote(reason.reason(), out);
-                out.push(']');
+                out.push(b']');
             }
         }
     }
@@ -70,9 +70,9 @@ impl Frame {
 
 impl fmt::Display for Frame {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut text = String::with_capacity(self.len_hint());
+        let mut text = Vec::with_capacity(self.len_hint());
         self.write_to(&mut text);
-        f.write_str(&text)
+        f.write_str(&String::from_utf8_lossy(&text))
     }
 }
 
@@ -110,10 +110,10 @@ mod tests {
 
     #[test]
     fn writing_appends() {
-        let mut out = String::from("data: ");
+        let mut out = b"data: ".to_vec();
         Frame::Heartbeat.write_to(&mut out);
         Frame::Messages(vec!["x".into()]).write_to(&mut out);
-        assert_eq!(out, r#"data: ha["x"]"#);
+        assert_eq!(out, br#"data: ha["x"]"#);
     }
 
     proptest! {

@@ -21,7 +21,7 @@
 //! use sockjs_core::{Cause, CloseReason, Event, Payload, Receiver, Session, SessionConfig};
 //!
 //! /// Answers one poll: everything the session has for it, or nothing yet.
-//! fn poll(session: &mut Session, now: Instant) -> Option<String> {
+//! fn poll(session: &mut Session, now: Instant) -> Option<Vec<u8>> {
 //!     let mut receiver = Receiver::xhr();
 //!     let frame = session.poll_frame(now)?;
 //!     let body = receiver.encode(&frame);
@@ -37,7 +37,7 @@
 //!
 //! // POST /echo/000/abc/xhr
 //! session.attach(now)?;
-//! assert_eq!(poll(&mut session, now).as_deref(), Some("o\n"));
+//! assert_eq!(poll(&mut session, now).as_deref(), Some(&b"o\n"[..]));
 //!
 //! // POST /echo/000/abc/xhr_send
 //! session.handle_payload(Payload::parse(r#"["hello"]"#, 1024)?)?;
@@ -51,7 +51,7 @@
 //!
 //! // POST /echo/000/abc/xhr
 //! session.attach(now)?;
-//! assert_eq!(poll(&mut session, now).as_deref(), Some("a[\"hello\"]\n"));
+//! assert_eq!(poll(&mut session, now).as_deref(), Some(&b"a[\"hello\"]\n"[..]));
 //!
 //! // Nobody asks again, and five seconds later the session is over.
 //! assert_eq!(session.poll_timeout(), Some(now + Duration::from_secs(5)));
@@ -76,6 +76,8 @@ mod payload;
 mod transport;
 
 mod quote;
+
+mod plain;
 
 mod config;
 

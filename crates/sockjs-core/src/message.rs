@@ -26,7 +26,7 @@ pub struct Message(Arc<Inner>);
 
 struct Inner {
     text: String,
-    quoted: OnceLock<Box<str>>,
+    quoted: OnceLock<Box<[u8]>>,
 }
 
 impl Message {
@@ -75,15 +75,15 @@ impl Message {
     }
 
     /// Appends the message as a JSON string to `out`.
-    pub(crate) fn write_quoted(&self, out: &mut String) {
+    pub(crate) fn write_quoted(&self, out: &mut Vec<u8>) {
         if let Some(quoted) = self.0.quoted.get() {
-            out.push_str(quoted);
+            out.extend_from_slice(quoted);
         } else if Arc::strong_count(&self.0) > 1 {
             // A broadcast: the other clones will be written too.
-            out.push_str(self.0.quoted.get_or_init(|| {
-                let mut quoted = String::with_capacity(self.quoted_len_hint());
+            out.extend_from_slice(self.0.quoted.get_or_init(|| {
+                let mut quoted = Vec::with_capacity(self.quoted_len_hint());
                 quote(self, &mut quoted);
-                quoted.into_boxed_str()
+                quoted.into_boxed_slice()
             }));
         } else {
             quote(self, out);
@@ -92,11 +92,11 @@ impl Message {
 
     /// Returns about how many bytes [`write_quoted`](Self::write_quoted) appends.
     pub(crate) fn quoted_len_hint(&self) -> usize {
-        // Text with markup or JSON in it needs an escape every ten characters or so.
+        // JSON as text needs an escape every five characters or so, and most text none.
         self.0
             .quoted
             .get()
-            .map_or_else(|| self.len() + self.len() / 8 + 2, |quoted| quoted.len())
+            .map_or_else(|| self.len() + self.len() / 4 + 2, |quoted| quoted.len())
     }
 }
 
@@ -210,9 +210,9 @@ mod tests {
     use super::*;
 
     fn quoted(message: &Message) -> String {
-        let mut out = String::new();
+        let mut out = Vec::new();
         message.write_quoted(&mut out);
-        out
+        String::from_utf8(out).unwrap()
     }
 
     #[test]
@@ -238,7 +238,7 @@ mod tests {
         assert_eq!(quoted(&message), r#""\"hello\"\n""#);
         assert_eq!(
             clone.0.quoted.get().map(AsRef::as_ref),
-            Some(r#""\"hello\"\n""#)
+            Some(br#""\"hello\"\n""#.as_slice())
         );
 
         drop(message);

@@ -17,12 +17,13 @@ pub(crate) fn info(config: &Config, parts: &Parts) -> Response<Bytes> {
     let (entropy, ..) = Uuid::new_v4().as_fields();
     let mut body = format!(
         r#"{{"websocket":{websocket},"origins":["*:*"],"cookie_needed":{cookie_needed},"entropy":{entropy}"#
-    );
+    )
+    .into_bytes();
     if let Some(base_url) = &config.base_url {
-        body.push_str(r#","base_url":"#);
+        body.extend_from_slice(br#","base_url":"#);
         quote(&base_url.call(parts), &mut body);
     }
-    body.push('}');
+    body.push(b'}');
 
     let mut response = Response::new(Bytes::from(body));
     response.headers_mut().insert(CONTENT_TYPE, JSON);

@@ -44,7 +44,7 @@ where
         None => None,
     };
     let text = decode(read(body, config.body_limit).await?);
-    let payload = Payload::parse(text, config.message_limit).map_err(Reject::Payload)?;
+    let payload = Payload::parse(&text, config.message_limit).map_err(Reject::Payload)?;
     let driver = driver.as_ref().ok_or(Reject::NoSession)?;
     driver.post(payload).map_err(|_| Reject::NoSession)?;
     drop(turn);
@@ -58,12 +58,10 @@ where
 {
     let mut body = pin!(body);
     let mut bytes = Vec::new();
-    loop {
+    while !body.is_end_stream() {
         let frame = tokio::time::timeout(BODY_TIMEOUT, body.frame()).await;
         let Some(frame) = frame.map_err(|_| Reject::SlowBody)? else {
-            // It is kept until the application has read it, and counted by its length.
-            bytes.shrink_to_fit();
-            return Ok(bytes);
+            break;
         };
         let Ok(mut data) = frame.map_err(|_| Reject::BrokenBody)?.into_data() else {
             continue;
@@ -78,6 +76,9 @@ where
             data.advance(len);
         }
     }
+    // It is kept until the application has read it, and counted by its length.
+    bytes.shrink_to_fit();
+    Ok(bytes)
 }
 
 fn declared_len(parts: &Parts) -> Option<u64> {

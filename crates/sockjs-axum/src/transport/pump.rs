@@ -3,6 +3,7 @@
 use std::future::poll_fn;
 use std::ops::ControlFlow;
 use std::pin::{Pin, pin};
+use std::str;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
@@ -41,7 +42,7 @@ pub(super) trait Framing: Send + 'static {
     /// Returns how long a WebSocket message may be, in bytes.
     fn payload_limit(config: &Config) -> usize;
 
-    fn decode(text: String, message_limit: usize) -> Result<Payload, PayloadError>;
+    fn decode(text: &str, message_limit: usize) -> Result<Payload, PayloadError>;
 
     fn encode(frame: Frame, input: Input, send: impl FnMut(Message));
 }
@@ -235,10 +236,8 @@ impl Pump {
                 break;
             };
             let payload = match message {
-                Some(Ok(Message::Text(text))) => {
-                    F::decode(text.as_str().to_owned(), self.message_limit)
-                }
-                Some(Ok(Message::Binary(bytes))) => String::from_utf8(bytes.into())
+                Some(Ok(Message::Text(text))) => F::decode(&text, self.message_limit),
+                Some(Ok(Message::Binary(bytes))) => str::from_utf8(&bytes)
                     .map_err(|_| PayloadError::Broken)
                     .and_then(|text| F::decode(text, self.message_limit)),
                 Some(Ok(Message::Close(frame))) => {

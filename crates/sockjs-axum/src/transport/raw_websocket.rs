@@ -31,7 +31,7 @@ impl Framing for Raw {
         config.message_limit
     }
 
-    fn decode(text: String, message_limit: usize) -> Result<Payload, PayloadError> {
+    fn decode(text: &str, message_limit: usize) -> Result<Payload, PayloadError> {
         Payload::raw(text, message_limit)
     }
 

@@ -2,6 +2,8 @@ use http::Response;
 use http::request::Parts;
 use sockjs_core::{Frame, Payload, PayloadError, Transport};
 use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::protocol::frame::Frame as WebSocketFrame;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 
 use crate::admission::Addressed;
 use crate::body::OwnBody;
@@ -32,14 +34,20 @@ impl Framing for Framed {
         config.body_limit
     }
 
-    fn decode(text: String, message_limit: usize) -> Result<Payload, PayloadError> {
+    fn decode(text: &str, message_limit: usize) -> Result<Payload, PayloadError> {
         Payload::parse_frame(text, message_limit)
     }
 
     fn encode(frame: Frame, _: Input, mut send: impl FnMut(Message)) {
-        let mut text = String::new();
+        let mut text = Vec::new();
         frame.write_to(&mut text);
-        send(Message::text(text));
+        // Made from strings, so that nobody needs to check once more that it is UTF-8.
+        let text_opcode = OpCode::Data(Data::Text);
+        send(Message::Frame(WebSocketFrame::message(
+            text,
+            text_opcode,
+            true,
+        )));
         if let Frame::Heartbeat = frame {
             // Clients do not answer a heartbeat, but browsers answer a ping.
             send(Message::Ping(bytes::Bytes::new()));

@@ -1,16 +1,17 @@
-mod scanner;
+mod decoder;
 
 use std::mem;
 
+use memchr::memchr;
 use serde::de::IgnoredAny;
 
-use self::scanner::{Outline, Scanner};
+use self::decoder::{Decoded, Decoder, END};
 use crate::Message;
 
-/// What a client posted: checked whole, then handed out message by message.
+/// What a client posted: checked and decoded whole, then handed out message by message.
 ///
-/// A message is decoded when it is asked for, so that a payload keeps no more than the text it
-/// came as: a body of 40,000 empty strings costs its 120 kB and not 40,000 messages.
+/// Until a message is asked for it is a part of one buffer, which is no longer than the text the
+/// payload came as: a body of 40,000 empty strings costs 40 kB and not 40,000 messages.
 ///
 /// The text must be JSON to the letter, with one exception: an escape that is half a surrogate
 /// pair (`"\ud800"`) stands for no character and becomes U+FFFD, as in a browser's WebSocket.
@@ -26,18 +27,17 @@ use crate::Message;
 /// ```
 #[derive(Clone, Debug)]
 pub struct Payload {
-    text: String,
-    encoding: Encoding,
+    content: Content,
     size: usize,
     left: usize,
 }
 
-#[derive(Clone, Copy, Debug)]
-enum Encoding {
-    /// The text is an array of strings, or one string, of which the first `at` bytes are done.
-    Json { at: usize },
-    /// The text is the message.
-    Raw,
+#[derive(Clone, Debug)]
+enum Content {
+    /// The one message.
+    Raw(String),
+    /// Messages with an [`END`] between them, of which the first `at` bytes are done.
+    Decoded { messages: Vec<u8>, at: usize },
 }
 
 impl Payload {
@@ -47,14 +47,13 @@ impl Payload {
     ///
     /// Fails if the body is anything else, or holds a message of more than `message_limit` bytes.
     /// Length is looked at last: a body that is too long and broken is broken.
-    pub fn parse(body: impl Into<String>, message_limit: usize) -> Result<Self, PayloadError> {
-        let text = body.into();
-        if text.is_empty() {
+    pub fn parse(body: &str, message_limit: usize) -> Result<Self, PayloadError> {
+        if body.is_empty() {
             return Err(PayloadError::Expected);
         }
-        match Scanner::new(&text).array() {
-            Some(outline) => Self::json(text, outline, message_limit),
-            None if !starts_with(&text, b'[') && is_json(&text) => Err(PayloadError::Expected),
+        match Decoder::new(body).array() {
+            Some(decoded) => Self::decoded(decoded, message_limit),
+            None if !starts_with(body, b'[') && is_json(body) => Err(PayloadError::Expected),
             None => Err(PayloadError::Broken),
         }
     }
@@ -65,19 +64,15 @@ impl Payload {
     ///
     /// Fails with [`PayloadError::Broken`] if the text is anything else, and with
     /// [`PayloadError::TooLong`] if a message has more than `message_limit` bytes.
-    pub fn parse_frame(
-        text: impl Into<String>,
-        message_limit: usize,
-    ) -> Result<Self, PayloadError> {
-        let text = text.into();
-        let outline = if text.is_empty() {
-            Some(Outline::default())
-        } else if starts_with(&text, b'"') {
-            Scanner::new(&text).single()
+    pub fn parse_frame(text: &str, message_limit: usize) -> Result<Self, PayloadError> {
+        let decoded = if text.is_empty() {
+            Some(Decoded::default())
+        } else if starts_with(text, b'"') {
+            Decoder::new(text).single()
         } else {
-            Scanner::new(&text).array()
+            Decoder::new(text).array()
         };
-        Self::json(text, outline.ok_or(PayloadError::Broken)?, message_limit)
+        Self::decoded(decoded.ok_or(PayloadError::Broken)?, message_limit)
     }
 
     /// Takes a raw WebSocket's text as one message.
@@ -92,28 +87,35 @@ impl Payload {
         }
         Ok(Self {
             size: text.len(),
-            text,
-            encoding: Encoding::Raw,
+            content: Content::Raw(text),
             left: 1,
         })
     }
 
-    fn json(text: String, outline: Outline, message_limit: usize) -> Result<Self, PayloadError> {
-        if outline.longest > message_limit {
+    fn decoded(decoded: Decoded, message_limit: usize) -> Result<Self, PayloadError> {
+        let Decoded {
+            mut messages,
+            count,
+            longest,
+        } = decoded;
+        if longest > message_limit {
             return Err(PayloadError::TooLong);
         }
-        let encoding = Encoding::Json { at: 0 };
+        // Escapes and white space may have been most of the text.
+        let spare = messages.capacity() - messages.len();
+        if spare > MAX_SPARE + messages.len() / 4 {
+            messages.shrink_to_fit();
+        }
         Ok(Self {
-            size: text.len(),
-            text,
-            encoding,
-            left: outline.strings,
+            size: messages.capacity(),
+            content: Content::Decoded { messages, at: 0 },
+            left: count,
         })
     }
 
     /// Returns how many bytes this payload keeps in memory, counted against `receive_buffer`.
     ///
-    /// This is the length of the text it was made from, and stays the same until it is dropped.
+    /// They are no more than the text it was made from had, and the same until it is dropped.
     pub fn size(&self) -> usize {
         self.size
     }
@@ -134,14 +136,19 @@ impl Iterator for Payload {
 
     fn next(&mut self) -> Option<Message> {
         self.left = self.left.checked_sub(1)?;
-        let text = match &mut self.encoding {
-            Encoding::Json { at } => {
-                let mut scanner = Scanner::resume(&self.text, *at);
-                let text = scanner.decode_next();
-                *at = scanner.position();
-                text
+        let text = match &mut self.content {
+            Content::Raw(text) => mem::take(text),
+            Content::Decoded { messages, at } => {
+                let rest = &messages[*at..];
+                let len = memchr(END, rest).unwrap_or(rest.len());
+                let message = if len == messages.len() {
+                    mem::take(messages)
+                } else {
+                    rest[..len].to_vec()
+                };
+                *at += len + 1;
+                String::from_utf8(message).expect("decoded from UTF-8 between two that are not")
             }
-            Encoding::Raw => mem::take(&mut self.text),
         };
         Some(text.into())
     }
@@ -166,8 +173,11 @@ pub enum PayloadError {
     TooLong,
 }
 
+/// How many bytes it is not worth to reallocate for.
+const MAX_SPARE: usize = 16;
+
 fn starts_with(text: &str, first: u8) -> bool {
-    text.bytes().find(|byte| !scanner::is_space(byte)) == Some(first)
+    text.bytes().find(|byte| !decoder::is_space(byte)) == Some(first)
 }
 
 fn is_json(text: &str) -> bool {

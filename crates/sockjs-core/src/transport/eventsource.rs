@@ -5,21 +5,22 @@ use crate::Frame;
 // An empty line, so that the client sees that the stream has begun.
 pub(super) const PRELUDE: &str = "\r\n";
 
-pub(super) fn encode(frame: &Frame) -> String {
-    let mut out = String::with_capacity(FIELD.len() + frame.len_hint() + END.len());
-    out.push_str(FIELD);
+pub(super) fn encode(frame: &Frame) -> Vec<u8> {
+    let mut out = Vec::with_capacity(FIELD.len() + frame.len_hint() + END.len());
+    out.extend_from_slice(FIELD);
     frame.write_to(&mut out);
     // The client decodes the data as a URI. Of the characters the protocol wants escaped for that,
     // JSON leaves only this one bare.
-    if out.contains('%') {
-        out = out.replace('%', "%25");
+    if out.contains(&b'%') {
+        let parts: Vec<&[u8]> = out.split(|&byte| byte == b'%').collect();
+        out = parts.join(b"%25".as_slice());
     }
-    out.push_str(END);
+    out.extend_from_slice(END);
     out
 }
 
-const FIELD: &str = "data: ";
-const END: &str = "\r\n\r\n";
+const FIELD: &[u8] = b"data: ";
+const END: &[u8] = b"\r\n\r\n";
 
 #[cfg(test)]
 mod tests {
@@ -28,6 +29,10 @@ mod tests {
 
     use super::*;
     use crate::CloseReason;
+
+    fn encode(frame: &Frame) -> String {
+        String::from_utf8(super::encode(frame)).unwrap()
+    }
 
     #[test]
     fn a_frame_is_an_event() {

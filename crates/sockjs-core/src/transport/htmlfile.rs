@@ -8,24 +8,25 @@ pub(super) fn prelude(callback: &Callback) -> String {
     format!("{HEAD}{callback}{TAIL:PADDED_TAIL$}\r\n\r\n")
 }
 
-pub(super) fn encode(frame: &Frame) -> String {
-    let frame = frame.to_string();
-    let escapes = frame.len() / 8;
-    let mut out = String::with_capacity(OPEN.len() + frame.len() + escapes + CLOSE.len());
-    out.push_str(OPEN);
+pub(super) fn encode(frame: &Frame) -> Vec<u8> {
+    let mut text = Vec::with_capacity(frame.len_hint());
+    frame.write_to(&mut text);
+    let escapes = text.len() / 8;
+    let mut out = Vec::with_capacity(OPEN.len() + text.len() + escapes + CLOSE.len());
+    out.extend_from_slice(OPEN);
     // The page's parser knows no strings: without `<` none can end the script or open a comment.
-    for (i, part) in frame.split('<').enumerate() {
+    for (i, part) in text.split(|&byte| byte == b'<').enumerate() {
         if i > 0 {
-            out.push_str("\\u003c");
+            out.extend_from_slice(b"\\u003c");
         }
         escape(part, &mut out);
     }
-    out.push_str(CLOSE);
+    out.extend_from_slice(CLOSE);
     out
 }
 
-const OPEN: &str = "<script>\np(\"";
-const CLOSE: &str = "\");\n</script>\r\n";
+const OPEN: &[u8] = b"<script>\np(\"";
+const CLOSE: &[u8] = b"\");\n</script>\r\n";
 
 const HEAD: &str = r#"<!doctype html>
 <html><head>
@@ -52,6 +53,10 @@ mod tests {
 
     use super::*;
     use crate::CloseReason;
+
+    fn encode(frame: &Frame) -> String {
+        String::from_utf8(super::encode(frame)).unwrap()
+    }
 
     fn script_string(script: &str) -> String {
         let json = script

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::Callback;
 use crate::Frame;
-use crate::quote::quote;
+use crate::quote::escape;
 
 /// Returns the payload in the body of a `jsonp_send` that is an HTML form: its first field `d`.
 ///
@@ -22,16 +22,17 @@ pub fn form_payload(body: &[u8]) -> Option<String> {
         .map(|(_, payload)| Cow::into_owned(payload))
 }
 
-pub(super) fn encode(callback: &Callback, frame: &Frame) -> String {
-    let frame = frame.to_string();
-    let escapes = frame.len() / 8;
-    let mut out = String::with_capacity(callback.as_str().len() + frame.len() + escapes + 16);
+pub(super) fn encode(callback: &Callback, frame: &Frame) -> Vec<u8> {
+    let mut text = Vec::with_capacity(frame.len_hint());
+    frame.write_to(&mut text);
+    let escapes = text.len() / 8;
+    let mut out = Vec::with_capacity(callback.as_str().len() + text.len() + escapes + 16);
     // The comment keeps the callback from being the first bytes, which could pass for a Flash film.
-    out.push_str("/**/");
-    out.push_str(callback.as_str());
-    out.push('(');
-    quote(&frame, &mut out);
-    out.push_str(");\r\n");
+    out.extend_from_slice(b"/**/");
+    out.extend_from_slice(callback.as_str().as_bytes());
+    out.extend_from_slice(b"(\"");
+    escape(&text, &mut out);
+    out.extend_from_slice(b"\");\r\n");
     out
 }
 
@@ -41,6 +42,10 @@ mod tests {
 
     use super::*;
     use crate::CloseReason;
+
+    fn encode(callback: &Callback, frame: &Frame) -> String {
+        String::from_utf8(super::encode(callback, frame)).unwrap()
+    }
 
     fn callback() -> Callback {
         Callback::parse("_jp.abc").unwrap()

@@ -14,7 +14,7 @@ use crate::Frame;
 ///
 /// let mut receiver = Receiver::eventsource(4096);
 /// assert_eq!(receiver.prelude().as_deref(), Some("\r\n"));
-/// assert_eq!(receiver.encode(&Frame::Open), "data: o\r\n\r\n");
+/// assert_eq!(receiver.encode(&Frame::Open), b"data: o\r\n\r\n");
 /// assert!(!receiver.is_complete());
 /// ```
 #[derive(Clone, Debug)]
@@ -59,8 +59,8 @@ impl Receiver {
         Self::polling(Framing::Jsonp(callback))
     }
 
-    /// Returns the bytes of `frame` in this transport's framing, and counts them.
-    pub fn encode(&mut self, frame: &Frame) -> String {
+    /// Returns the bytes of `frame` in this transport's framing, and counts them. They are UTF-8.
+    pub fn encode(&mut self, frame: &Frame) -> Vec<u8> {
         let bytes = match &self.framing {
             Framing::Xhr => xhr::encode(frame),
             Framing::XhrStreaming => xhr_streaming::encode(frame),
@@ -177,7 +177,7 @@ mod tests {
                 let mut receiver = make(limit);
                 let mut sent = 0;
                 for frame in &frames {
-                    let bytes = receiver.encode(frame);
+                    let bytes = String::from_utf8(receiver.encode(frame)).unwrap();
                     sent += bytes.len();
                     arrived.push(decode(receiver.transport(), &bytes));
                     assert_eq!(receiver.is_complete(), sent >= limit);
@@ -265,7 +265,7 @@ mod tests {
                 (Some(bytes), Some(start)) => assert!(bytes.starts_with(start)),
                 (bytes, _) => assert_eq!(bytes.as_deref(), prelude),
             }
-            assert_eq!(receiver.encode(&Frame::Open), open);
+            assert_eq!(receiver.encode(&Frame::Open), open.as_bytes());
         }
     }
 }

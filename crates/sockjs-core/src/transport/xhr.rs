@@ -2,10 +2,10 @@
 
 use crate::Frame;
 
-pub(super) fn encode(frame: &Frame) -> String {
-    let mut out = String::with_capacity(frame.len_hint() + 1);
+pub(super) fn encode(frame: &Frame) -> Vec<u8> {
+    let mut out = Vec::with_capacity(frame.len_hint() + 1);
     frame.write_to(&mut out);
-    out.push('\n');
+    out.push(b'\n');
     out
 }
 
@@ -16,15 +16,15 @@ mod tests {
 
     #[test]
     fn a_frame_is_a_line() {
-        assert_eq!(encode(&Frame::Open), "o\n");
+        assert_eq!(encode(&Frame::Open), b"o\n");
         assert_eq!(
             encode(&Frame::Messages(vec!["x\n".into()])),
-            "a[\"x\\n\"]\n"
+            b"a[\"x\\n\"]\n"
         );
         let close = Frame::Close(CloseReason::ANOTHER_CONNECTION);
         assert_eq!(
             encode(&close),
-            "c[2010,\"Another connection still open\"]\n"
+            b"c[2010,\"Another connection still open\"]\n"
         );
     }
 }

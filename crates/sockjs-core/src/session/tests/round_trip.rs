@@ -222,7 +222,8 @@ impl World {
                 let Some(frame) = self.bench.session.poll_frame(self.bench.now) else {
                     break;
                 };
-                response.buffer.push_str(&response.receiver.encode(&frame));
+                let bytes = response.receiver.encode(&frame);
+                response.buffer.push_str(str::from_utf8(&bytes).unwrap());
             }
         }
         let over = self.bench.session.ending().is_some();
