@@ -1,3 +1,4 @@
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use http::request::Parts;
@@ -43,6 +44,7 @@ impl Endpoint {
             self.meter(transport),
             self.config().session(transport),
         );
+        let key = Key::from(key);
         // Another request may have opened it while the extractors ran.
         let found = self.registry().insert(&key, &driver);
         if let Some(attached) = join(found, &driver.opening().bound_to, origin)? {
@@ -94,7 +96,7 @@ impl Endpoint {
 
     /// Makes the key of a session. A mount whose prefix has parameters is as many mounts as there
     /// are values, so that the prefix belongs to the key where it is not this mount's own.
-    fn key(&self, parts: &Parts, id: &str) -> Key {
+    fn key<'a>(&self, parts: &Parts, id: &'a str) -> Cow<'a, str> {
         match opening::prefix(parts, self.prefix()) {
             prefix if *prefix != **self.prefix() => format!("{prefix}/{id}").into(),
             _ => id.into(),

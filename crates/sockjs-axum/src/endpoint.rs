@@ -123,9 +123,7 @@ impl Endpoint {
             return Err(Reject::NotFound.into());
         }
         let allow = route.allow(self.config().cors);
-        let allowed = allow
-            .split(", ")
-            .any(|method| method == parts.method.as_str())
+        let allowed = allow.contains(&parts.method)
             || (route.is_websocket() && transport::is_extended_connect(&parts));
         if !allowed {
             return Err(Reject::Method(allow).into());

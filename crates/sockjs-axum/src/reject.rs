@@ -3,7 +3,7 @@
 use axum::response::Response as AxumResponse;
 use bytes::Bytes;
 use http::header::{ALLOW, CONTENT_LENGTH, CONTENT_TYPE, SEC_WEBSOCKET_VERSION};
-use http::{HeaderValue, Response, StatusCode};
+use http::{HeaderValue, Method, Response, StatusCode};
 use http_body_util::{BodyExt, Limited};
 use sockjs_core::{CallbackError, PayloadError};
 
@@ -71,7 +71,7 @@ pub(crate) enum Reject {
     #[error("not found")]
     NotFound,
     #[error("method not allowed")]
-    Method(&'static str),
+    Method(&'static [Method]),
     #[error("unknown or closed session")]
     NoSession,
     #[error("not a websocket request")]
@@ -169,9 +169,10 @@ impl Reject {
         }
         match self {
             Self::Method(allow) => {
-                response
-                    .headers_mut()
-                    .insert(ALLOW, HeaderValue::from_static(allow));
+                let allow: Vec<&str> = allow.iter().map(Method::as_str).collect();
+                if let Ok(allow) = HeaderValue::try_from(allow.join(", ")) {
+                    response.headers_mut().insert(ALLOW, allow);
+                }
             }
             Self::WebSocketVersion => {
                 response

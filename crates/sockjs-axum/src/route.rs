@@ -1,3 +1,4 @@
+use http::Method;
 use sockjs_core::Transport;
 
 use crate::config::Cors;
@@ -61,25 +62,25 @@ impl Route {
         Some(route)
     }
 
-    /// Returns the methods that make sense here, as an `Allow` header has them.
-    pub(crate) fn allow(&self, cors: Cors) -> &'static str {
+    /// Returns the methods that make sense here.
+    pub(crate) fn allow(&self, cors: Cors) -> &'static [Method] {
         match (self, cors) {
-            (Self::Greeting | Self::Iframe, _) => "GET, HEAD",
-            (Self::Info, Cors::Enabled) => "OPTIONS, GET, HEAD",
-            (Self::Info, Cors::Disabled) => "GET, HEAD",
-            (Self::RawWebSocket, _) => "GET",
+            (Self::Greeting | Self::Iframe, _) => GET_HEAD,
+            (Self::Info, Cors::Enabled) => OPTIONS_GET_HEAD,
+            (Self::Info, Cors::Disabled) => GET_HEAD,
+            (Self::RawWebSocket, _) => GET,
             (Self::Session(_, action), _) => match (action, cors) {
                 (Action::WebSocket | Action::EventSource | Action::HtmlFile | Action::Jsonp, _) => {
-                    "GET"
+                    GET
                 }
                 (Action::Xhr | Action::XhrStreaming | Action::XhrSend, Cors::Enabled) => {
-                    "OPTIONS, POST"
+                    OPTIONS_POST
                 }
                 (Action::Xhr | Action::XhrStreaming | Action::XhrSend | Action::JsonpSend, _) => {
-                    "POST"
+                    POST
                 }
             },
-            (Self::Unknown, _) => "",
+            (Self::Unknown, _) => &[],
         }
     }
 
@@ -168,6 +169,12 @@ fn is_iframe(segment: &str) -> bool {
 }
 
 const MAX_ID_LEN: usize = 128;
+
+const GET: &[Method] = &[Method::GET];
+const GET_HEAD: &[Method] = &[Method::GET, Method::HEAD];
+const OPTIONS_GET_HEAD: &[Method] = &[Method::OPTIONS, Method::GET, Method::HEAD];
+const OPTIONS_POST: &[Method] = &[Method::OPTIONS, Method::POST];
+const POST: &[Method] = &[Method::POST];
 
 #[cfg(test)]
 mod tests {

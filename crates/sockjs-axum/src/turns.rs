@@ -11,7 +11,8 @@ pub(crate) struct Turns {
 #[derive(Debug)]
 pub(crate) struct Turn<'a> {
     _turn: SemaphorePermit<'a>,
-    _place: SemaphorePermit<'a>,
+    /// Missing where there was nothing to wait for.
+    _place: Option<SemaphorePermit<'a>>,
 }
 
 impl Turns {
@@ -24,16 +25,22 @@ impl Turns {
 
     /// Waits for a turn; `None` if too many wait. In the order of the calls.
     pub(crate) async fn take(&self) -> Option<Turn<'_>> {
+        if let Ok(turn) = self.turn.try_acquire() {
+            return Some(Turn {
+                _turn: turn,
+                _place: None,
+            });
+        }
         let place = self.places.try_acquire().ok()?;
         let turn = self.turn.acquire().await.ok()?;
         Some(Turn {
             _turn: turn,
-            _place: place,
+            _place: Some(place),
         })
     }
 }
 
-/// How many send requests of a session may be there at once. A client has one at a time; whose
+/// How many send requests of a session may wait behind one. A client has one at a time; whose
 /// requests pile up does so to hold connections, which cannot tell that they were left while their
 /// bodies are not read.
-const MAX_PLACES: usize = 16;
+const MAX_PLACES: usize = 15;

@@ -105,22 +105,22 @@ impl Wakers {
     /// Takes the wakers of all whose wait is over.
     pub(crate) fn take_due(&mut self, session: &Session) -> Due {
         let mut due = Due::default();
-        if wants_receiver(session) {
+        if self.receiver.waits() && wants_receiver(session) {
             due.receiver = self.receiver.take(&mut self.task);
         }
-        if wants_reader(session) {
+        if self.reader.waits() && wants_reader(session) {
             due.reader = self.reader.take(&mut self.task);
         }
-        if wants_poster(session) {
+        if self.poster.waits() && wants_poster(session) {
             due.poster = self.poster.take(&mut self.task);
         }
         if self.task.is_due(session) {
             due.task = self.task.wake();
         }
-        if !is_open(session) || session.unsent() == 0 {
+        if !self.senders.0.is_empty() && (!is_open(session) || session.unsent() == 0) {
             due.others.append(&mut self.senders.0);
         }
-        if is_closed(session) {
+        if !self.closers.0.is_empty() && is_closed(session) {
             due.others.append(&mut self.closers.0);
         }
         due
@@ -210,6 +210,10 @@ impl Slot {
         }
     }
 
+    fn waits(&self) -> bool {
+        !matches!(self, Self::Nobody)
+    }
+
     /// Takes who waits; the session's task only where it sleeps, as it looks by itself otherwise.
     fn take(&mut self, task: &mut Task) -> Option<Waker> {
         match (&self, task.pace) {
@@ -248,11 +252,10 @@ pub(crate) struct Due {
 
 impl Due {
     pub(crate) fn wake(self) {
-        [self.task, self.receiver, self.reader, self.poster]
-            .into_iter()
-            .flatten()
-            .chain(self.others)
-            .for_each(Waker::wake);
+        for waker in [self.task, self.receiver, self.reader, self.poster] {
+            waker.into_iter().for_each(Waker::wake);
+        }
+        self.others.into_iter().for_each(Waker::wake);
     }
 }
 
