@@ -1,0 +1,41 @@
+//! What each piece of the protocol costs.
+//!
+//! Run by `cargo bench`, it measures times. Where those are too noisy, `benches/instructions` runs
+//! it under valgrind, a case at a time: `micro repeat CASE TIMES`.
+
+mod cases;
+mod texts;
+
+use std::env;
+
+use divan::Bencher;
+use divan::counter::BytesCount;
+
+use crate::cases::{Case, all};
+
+fn main() {
+    let args: Vec<String> = env::args().skip(1).collect();
+    match args.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        ["cases"] => all().iter().for_each(|case| println!("{}", case.name)),
+        ["repeat", name, times] => {
+            let mut case = find(name);
+            for _ in 0..times.parse().expect("TIMES is a number") {
+                (case.run)();
+            }
+        }
+        _ => divan::main(),
+    }
+}
+
+#[divan::bench(args = all().into_iter().map(|case| case.name))]
+fn case(bencher: Bencher<'_, '_>, name: &str) {
+    let mut case = find(name);
+    bencher
+        .counter(BytesCount::new(case.bytes))
+        .bench_local(|| (case.run)());
+}
+
+fn find(name: &str) -> Case {
+    let case = all().into_iter().find(|case| case.name == name);
+    case.expect("`micro cases` lists the names")
+}
