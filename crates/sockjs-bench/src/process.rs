@@ -1,0 +1,155 @@
+//! What Linux tells of a process: its processor time and its memory.
+
+use std::time::Instant;
+use std::{fs, process};
+
+use anyhow::{Context, bail};
+use clap::Args;
+
+/// A process that is watched, if there is one to watch.
+#[derive(Args, Clone, Copy, Debug)]
+pub(crate) struct Watched {
+    /// Process id of the server, whose processor time and memory are to be reported
+    #[arg(long)]
+    pid: Option<u32>,
+}
+
+impl Watched {
+    pub(crate) const NOBODY: Self = Self { pid: None };
+
+    /// Returns this process.
+    pub(crate) fn ourselves() -> Self {
+        Self {
+            pid: Some(process::id()),
+        }
+    }
+
+    /// Looks at the clock and at the process.
+    pub(crate) fn look(self) -> anyhow::Result<Look> {
+        Ok(Look {
+            at: Instant::now(),
+            cpu_seconds: self.read("stat", cpu_seconds)?,
+            memory: self.read("status", memory)?,
+        })
+    }
+
+    fn read<T>(self, file: &str, parse: fn(&str) -> Option<T>) -> anyhow::Result<Option<T>> {
+        let Some(pid) = self.pid else {
+            return Ok(None);
+        };
+        let path = format!("/proc/{pid}/{file}");
+        let text = fs::read_to_string(&path).with_context(|| format!("cannot read {path}"))?;
+        match parse(&text) {
+            Some(value) => Ok(Some(value)),
+            None => bail!("cannot understand {path}"),
+        }
+    }
+}
+
+/// What was to be seen at a moment.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Look {
+    at: Instant,
+    cpu_seconds: Option<f64>,
+    /// How many bytes of memory the process occupies.
+    pub(crate) memory: Option<u64>,
+}
+
+/// What has changed since an earlier look.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Change {
+    pub(crate) seconds: f64,
+    pub(crate) cpu_seconds: Option<f64>,
+    /// In bytes, and less than nothing if the process gave some back.
+    pub(crate) memory: Option<f64>,
+}
+
+impl Look {
+    pub(crate) fn since(&self, earlier: &Self) -> Change {
+        let cpu_seconds = self.cpu_seconds.zip(earlier.cpu_seconds);
+        let memory = self.memory.zip(earlier.memory);
+        Change {
+            seconds: (self.at - earlier.at).as_secs_f64(),
+            cpu_seconds: cpu_seconds.map(|(after, before)| after - before),
+            memory: memory.map(|(after, before)| after as f64 - before as f64),
+        }
+    }
+}
+
+/// Returns which processor cores this process may use, or none if that is not known.
+pub(crate) fn cores() -> Vec<u32> {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    field(&status, "Cpus_allowed_list")
+        .and_then(core_list)
+        .unwrap_or_default()
+}
+
+/// User and system time of all threads, from `/proc/PID/stat`.
+fn cpu_seconds(stat: &str) -> Option<f64> {
+    // Linux counts in hundredths here, whatever its own clock is.
+    const TICKS_PER_SECOND: f64 = 100.0;
+    // The name stands in parentheses, and may have spaces and parentheses itself.
+    let (_, after_name) = stat.rsplit_once(')')?;
+    let mut fields = after_name.split_ascii_whitespace().skip(11);
+    let user: u64 = fields.next()?.parse().ok()?;
+    let system: u64 = fields.next()?.parse().ok()?;
+    Some((user + system) as f64 / TICKS_PER_SECOND)
+}
+
+/// Bytes of memory that are really there, from `/proc/PID/status`.
+fn memory(status: &str) -> Option<u64> {
+    let kibibytes = field(status, "VmRSS")?.strip_suffix("kB")?.trim_end();
+    Some(kibibytes.parse::<u64>().ok()? * 1024)
+}
+
+fn field<'a>(status: &'a str, name: &str) -> Option<&'a str> {
+    let mut lines = status.lines();
+    let value = lines.find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))?;
+    Some(value.trim())
+}
+
+/// Reads a list such as `0-2,5`.
+fn core_list(list: &str) -> Option<Vec<u32>> {
+    let mut cores = Vec::new();
+    for range in list.split(',') {
+        let (first, last) = range.split_once('-').unwrap_or((range, range));
+        cores.extend(first.parse::<u32>().ok()?..=last.parse().ok()?);
+    }
+    Some(cores)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cpu_time_is_found_behind_any_name() {
+        let stat = "42 (a) 9 (b) S 1 42 42 0 -1 4194560 100 0 0 0 250 50 7 7 20 0 4 0 123 1 2 3";
+        assert_eq!(cpu_seconds(stat), Some(3.0));
+        assert_eq!(cpu_seconds("42 (a) S 1"), None);
+    }
+
+    #[test]
+    fn memory_is_in_bytes() {
+        let status = "Name:\tx\nVmHWM:\t 9 kB\nVmRSS:\t    2048 kB\nThreads:\t1\n";
+        assert_eq!(memory(status), Some(2 * 1024 * 1024));
+        assert_eq!(memory("Name:\tx\n"), None);
+    }
+
+    #[test]
+    fn core_lists_have_ranges() {
+        assert_eq!(core_list("0-2,5"), Some(vec![0, 1, 2, 5]));
+        assert_eq!(core_list("3"), Some(vec![3]));
+        assert_eq!(core_list(""), None);
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn own_process_is_understood() {
+        let own = Watched::ourselves();
+        let look = own.look().unwrap();
+        assert!(look.cpu_seconds.is_some());
+        assert!(look.memory > Some(100_000));
+        assert!(!cores().is_empty());
+    }
+}

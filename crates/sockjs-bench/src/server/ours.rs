@@ -1,0 +1,95 @@
+//! Our server: `/echo`, `/broadcast`, and a look behind them.
+
+use std::time::{Duration, Instant};
+
+use axum::extract::{Query, State};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use clap::Args;
+use serde::{Deserialize, Serialize};
+use sockjs_axum::{Session, Slow, SockJsHandle, SockJsLayer};
+
+/// Options of our server, with the defaults of the crate.
+#[derive(Args, Clone, Copy, Debug)]
+pub(crate) struct Options {
+    /// Seconds that a session lives without a receive request
+    #[arg(long, default_value_t = 5.0)]
+    disconnect_delay: f64,
+    /// Seconds of silence before a heartbeat
+    #[arg(long, default_value_t = 25.0)]
+    heartbeat_delay: f64,
+    /// Bytes of frames after which a streaming response ends
+    #[arg(long, default_value_t = 128 * 1024)]
+    response_limit: usize,
+}
+
+pub(crate) fn app(options: &Options) -> Router {
+    let echo = options.apply(SockJsLayer::new("/echo"));
+    let room = options.apply(SockJsLayer::new("/broadcast"));
+    let mounts = vec![echo.handle(), room.handle()];
+    let room_handle = room.handle();
+    Router::new()
+        .route("/sessions", get(sessions))
+        .route("/shutdown", post(shutdown))
+        .with_state(mounts)
+        .layer(room.on_session(broadcast).with_state(room_handle))
+        .layer(echo)
+}
+
+impl Options {
+    fn apply<S>(&self, layer: SockJsLayer<S>) -> SockJsLayer<S> {
+        layer
+            .disconnect_delay(Duration::from_secs_f64(self.disconnect_delay))
+            .heartbeat_delay(Duration::from_secs_f64(self.heartbeat_delay))
+            .response_limit(self.response_limit)
+    }
+}
+
+async fn broadcast(State(room): State<SockJsHandle>, mut session: Session) {
+    while let Some(message) = session.recv().await {
+        room.broadcast(message, Slow::Wait).await;
+    }
+}
+
+/// Answers how many sessions there are.
+async fn sessions(State(mounts): State<Vec<SockJsHandle>>) -> String {
+    let sessions: usize = mounts.iter().map(SockJsHandle::len).sum();
+    sessions.to_string()
+}
+
+/// How many seconds a shutdown may take.
+#[derive(Debug, Deserialize)]
+struct Deadline {
+    seconds: u64,
+}
+
+/// What became of a shutdown.
+#[derive(Debug, Serialize)]
+struct Closed {
+    sessions: usize,
+    cut: usize,
+    undelivered: usize,
+    seconds: f64,
+}
+
+/// Shuts all mounts down, and answers when that is done.
+async fn shutdown(
+    State(mounts): State<Vec<SockJsHandle>>,
+    Query(deadline): Query<Deadline>,
+) -> Json<Closed> {
+    let start = Instant::now();
+    let mut closed = Closed {
+        sessions: 0,
+        cut: 0,
+        undelivered: 0,
+        seconds: 0.0,
+    };
+    for mount in mounts {
+        let shutdown = mount.shutdown(Duration::from_secs(deadline.seconds)).await;
+        closed.sessions += shutdown.sessions;
+        closed.cut += shutdown.cut;
+        closed.undelivered += shutdown.undelivered;
+    }
+    closed.seconds = start.elapsed().as_secs_f64();
+    Json(closed)
+}

@@ -1,0 +1,126 @@
+//! Runs the program as a user does, against its own server.
+
+#![expect(clippy::unwrap_used, reason = "every line of this file is a test's")]
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Stdio};
+
+use serde_json::Value;
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_sockjs-bench");
+
+struct Server {
+    child: Child,
+    address: String,
+}
+
+impl Server {
+    fn start(which: &str) -> Self {
+        let mut child = Command::new(PROGRAM)
+            .args(["serve", which])
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        let output = child.stdout.take().unwrap();
+        BufReader::new(output).read_line(&mut line).unwrap();
+        let address = line
+            .trim()
+            .strip_prefix("listening on ")
+            .unwrap()
+            .to_owned();
+        Self { child, address }
+    }
+
+    /// Runs a command against `mount`, and returns its report.
+    fn measure(&self, command: &str, mount: &str, arguments: &[&str]) -> Value {
+        let output = Command::new(PROGRAM)
+            .args([
+                command,
+                &format!("http://{}/{mount}", self.address),
+                "--json",
+            ])
+            .args(arguments)
+            .stderr(Stdio::inherit())
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{command} {mount} {arguments:?}");
+        serde_json::from_slice(&output.stdout).unwrap()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+}
+
+const BRIEFLY: [&str; 4] = ["--warmup", "0.02", "--seconds", "0.1"];
+
+#[track_caller]
+fn assert_counted(report: &Value, place: &str) {
+    let count = report.pointer(place).and_then(Value::as_u64);
+    assert!(count > Some(0), "{report}");
+}
+
+#[test]
+fn every_transport_echoes() {
+    let server = Server::start("ours");
+    for transport in [
+        "websocket",
+        "raw-websocket",
+        "xhr-streaming",
+        "eventsource",
+        "htmlfile",
+        "xhr-polling",
+        "jsonp-polling",
+    ] {
+        let workload = "--sessions 3 --in-flight 4 --size 100 --content json --transport";
+        let mut arguments: Vec<_> = workload.split(' ').collect();
+        arguments.push(transport);
+        arguments.extend(BRIEFLY);
+        let report = server.measure("load", "echo", &arguments);
+        assert_counted(&report, "/messages/count");
+    }
+}
+
+#[test]
+fn stack_alone_answers_the_same_clients() {
+    let server = Server::start("stack");
+    for transport in [
+        "raw-websocket",
+        "xhr-streaming",
+        "eventsource",
+        "xhr-polling",
+    ] {
+        let arguments = [&["--sessions", "3", "--transport", transport], &BRIEFLY[..]].concat();
+        let report = server.measure("load", "echo", &arguments);
+        assert_counted(&report, "/messages/count");
+    }
+    let arguments = [
+        &["--sessions", "3", "--transport", "raw-websocket"],
+        &BRIEFLY[..],
+    ];
+    let report = server.measure("broadcast", "broadcast", &arguments.concat());
+    assert_counted(&report, "/deliveries/count");
+}
+
+#[test]
+fn sessions_are_opened_held_and_closed() {
+    let server = Server::start("ours");
+    let report = server.measure("connects", "echo", &BRIEFLY);
+    assert_counted(&report, "/connects/count");
+    let arguments = [&["--sessions", "3"], &BRIEFLY[..]].concat();
+    let report = server.measure("broadcast", "broadcast", &arguments);
+    assert_counted(&report, "/deliveries/count");
+    let arguments = [
+        "--sessions",
+        "20",
+        "--transport",
+        "xhr-polling",
+        "--shutdown",
+    ];
+    let report = server.measure("idle", "echo", &arguments);
+    assert_eq!(report["shutdown"]["server"]["cut"], 0, "{report}");
+}
