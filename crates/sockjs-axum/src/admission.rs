@@ -23,7 +23,7 @@ impl Endpoint {
     /// Otherwise says with what close frame to answer.
     pub(crate) async fn attach(
         &self,
-        parts: Parts,
+        parts: Box<Parts>,
         id: &str,
         transport: Transport,
     ) -> Result<Result<Attachment, CloseReason>, Refusal> {
@@ -70,7 +70,7 @@ impl Endpoint {
     /// Lets the handler's extractors judge a request that is to open a session.
     pub(crate) async fn accept(
         &self,
-        mut parts: Parts,
+        mut parts: Box<Parts>,
         addressed: Addressed,
     ) -> Result<(Accepted, Opening, Place), Refusal> {
         if opening::head_len(&parts) > MAX_HEAD {
@@ -85,7 +85,7 @@ impl Endpoint {
         let opening = Opening::new(&parts, prefix);
         let accepted = self
             .handler()
-            .accept(parts)
+            .accept(*parts)
             .await
             .map_err(Refusal::ByHandler)?;
         if self.registry().phase() == Phase::Stopped {

@@ -77,7 +77,9 @@ impl Endpoint {
     where
         B: Body<Data: Buf + Send, Error: Into<BoxError>> + Send + 'static,
     {
-        let (mut parts, body) = req.into_parts();
+        let (parts, body) = req.into_parts();
+        // On the heap, as each future that it is handed on to would have room for it.
+        let mut parts = Box::new(parts);
         let config = self.config();
         let judgement = if route.is_guarded() {
             config.allowed_origins.judge(config.null_origin, &parts)
@@ -113,7 +115,7 @@ impl Endpoint {
     async fn answer<B>(
         &self,
         route: Route,
-        parts: Parts,
+        parts: Box<Parts>,
         body: B,
     ) -> Result<Response<OwnBody>, Refusal>
     where

@@ -16,7 +16,10 @@ pub(crate) struct Head {
 
 impl Head {
     pub(crate) fn new(uri: &Uri, headers: &HeaderMap) -> Self {
-        let mut text = uri.to_string().into_bytes();
+        let mut text = match uri.path_and_query() {
+            Some(whole) if uri.authority().is_none() => whole.as_str().as_bytes().to_vec(),
+            _ => uri.to_string().into_bytes(),
+        };
         for (name, value) in headers {
             text.push(b'\n');
             text.extend_from_slice(name.as_str().as_bytes());

@@ -85,10 +85,15 @@ pub(crate) fn conceal_credentials(parts: &mut Parts) {
 
 /// Replaces the id in a session URL by a dash, since whoever knows it can join the session.
 pub(crate) fn conceal_id(parts: &mut Parts) {
-    if let Some(OriginalUri(uri)) = parts.extensions.get_mut::<OriginalUri>() {
-        *uri = without_id(uri);
+    let concealed = without_id(&parts.uri);
+    if let Some(OriginalUri(original)) = parts.extensions.get_mut::<OriginalUri>() {
+        *original = if *original == parts.uri {
+            concealed.clone()
+        } else {
+            without_id(original)
+        };
     }
-    parts.uri = without_id(&parts.uri);
+    parts.uri = concealed;
 }
 
 fn without_id(uri: &Uri) -> Uri {
@@ -100,7 +105,7 @@ fn without_id(uri: &Uri) -> Uri {
         return uri.clone();
     };
     let slash = &path[end.len()..];
-    let mut concealed = format!("{base}/-/{action}{slash}");
+    let mut concealed = [base, "/-/", action, slash].concat();
     if let Some(query) = uri.query() {
         concealed.push('?');
         concealed.push_str(query);

@@ -12,7 +12,7 @@ use super::receive;
 /// `GET /SERVER/SESSION/eventsource`: answered with frames up to the response limit.
 pub(crate) async fn eventsource(
     endpoint: &Endpoint,
-    parts: Parts,
+    parts: Box<Parts>,
     id: String,
 ) -> Result<Response<OwnBody>, Refusal> {
     let receiver = Receiver::eventsource(endpoint.config().response_limit);

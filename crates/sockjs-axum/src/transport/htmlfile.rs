@@ -12,7 +12,7 @@ use super::receive;
 /// `GET /SERVER/SESSION/htmlfile?c=CALLBACK`: answered with frames up to the response limit.
 pub(crate) async fn htmlfile(
     endpoint: &Endpoint,
-    parts: Parts,
+    parts: Box<Parts>,
     id: String,
 ) -> Result<Response<OwnBody>, Refusal> {
     let callback = Callback::from_query(parts.uri.query()).map_err(Reject::Callback)?;

@@ -12,7 +12,7 @@ use super::receive;
 /// `GET /SERVER/SESSION/jsonp?c=CALLBACK`: answered with one frame.
 pub(crate) async fn jsonp(
     endpoint: &Endpoint,
-    parts: Parts,
+    parts: Box<Parts>,
     id: String,
 ) -> Result<Response<OwnBody>, Refusal> {
     let callback = Callback::from_query(parts.uri.query()).map_err(Reject::Callback)?;

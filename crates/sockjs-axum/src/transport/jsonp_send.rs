@@ -16,7 +16,7 @@ use super::payload;
 /// `POST /SERVER/SESSION/jsonp_send`: a JSON array of messages, in the field `d` of a form or bare.
 pub(crate) async fn jsonp_send<B>(
     endpoint: &Endpoint,
-    parts: Parts,
+    parts: Box<Parts>,
     body: B,
     id: String,
 ) -> Result<Response<OwnBody>, Refusal>

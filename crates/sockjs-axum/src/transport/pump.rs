@@ -50,7 +50,7 @@ pub(super) trait Framing: Send + 'static {
 /// Answers the handshake and starts the session's task, which waits for the connection.
 pub(super) async fn upgrade<F: Framing>(
     endpoint: &Endpoint,
-    mut parts: Parts,
+    mut parts: Box<Parts>,
     addressed: Addressed,
 ) -> Result<Response<OwnBody>, Refusal> {
     let (on_upgrade, response) = handshake(&mut parts)?;
@@ -65,7 +65,9 @@ pub(super) async fn upgrade<F: Framing>(
         place,
         origin,
     };
-    tokio::spawn(run::<F>(endpoint.clone(), on_upgrade, session));
+    // On the heap, as a session lives nearly all its life without.
+    let opened = Box::pin(open::<F>(endpoint.clone(), on_upgrade, session));
+    tokio::spawn(run::<F>(opened));
     Ok(response)
 }
 
@@ -77,23 +79,41 @@ struct NewSession {
     origin: Origin,
 }
 
-/// Waits for the connection and opens the session on it.
-async fn run<F: Framing>(endpoint: Endpoint, on_upgrade: OnUpgrade, session: NewSession) {
-    let config = endpoint.config();
-    let upgraded = tokio::select! {
-        upgraded = tokio::time::timeout(config.handshake_timeout, on_upgrade) => upgraded,
-        () = session.place.registry().stopped() => return,
-    };
-    let Ok(Ok(upgraded)) = upgraded else {
+/// The task of a session on a WebSocket.
+async fn run<F: Framing>(opened: Pin<Box<impl Future<Output = Option<OpenSession>>>>) {
+    let Some(session) = opened.await else {
         tracing::debug!("connection did not become a websocket");
         return;
     };
+    let span = task::span(&session.pump.driver);
+    serve::<F>(session).instrument(span).await;
+}
+
+/// A session on its connection.
+struct OpenSession {
+    pump: Box<Pump>,
+    app: App,
+    registration: Registration,
+    place: Place,
+}
+
+/// Waits for the connection and opens the session on it.
+async fn open<F: Framing>(
+    endpoint: Endpoint,
+    on_upgrade: OnUpgrade,
+    session: NewSession,
+) -> Option<OpenSession> {
+    let config = endpoint.config();
     let NewSession {
         accepted,
         opening,
         place,
         origin,
     } = session;
+    let upgraded = tokio::select! {
+        upgraded = tokio::time::timeout(config.handshake_timeout, on_upgrade) => upgraded.ok()?.ok()?,
+        () = place.registry().stopped() => return None,
+    };
     let (driver, attachment) = Driver::open(
         opening,
         origin,
@@ -102,20 +122,23 @@ async fn run<F: Framing>(endpoint: Endpoint, on_upgrade: OnUpgrade, session: New
     );
     let registration = place.register(None, driver.clone());
     let app = App::new(accepted(Session::new(driver.clone())));
-    let pump = Pump::new::<F>(upgraded, driver.clone(), attachment, config).await;
-    let span = task::span(&driver);
-    // A task of its own, as this one's memory is as large as all it has done.
-    tokio::spawn(serve::<F>(Box::new(pump), app, registration, place).instrument(span));
+    let pump = Pump::new::<F>(upgraded, driver, attachment, config).await;
+    Some(OpenSession {
+        pump: Box::new(pump),
+        app,
+        registration,
+        place,
+    })
 }
 
-/// The task of a session on a WebSocket: serves it to its end, and then takes leave of the client
-/// and the handler.
-async fn serve<F: Framing>(
-    mut pump: Box<Pump>,
-    mut app: App,
-    registration: Registration,
-    place: Place,
-) {
+/// Serves a session to its end, and then takes leave of the client and the handler.
+async fn serve<F: Framing>(session: OpenSession) {
+    let OpenSession {
+        mut pump,
+        mut app,
+        registration,
+        place,
+    } = session;
     // The open frame goes first, even where the client's first frames came with its handshake and
     // are not worth an answer.
     let first = poll_fn(|cx| Poll::Ready(pump.write::<F>(cx))).await;
@@ -127,7 +150,7 @@ async fn serve<F: Framing>(
         }
     };
     drop(registration);
-    // On the heap, as a session lives nearly all its life without.
+    // On the heap, too.
     Box::pin(take_leave(farewell, *pump, app, place)).await;
 }
 

@@ -15,7 +15,7 @@ use super::pump::{self, Framing, Input};
 /// `GET /websocket`: messages in a WebSocket, without SockJS frames and heartbeats.
 pub(crate) async fn raw_websocket(
     endpoint: &Endpoint,
-    parts: Parts,
+    parts: Box<Parts>,
 ) -> Result<Response<OwnBody>, Refusal> {
     pump::upgrade::<Raw>(endpoint, parts, Addressed::Anonymously).await
 }

@@ -19,7 +19,7 @@ use crate::reject::Refusal;
 /// Headers wait for the frame: it makes one packet of both, and a length instead of chunks.
 pub(super) async fn poll(
     endpoint: &Endpoint,
-    parts: Parts,
+    parts: Box<Parts>,
     id: &str,
     mut receiver: Receiver,
     content_type: HeaderValue,
@@ -42,7 +42,7 @@ pub(super) async fn poll(
 /// Answers with frames as they come, until the response limit or the end.
 pub(super) async fn stream(
     endpoint: &Endpoint,
-    parts: Parts,
+    parts: Box<Parts>,
     id: &str,
     receiver: Receiver,
     content_type: HeaderValue,

@@ -18,7 +18,7 @@ use super::pump::{self, Framing, Input};
 /// The session id in the URL means nothing: every WebSocket is a session of its own.
 pub(crate) async fn websocket(
     endpoint: &Endpoint,
-    parts: Parts,
+    parts: Box<Parts>,
 ) -> Result<Response<OwnBody>, Refusal> {
     pump::upgrade::<Framed>(endpoint, parts, Addressed::ById).await
 }

@@ -12,7 +12,7 @@ use super::receive;
 /// `POST /SERVER/SESSION/xhr`: answered with one frame.
 pub(crate) async fn xhr(
     endpoint: &Endpoint,
-    parts: Parts,
+    parts: Box<Parts>,
     id: String,
 ) -> Result<Response<OwnBody>, Refusal> {
     receive::poll(endpoint, parts, &id, Receiver::xhr(), JAVASCRIPT).await

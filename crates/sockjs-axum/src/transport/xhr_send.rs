@@ -15,7 +15,7 @@ use super::payload;
 /// `POST /SERVER/SESSION/xhr_send`: a JSON array of messages, of whatever content type.
 pub(crate) async fn xhr_send<B>(
     endpoint: &Endpoint,
-    parts: Parts,
+    parts: Box<Parts>,
     body: B,
     id: String,
 ) -> Result<Response<OwnBody>, Refusal>

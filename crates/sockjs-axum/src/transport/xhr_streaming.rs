@@ -12,7 +12,7 @@ use super::receive;
 /// `POST /SERVER/SESSION/xhr_streaming`: answered with frames up to the response limit.
 pub(crate) async fn xhr_streaming(
     endpoint: &Endpoint,
-    parts: Parts,
+    parts: Box<Parts>,
     id: String,
 ) -> Result<Response<OwnBody>, Refusal> {
     let receiver = Receiver::xhr_streaming(endpoint.config().response_limit);
