@@ -21,10 +21,15 @@ use crate::quote::quote;
 /// assert_eq!(clone, "hello");
 /// assert!(message.starts_with("hell"));
 /// ```
-#[derive(Clone)]
-pub struct Message(Arc<Inner>);
+pub struct Message {
+    /// The text, as long as nobody shares it. Most messages have one reader, who has no use for
+    /// a second allocation.
+    own: String,
+    /// The text from the first clone on.
+    shared: OnceLock<Arc<Shared>>,
+}
 
-struct Inner {
+struct Shared {
     text: String,
     quoted: OnceLock<Box<[u8]>>,
 }
@@ -32,14 +37,18 @@ struct Inner {
 impl Message {
     /// Returns the text.
     pub fn as_str(&self) -> &str {
-        &self.0.text
+        match self.shared.get() {
+            Some(shared) => &shared.text,
+            None => &self.own,
+        }
     }
 
     /// Returns the text as a `String`; without a copy where this is the only clone.
     pub fn into_string(self) -> String {
-        match Arc::try_unwrap(self.0) {
-            Ok(inner) => inner.text,
-            Err(shared) => shared.text.clone(),
+        match self.shared.into_inner().map(Arc::try_unwrap) {
+            Some(Ok(Shared { text, .. })) => text,
+            Some(Err(shared)) => shared.text.clone(),
+            None => self.own,
         }
     }
 
@@ -76,36 +85,50 @@ impl Message {
 
     /// Appends the message as a JSON string to `out`.
     pub(crate) fn write_quoted(&self, out: &mut Vec<u8>) {
-        if let Some(quoted) = self.0.quoted.get() {
-            out.extend_from_slice(quoted);
-        } else if Arc::strong_count(&self.0) > 1 {
-            // A broadcast: the other clones will be written too.
-            out.extend_from_slice(self.0.quoted.get_or_init(|| {
-                let mut quoted = Vec::with_capacity(self.quoted_len_hint());
-                quote(self, &mut quoted);
-                quoted.into_boxed_slice()
-            }));
-        } else {
-            quote(self, out);
+        match self.shared.get() {
+            // The other clones will be written too.
+            Some(shared) if Arc::strong_count(shared) > 1 => {
+                out.extend_from_slice(shared.quoted.get_or_init(|| {
+                    let mut quoted = Vec::with_capacity(self.quoted_len_hint());
+                    quote(self, &mut quoted);
+                    quoted.into_boxed_slice()
+                }));
+            }
+            _ => quote(self, out),
         }
     }
 
     /// Returns about how many bytes [`write_quoted`](Self::write_quoted) appends.
     pub(crate) fn quoted_len_hint(&self) -> usize {
         // JSON as text needs an escape every five characters or so, and most text none.
-        self.0
-            .quoted
-            .get()
-            .map_or_else(|| self.len() + self.len() / 4 + 2, |quoted| quoted.len())
+        match self.shared.get().and_then(|shared| shared.quoted.get()) {
+            Some(quoted) => quoted.len(),
+            None => self.len() + self.len() / 4 + 2,
+        }
+    }
+}
+
+impl Clone for Message {
+    fn clone(&self) -> Self {
+        let shared = self.shared.get_or_init(|| {
+            Arc::new(Shared {
+                text: self.own.clone(),
+                quoted: OnceLock::new(),
+            })
+        });
+        Self {
+            own: String::new(),
+            shared: OnceLock::from(shared.clone()),
+        }
     }
 }
 
 impl From<String> for Message {
     fn from(text: String) -> Self {
-        Self(Arc::new(Inner {
-            text,
-            quoted: OnceLock::new(),
-        }))
+        Self {
+            own: text,
+            shared: OnceLock::new(),
+        }
     }
 }
 
@@ -236,8 +259,9 @@ mod tests {
         let message = Message::from("\"hello\"\n");
         let clone = message.clone();
         assert_eq!(quoted(&message), r#""\"hello\"\n""#);
+        let cached = clone.shared.get().and_then(|shared| shared.quoted.get());
         assert_eq!(
-            clone.0.quoted.get().map(AsRef::as_ref),
+            cached.map(AsRef::as_ref),
             Some(br#""\"hello\"\n""#.as_slice())
         );
 
@@ -249,7 +273,12 @@ mod tests {
     fn a_single_message_keeps_no_second_copy() {
         let message = Message::from("hello");
         assert_eq!(quoted(&message), r#""hello""#);
-        assert_eq!(message.0.quoted.get(), None);
+        assert!(message.shared.get().is_none());
+
+        let clone = message.clone();
+        drop(message);
+        assert_eq!(quoted(&clone), r#""hello""#);
+        assert!(clone.shared.get().unwrap().quoted.get().is_none());
     }
 
     #[test]

@@ -13,24 +13,24 @@ pub(crate) enum Special {
 #[inline]
 pub(crate) fn copy_plain<'a>(text: &'a [u8], special: Special, out: &mut Vec<u8>) -> &'a [u8] {
     let mut rest = text;
-    while let Some((word, after)) = rest.split_first_chunk::<WORD>() {
-        let found = special.find(u64::from_le_bytes(*word));
-        // To take back what was too much is cheaper than to copy so many bytes and no more.
-        out.extend_from_slice(word);
-        if found != 0 {
-            let len = first_byte(found);
-            out.truncate(out.len() - (WORD - len));
+    // To take back what was too much is cheaper than to copy so many bytes and no more.
+    while let Some((block, after)) = rest.split_first_chunk::<16>() {
+        out.extend_from_slice(block);
+        if special.is_in(block) {
+            let len = special.position(block);
+            out.truncate(out.len() - (block.len() - len));
             return &rest[len..];
         }
         rest = after;
-        // A long run has no need to know where it ends.
-        while let Some((block, after)) = rest.split_first_chunk::<BLOCK>() {
-            if special.is_in(block) {
-                break;
-            }
-            out.extend_from_slice(block);
-            rest = after;
+    }
+    if let Some((word, after)) = rest.split_first_chunk::<8>() {
+        out.extend_from_slice(word);
+        let len = special.position(word);
+        if len < word.len() {
+            out.truncate(out.len() - (word.len() - len));
+            return &rest[len..];
         }
+        rest = after;
     }
     for (i, &byte) in rest.iter().enumerate() {
         if special.is(byte) {
@@ -54,10 +54,24 @@ impl Special {
     }
 
     #[inline]
-    fn is_in(self, block: &[u8; BLOCK]) -> bool {
+    fn is_in(self, block: &[u8; 16]) -> bool {
         block
             .iter()
             .fold(false, |found, &byte| found | self.is(byte))
+    }
+
+    /// Returns where the first special byte is in a number of words, or how many bytes there are.
+    #[inline]
+    fn position(self, words: &[u8]) -> usize {
+        let mut before = 0;
+        while let Some(word) = words[before..].first_chunk() {
+            let found = self.find(u64::from_le_bytes(*word));
+            if found != 0 {
+                return before + found.trailing_zeros() as usize / 8;
+            }
+            before += word.len();
+        }
+        before
     }
 
     /// Sets the high bit of each special byte in `word`, the first of them lowest. It may set wrong
@@ -82,13 +96,6 @@ fn equal(word: u64, byte: u8) -> u64 {
     zero_if_equal.wrapping_sub(EACH_BYTE) & !zero_if_equal
 }
 
-#[inline]
-fn first_byte(found: u64) -> usize {
-    found.trailing_zeros() as usize / 8
-}
-
-const WORD: usize = 8;
-const BLOCK: usize = 16;
 const EACH_BYTE: u64 = 0x0101_0101_0101_0101;
 const HIGH_BITS: u64 = EACH_BYTE * 0x80;
 
