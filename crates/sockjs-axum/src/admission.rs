@@ -83,11 +83,14 @@ impl Endpoint {
             opening::conceal_id(&mut parts);
         }
         let opening = Opening::new(&parts, prefix);
-        let accepted = self
-            .handler()
-            .accept(*parts)
-            .await
-            .map_err(Refusal::ByHandler)?;
+        let accepted = match self.handler().accept(*parts).await {
+            Ok(accepted) => accepted,
+            Err(rejection) => {
+                // On the heap, as every request would have room for it.
+                let refusal = Box::pin(Refusal::by_handler(rejection));
+                return Err(refusal.await);
+            }
+        };
         if self.registry().phase() == Phase::Stopped {
             return Err(Reject::ShuttingDown.into());
         }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use bytes::{Buf, Bytes};
 use http::header::CONTENT_LENGTH;
 use http::request::Parts;
-use http::{Method, Request, Response, StatusCode, Uri};
+use http::{Method, Response, StatusCode, Uri};
 use http_body::Body;
 use sockjs_core::Transport;
 
@@ -73,13 +73,17 @@ impl Endpoint {
     }
 
     /// Answers a request.
-    pub(crate) async fn respond<B>(self, route: Route, req: Request<B>) -> Response<OwnBody>
+    ///
+    /// Its head is on the heap, as each future that it is handed on to would have room for it.
+    pub(crate) async fn respond<B>(
+        self,
+        route: Route,
+        mut parts: Box<Parts>,
+        body: B,
+    ) -> Response<OwnBody>
     where
         B: Body<Data: Buf + Send, Error: Into<BoxError>> + Send + 'static,
     {
-        let (parts, body) = req.into_parts();
-        // On the heap, as each future that it is handed on to would have room for it.
-        let mut parts = Box::new(parts);
         let config = self.config();
         let judgement = if route.is_guarded() {
             config.allowed_origins.judge(config.null_origin, &parts)
@@ -102,7 +106,7 @@ impl Endpoint {
             Ok(response) => response,
             Err(refusal) => {
                 meter::refused(self.prefix(), refusal.reason());
-                refusal.into_response().await
+                refusal.into_response()
             }
         };
         headers.apply(response.headers_mut());

@@ -14,7 +14,7 @@ use crate::header::TEXT_PLAIN;
 pub(crate) enum Refusal {
     ByUs(Reject),
     /// By an extractor of the handler.
-    ByHandler(AxumResponse),
+    ByHandler(Response<OwnBody>),
 }
 
 impl Refusal {
@@ -26,7 +26,7 @@ impl Refusal {
         }
     }
 
-    pub(crate) async fn into_response(self) -> Response<OwnBody> {
+    pub(crate) fn into_response(self) -> Response<OwnBody> {
         match self {
             Self::ByUs(reject) => {
                 match reject {
@@ -45,17 +45,22 @@ impl Refusal {
                     status = response.status().as_u16(),
                     "session refused by handler"
                 );
-                let (mut parts, body) = response.into_parts();
-                let body = match Limited::new(body, MAX_REJECTION).collect().await {
-                    Ok(body) => body.to_bytes(),
-                    Err(_) => {
-                        parts.headers.remove(CONTENT_LENGTH);
-                        Bytes::new()
-                    }
-                };
-                Response::from_parts(parts, OwnBody::from(body))
+                response
             }
         }
+    }
+
+    /// Reads the body of an extractor's rejection, so that it is like those made here.
+    pub(crate) async fn by_handler(rejection: AxumResponse) -> Self {
+        let (mut parts, body) = rejection.into_parts();
+        let body = match Limited::new(body, MAX_REJECTION).collect().await {
+            Ok(body) => body.to_bytes(),
+            Err(_) => {
+                parts.headers.remove(CONTENT_LENGTH);
+                Bytes::new()
+            }
+        };
+        Self::ByHandler(Response::from_parts(parts, OwnBody::from(body)))
     }
 }
 

@@ -45,7 +45,9 @@ where
     fn call(&mut self, req: Request<ReqBody>) -> Self::Future {
         match self.endpoint.route(req.uri()) {
             Some(route) => {
-                ResponseFuture::ours(Box::pin(self.endpoint.clone().respond(route, req)))
+                let (parts, body) = req.into_parts();
+                let respond = self.endpoint.clone().respond(route, Box::new(parts), body);
+                ResponseFuture::ours(Box::pin(respond))
             }
             // A clone may not be ready, so the inner service itself is called.
             None => ResponseFuture::inner(self.inner.call(req)),

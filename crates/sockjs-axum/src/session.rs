@@ -1,5 +1,5 @@
 use std::borrow::Cow;
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -77,8 +77,11 @@ impl Session {
     /// # Cancel safety
     ///
     /// If the future is dropped before it is ready, the message was not sent.
-    pub async fn send(&self, message: impl Into<Message>) -> Result<(), SendError> {
-        self.sender.send(message).await
+    pub fn send(
+        &self,
+        message: impl Into<Message>,
+    ) -> impl Future<Output = Result<(), SendError>> + Send {
+        self.sender.send(message)
     }
 
     /// Sends a message if there is room for it now.
@@ -219,7 +222,7 @@ impl Sink<Message> for Session {
 pub struct Sender {
     handle: Arc<Handle>,
     /// A message given to the sink that found no room.
-    pending: Option<Message>,
+    pending: Option<Box<Message>>,
 }
 
 impl Sender {
@@ -232,9 +235,13 @@ impl Sender {
     /// # Cancel safety
     ///
     /// If the future is dropped before it is ready, the message was not sent.
-    pub async fn send(&self, message: impl Into<Message>) -> Result<(), SendError> {
+    pub fn send(
+        &self,
+        message: impl Into<Message>,
+    ) -> impl Future<Output = Result<(), SendError>> + Send {
+        // An async function would have room for the message twice, and every waiting handler with it.
         let mut message = Some(message.into());
-        poll_fn(|cx| self.handle.driver.poll_send(cx, &mut message)).await
+        poll_fn(move |cx| self.handle.driver.poll_send(cx, &mut message))
     }
 
     /// Sends a message if there is room for it now, as [`Session::try_send`] does.
@@ -302,7 +309,7 @@ impl Sink<Message> for Sender {
             Ok(()) => Ok(()),
             // Another clone of the sender took the room.
             Err(TrySendError::Full(message)) => {
-                self.pending = Some(message);
+                self.pending = Some(Box::new(message));
                 Ok(())
             }
             Err(error) => Err(SendError::new(error.into_message())),
@@ -310,8 +317,13 @@ impl Sink<Message> for Sender {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
-        let Self { handle, pending } = &mut *self;
-        handle.driver.poll_send(cx, pending)
+        let Some(message) = self.pending.take() else {
+            return Poll::Ready(Ok(()));
+        };
+        let mut message = Some(*message);
+        let poll = self.handle.driver.poll_send(cx, &mut message);
+        self.pending = message.map(Box::new);
+        poll
     }
 
     fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {

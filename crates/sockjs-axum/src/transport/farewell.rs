@@ -23,9 +23,9 @@ pub(super) enum Farewell {
 impl Farewell {
     /// Ends the connection as the protocol wants it, and waits for the client to do so, too: were
     /// it just dropped with input unread, the client might never see the close frame.
-    pub(super) async fn take(self, mut socket: WebSocketStream<Socket>) {
+    pub(super) async fn take(self, socket: &mut WebSocketStream<Socket>) {
         // A client that does not end its side in time has had its chance.
-        let _ = tokio::time::timeout(CLOSE_TIMEOUT, self.exchange(&mut socket)).await;
+        let _ = tokio::time::timeout(CLOSE_TIMEOUT, self.exchange(socket)).await;
     }
 
     async fn exchange(self, socket: &mut WebSocketStream<Socket>) {

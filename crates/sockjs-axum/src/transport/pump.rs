@@ -150,15 +150,21 @@ async fn serve<F: Framing>(session: OpenSession) {
         }
     };
     drop(registration);
-    // On the heap, too.
-    Box::pin(take_leave(farewell, *pump, app, place)).await;
+    // On the heap, too, and in two steps, as there would be room for both in one.
+    let leave = Box::pin(take_leave(farewell, pump, app, place));
+    leave.await;
 }
 
 /// Ends the connection, and lets the handler run to its end, which may be much later.
-async fn take_leave(farewell: Farewell, pump: Pump, mut app: App, place: Place) {
-    let Pump { socket, driver, .. } = pump;
+async fn take_leave(farewell: Farewell, mut pump: Box<Pump>, mut app: App, place: Place) {
+    let driver = pump.driver.clone();
+    let farewell = async move {
+        farewell.take(&mut pump.socket).await;
+        // The handler may take longer than the connection.
+        drop(pump);
+    };
     tokio::select! {
-        _ = async { tokio::join!(farewell.take(socket), app.finish(&driver)) } => {}
+        _ = async { tokio::join!(farewell, app.finish(&driver)) } => {}
         () = place.registry().stopped() => {}
     }
 }
