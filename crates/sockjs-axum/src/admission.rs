@@ -42,7 +42,7 @@ impl Endpoint {
             opening,
             origin,
             self.meter(transport),
-            self.config().session(transport),
+            self.session_config(transport),
         );
         let key = Key::from(key);
         // Another request may have opened it while the extractors ran.

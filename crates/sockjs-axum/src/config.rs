@@ -55,21 +55,36 @@ impl Default for Config {
 }
 
 impl Config {
-    /// Returns the delays and limits of a session of that transport.
-    pub(crate) fn session(&self, transport: Transport) -> SessionConfig {
-        match transport {
-            Transport::WebSocket => self.session,
-            // Nobody else is asked, or has a way to answer.
-            _ => SessionConfig {
-                pong_timeout: None,
-                ..self.session
-            },
-        }
-    }
-
     /// Returns whether `/info` tells clients that they may use WebSocket.
     pub(crate) fn websocket(&self) -> bool {
         self.transports.contains(&Transport::WebSocket)
+    }
+}
+
+/// The delays and limits of sessions, which those of a mount share.
+#[derive(Clone, Debug)]
+pub(crate) struct SessionConfigs {
+    websocket: Arc<SessionConfig>,
+    other: Arc<SessionConfig>,
+}
+
+impl SessionConfigs {
+    pub(crate) fn new(config: SessionConfig) -> Self {
+        Self {
+            websocket: Arc::new(config),
+            // Nobody else is asked for a pong, or has a way to answer.
+            other: Arc::new(SessionConfig {
+                pong_timeout: None,
+                ..config
+            }),
+        }
+    }
+
+    pub(crate) fn of(&self, transport: Transport) -> Arc<SessionConfig> {
+        match transport {
+            Transport::WebSocket => self.websocket.clone(),
+            _ => self.other.clone(),
+        }
     }
 }
 

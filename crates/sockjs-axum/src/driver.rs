@@ -62,7 +62,7 @@ impl Driver {
         opening: Opening,
         origin: Origin,
         meter: Meter,
-        config: SessionConfig,
+        config: Arc<SessionConfig>,
     ) -> (Arc<Self>, Attachment) {
         let now = now();
         let mut session = Session::new(now, config);

@@ -6,10 +6,10 @@ use http::header::CONTENT_LENGTH;
 use http::request::Parts;
 use http::{Method, Response, StatusCode, Uri};
 use http_body::Body;
-use sockjs_core::Transport;
+use sockjs_core::{SessionConfig, Transport};
 
 use crate::body::OwnBody;
-use crate::config::{Config, Cors};
+use crate::config::{Config, Cors, SessionConfigs};
 use crate::error::BoxError;
 use crate::handler::ErasedHandler;
 use crate::header::origin::{Judgement, is_loaded_by_own_page};
@@ -29,6 +29,7 @@ pub(crate) struct Endpoint(Arc<Mount>);
 struct Mount {
     prefix: Arc<str>,
     config: Arc<Config>,
+    sessions: SessionConfigs,
     handler: ErasedHandler<()>,
     iframe: Iframe,
     registry: Arc<Registry>,
@@ -44,6 +45,7 @@ impl Endpoint {
         let iframe = Iframe::new(&config.sockjs_url, &config.allowed_origins);
         Self(Arc::new(Mount {
             prefix,
+            sessions: SessionConfigs::new(config.session),
             config,
             handler,
             iframe,
@@ -58,6 +60,11 @@ impl Endpoint {
 
     pub(crate) fn config(&self) -> &Config {
         &self.0.config
+    }
+
+    /// Returns the delays and limits of a session of that transport.
+    pub(crate) fn session_config(&self, transport: Transport) -> Arc<SessionConfig> {
+        self.0.sessions.of(transport)
     }
 
     pub(crate) fn prefix(&self) -> &Arc<str> {

@@ -1,3 +1,4 @@
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Delays and limits of one [`Session`](crate::Session).
@@ -45,9 +46,9 @@ impl SessionConfig {
 
     /// Turns off heartbeats without a delay, of which there would be no end, and shortens delays
     /// that lead beyond the last instant there is.
-    pub(crate) fn normalized(self) -> Self {
+    pub(crate) fn normalized(self: Arc<Self>) -> Arc<Self> {
         let shorten = |delay: Duration| delay.min(CENTURY);
-        Self {
+        let normalized = Self {
             heartbeat_delay: self
                 .heartbeat_delay
                 .filter(|delay| !delay.is_zero())
@@ -55,7 +56,12 @@ impl SessionConfig {
             disconnect_delay: shorten(self.disconnect_delay),
             pong_timeout: self.pong_timeout.map(shorten),
             send_timeout: shorten(self.send_timeout),
-            ..self
+            ..*self
+        };
+        if normalized == *self {
+            self
+        } else {
+            Arc::new(normalized)
         }
     }
 }

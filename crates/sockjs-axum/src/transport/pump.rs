@@ -118,7 +118,7 @@ async fn open<F: Framing>(
         opening,
         origin,
         endpoint.meter(F::TRANSPORT),
-        config.session(F::TRANSPORT),
+        endpoint.session_config(F::TRANSPORT),
     );
     let registration = place.register(None, driver.clone());
     let app = App::new(accepted(Session::new(driver.clone())));

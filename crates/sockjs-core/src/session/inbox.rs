@@ -5,21 +5,21 @@ use crate::{Ending, Event, Payload, SessionConfig};
 /// What the application has not heard yet.
 #[derive(Debug)]
 pub(super) struct Inbox {
+    /// Whether the application has yet to hear that the session is open.
     opened: bool,
     payloads: VecDeque<Payload>,
     size: usize,
-    limit: usize,
-    ending: Option<Ending>,
+    /// Whether the application has heard of the end.
+    closed: bool,
 }
 
 impl Inbox {
-    pub(super) fn new(limit: usize) -> Self {
+    pub(super) fn new() -> Self {
         Self {
             opened: false,
             payloads: VecDeque::new(),
             size: 0,
-            limit,
-            ending: None,
+            closed: false,
         }
     }
 
@@ -34,12 +34,9 @@ impl Inbox {
         }
     }
 
-    pub(super) fn end(&mut self, ending: Ending) {
-        self.ending = Some(ending);
-    }
-
-    /// Takes the next event. Messages that were received before the end are still handed out.
-    pub(super) fn pop(&mut self) -> Option<Event> {
+    /// Takes the next event of a session that ended so, if it has. Messages that were received
+    /// before the end are still handed out.
+    pub(super) fn pop(&mut self, ending: Option<&Ending>) -> Option<Event> {
         if std::mem::take(&mut self.opened) {
             return Some(Event::Opened);
         }
@@ -51,11 +48,13 @@ impl Inbox {
             }
             return message.map(Event::Message);
         }
-        self.ending.take().map(Event::Closed)
+        let ending = ending.filter(|_| !self.closed)?;
+        self.closed = true;
+        Some(Event::Closed(ending.clone()))
     }
 
-    pub(super) fn has_room(&self) -> bool {
-        self.size < self.limit || self.payloads.is_empty()
+    pub(super) fn has_room(&self, limit: usize) -> bool {
+        self.size < limit || self.payloads.is_empty()
     }
 
     pub(super) fn has_messages(&self) -> bool {

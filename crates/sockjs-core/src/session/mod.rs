@@ -5,6 +5,7 @@ mod state;
 #[cfg(test)]
 mod tests;
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use crate::{Cause, CloseReason, Ending, Event, Frame, Message, Payload, SessionConfig};
@@ -61,7 +62,7 @@ use self::state::State;
 /// ```
 #[derive(Debug)]
 pub struct Session {
-    config: SessionConfig,
+    config: Arc<SessionConfig>,
     state: State,
     outbox: Outbox,
     inbox: Inbox,
@@ -69,13 +70,13 @@ pub struct Session {
 
 /// Input: what the outside world did.
 impl Session {
-    /// Makes a session that waits for its first receiver.
-    pub fn new(now: Instant, config: SessionConfig) -> Self {
-        let config = config.normalized();
+    /// Makes a session that waits for its first receiver. Sessions may share their configuration.
+    pub fn new(now: Instant, config: impl Into<Arc<SessionConfig>>) -> Self {
+        let config = config.into().normalized();
         Self {
             state: State::new(now, &config),
-            outbox: Outbox::new(config.send_buffer),
-            inbox: Inbox::new(config.receive_buffer),
+            outbox: Outbox::new(),
+            inbox: Inbox::new(),
             config,
         }
     }
@@ -118,7 +119,7 @@ impl Session {
     pub fn handle_payload(&mut self, payload: Payload) -> Result<(), ReceiveError> {
         self.handle_alive();
         match self.state {
-            State::Open(_) if self.inbox.has_room() => {
+            State::Open(_) if self.has_room() => {
                 self.inbox.push(payload);
                 Ok(())
             }
@@ -151,7 +152,7 @@ impl Session {
         let more = !self.outbox.is_empty() || matches!(self.state, State::Closing { .. });
         if let Some(attached) = self.state.attached_mut() {
             attached.flushed(now, &self.config, more);
-            if !self.inbox.has_room() {
+            if !self.inbox.has_room(self.config.receive_buffer) {
                 // No answer is expected of a client that is not read meanwhile.
                 attached.alive();
             }
@@ -179,7 +180,7 @@ impl Session {
             State::Connecting { .. } | State::Open(_) => {}
             State::Closing { .. } | State::Closed(_) => return Err(TrySendError::Closed(message)),
         }
-        self.outbox.push(message)?;
+        self.outbox.push(message, self.config.send_buffer)?;
         self.note_waiting(now);
         Ok(())
     }
@@ -193,9 +194,7 @@ impl Session {
     /// closing ends with the reason and cause it was closed with.
     pub fn abort(&mut self, reason: CloseReason, cause: Cause) {
         let unsent = self.outbox.clear();
-        if let Some(ending) = self.state.end(reason, cause, unsent) {
-            self.inbox.end(ending);
-        }
+        self.state.end(reason, cause, unsent);
     }
 }
 
@@ -232,7 +231,7 @@ impl Session {
 
     /// Takes the next event for the application.
     pub fn poll_event(&mut self) -> Option<Event> {
-        self.inbox.pop()
+        self.inbox.pop(self.state.ending())
     }
 
     /// Returns when [`handle_timeout`](Self::handle_timeout) is due; `None` if nothing is.
@@ -257,7 +256,7 @@ impl Session {
 
     /// Returns whether [`handle_payload`](Self::handle_payload) has room for a payload.
     pub fn has_room(&self) -> bool {
-        self.inbox.has_room()
+        self.inbox.has_room(self.config.receive_buffer)
     }
 
     /// Returns how many bytes wait for the client, counted as
@@ -283,10 +282,7 @@ impl Session {
 
     /// Returns how the session ended, once it has.
     pub fn ending(&self) -> Option<&Ending> {
-        match &self.state {
-            State::Closed(ending) => Some(ending),
-            State::Connecting { .. } | State::Open(_) | State::Closing { .. } => None,
-        }
+        self.state.ending()
     }
 }
 

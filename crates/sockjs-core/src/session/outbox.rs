@@ -6,7 +6,6 @@ pub(super) struct Outbox {
     open: Open,
     messages: Vec<Message>,
     size: usize,
-    limit: usize,
 }
 
 /// Whether the client has been sent the open frame.
@@ -17,18 +16,17 @@ enum Open {
 }
 
 impl Outbox {
-    pub(super) fn new(limit: usize) -> Self {
+    pub(super) fn new() -> Self {
         Self {
             open: Open::Due,
             messages: Vec::new(),
             size: 0,
-            limit,
         }
     }
 
-    pub(super) fn push(&mut self, message: Message) -> Result<(), TrySendError> {
+    pub(super) fn push(&mut self, message: Message, limit: usize) -> Result<(), TrySendError> {
         let size = self.size + message.len() + SessionConfig::MESSAGE_OVERHEAD;
-        if size > self.limit && !self.messages.is_empty() {
+        if size > limit && !self.messages.is_empty() {
             return Err(TrySendError::Full(message));
         }
         self.size = size;

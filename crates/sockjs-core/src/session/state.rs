@@ -117,27 +117,19 @@ impl State {
         };
     }
 
-    /// Ends the session at once, whatever waits; `None` if that had happened before. A session that
-    /// was closing ends as it was told to.
-    pub(super) fn end(
-        &mut self,
-        reason: CloseReason,
-        cause: Cause,
-        unsent: usize,
-    ) -> Option<Ending> {
+    /// Ends the session at once, whatever waits. A session that was closing ends as it was told to.
+    pub(super) fn end(&mut self, reason: CloseReason, cause: Cause, unsent: usize) {
         let (reason, cause) = match self {
             Self::Connecting { .. } | Self::Open(_) => (reason, cause),
             Self::Closing { reason, cause, .. } => (reason.clone(), *cause),
-            Self::Closed(_) => return None,
+            Self::Closed(_) => return,
         };
         let unwritten = self.attached().map_or(0, Attached::unwritten);
-        let ending = Ending {
+        *self = Self::Closed(Ending {
             reason,
             cause,
             undelivered: unsent + unwritten,
-        };
-        *self = Self::Closed(ending.clone());
-        Some(ending)
+        });
     }
 
     /// Lets deadlines that have passed take effect, and says what that ended, if anything.
@@ -180,6 +172,13 @@ impl State {
                 ..
             } => attached.poll_timeout(config),
             Self::Closed(_) => None,
+        }
+    }
+
+    pub(super) fn ending(&self) -> Option<&Ending> {
+        match self {
+            Self::Closed(ending) => Some(ending),
+            Self::Connecting { .. } | Self::Open(_) | Self::Closing { .. } => None,
         }
     }
 
