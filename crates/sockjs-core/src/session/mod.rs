@@ -218,13 +218,13 @@ impl Session {
             attached.sent_heartbeat(now, &self.config);
             return Some(Frame::Heartbeat);
         }
-        let State::Closing { reason, cause, .. } = &self.state else {
+        let State::Closing { farewell, .. } = &self.state else {
             return None;
         };
         if self.state.attached()?.unwritten() > 0 {
             return None;
         }
-        let (reason, cause) = (reason.clone(), *cause);
+        let (reason, cause) = (farewell.reason.clone(), farewell.cause);
         self.abort(reason.clone(), cause);
         Some(Frame::Close(reason))
     }

@@ -20,13 +20,17 @@ pub(super) enum State {
     /// Messages go both ways.
     Open(Link),
     /// The client is yet to be sent what waits, then the close frame.
-    Closing {
-        link: Link,
-        reason: CloseReason,
-        cause: Cause,
-    },
+    Closing { link: Link, farewell: Box<Farewell> },
     /// Nothing goes either way.
     Closed(Ending),
+}
+
+/// How a session that closes is to end. On the heap, as a session lives nearly all its life
+/// without.
+#[derive(Debug)]
+pub(super) struct Farewell {
+    pub(super) reason: CloseReason,
+    pub(super) cause: Cause,
 }
 
 /// Whether the client has a receiver here at the moment.
@@ -110,18 +114,15 @@ impl State {
             }
             Self::Closing { .. } | Self::Closed(_) => return,
         };
-        *self = Self::Closing {
-            link,
-            reason,
-            cause,
-        };
+        let farewell = Box::new(Farewell { reason, cause });
+        *self = Self::Closing { link, farewell };
     }
 
     /// Ends the session at once, whatever waits. A session that was closing ends as it was told to.
     pub(super) fn end(&mut self, reason: CloseReason, cause: Cause, unsent: usize) {
         let (reason, cause) = match self {
             Self::Connecting { .. } | Self::Open(_) => (reason, cause),
-            Self::Closing { reason, cause, .. } => (reason.clone(), *cause),
+            Self::Closing { farewell, .. } => (farewell.reason.clone(), farewell.cause),
             Self::Closed(_) => return,
         };
         let unwritten = self.attached().map_or(0, Attached::unwritten);
