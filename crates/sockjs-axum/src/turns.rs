@@ -1,10 +1,13 @@
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 /// The send requests of one session: one at a time has its turn, and a few may wait for theirs.
 #[derive(Debug)]
 pub(crate) struct Turns {
     turn: Semaphore,
-    places: Semaphore,
+    /// How many places are taken.
+    places: AtomicUsize,
 }
 
 /// The turn of one request, until it is dropped.
@@ -12,14 +15,18 @@ pub(crate) struct Turns {
 pub(crate) struct Turn<'a> {
     _turn: SemaphorePermit<'a>,
     /// Missing where there was nothing to wait for.
-    _place: Option<SemaphorePermit<'a>>,
+    _place: Option<Place<'a>>,
 }
+
+/// Where one request waits, until it is dropped.
+#[derive(Debug)]
+struct Place<'a>(&'a AtomicUsize);
 
 impl Turns {
     pub(crate) fn new() -> Self {
         Self {
             turn: Semaphore::new(1),
-            places: Semaphore::new(MAX_PLACES),
+            places: AtomicUsize::new(0),
         }
     }
 
@@ -31,12 +38,29 @@ impl Turns {
                 _place: None,
             });
         }
-        let place = self.places.try_acquire().ok()?;
+        let place = Place::take(&self.places)?;
         let turn = self.turn.acquire().await.ok()?;
         Some(Turn {
             _turn: turn,
             _place: Some(place),
         })
+    }
+}
+
+impl<'a> Place<'a> {
+    fn take(places: &'a AtomicUsize) -> Option<Self> {
+        places
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |taken| {
+                (taken < MAX_PLACES).then_some(taken + 1)
+            })
+            .ok()?;
+        Some(Self(places))
+    }
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
