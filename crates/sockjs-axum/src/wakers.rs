@@ -17,10 +17,8 @@ pub(crate) struct Wakers {
     reader: Slot,
     /// Who takes payloads from the client, one at a time: waits for room.
     poster: Slot,
-    /// Who sends messages in the application: wait for room.
-    senders: WakerSet,
-    /// Wait for the end.
-    closers: WakerSet,
+    /// Made once there is somebody, as most sessions never have anyone.
+    crowd: Option<Box<Crowd>>,
 }
 
 /// What the session's task is told when it wants to sleep.
@@ -76,11 +74,11 @@ impl Wakers {
     }
 
     pub(crate) fn add_sender(&mut self, cx: &Context<'_>) {
-        self.senders.add(cx);
+        self.crowd.get_or_insert_default().senders.add(cx);
     }
 
     pub(crate) fn add_closer(&mut self, cx: &Context<'_>) {
-        self.closers.add(cx);
+        self.crowd.get_or_insert_default().closers.add(cx);
     }
 
     /// Returns whether nobody waits but the session's task, which runs and looks by itself.
@@ -91,15 +89,13 @@ impl Wakers {
             receiver,
             reader,
             poster,
-            senders,
-            closers,
+            crowd,
         } = self;
         !matches!(task.pace, Pace::Parked { .. })
             && !matches!(receiver, Slot::Other(_))
             && !matches!(reader, Slot::Other(_))
             && !matches!(poster, Slot::Other(_))
-            && senders.0.is_empty()
-            && closers.0.is_empty()
+            && crowd.as_deref().is_none_or(Crowd::is_empty)
     }
 
     /// Takes the wakers of all whose wait is over.
@@ -117,11 +113,8 @@ impl Wakers {
         if self.task.is_due(session) {
             due.task = self.task.wake();
         }
-        if !self.senders.0.is_empty() && (!is_open(session) || session.unsent() == 0) {
-            due.others.append(&mut self.senders.0);
-        }
-        if !self.closers.0.is_empty() && is_closed(session) {
-            due.others.append(&mut self.closers.0);
+        if let Some(crowd) = &mut self.crowd {
+            crowd.take_due(session, &mut due.others);
         }
         due
     }
@@ -256,6 +249,30 @@ impl Due {
             waker.into_iter().for_each(Waker::wake);
         }
         self.others.into_iter().for_each(Waker::wake);
+    }
+}
+
+/// Those of whom there may be many.
+#[derive(Debug, Default)]
+struct Crowd {
+    /// Who sends messages in the application: wait for room.
+    senders: WakerSet,
+    /// Wait for the end.
+    closers: WakerSet,
+}
+
+impl Crowd {
+    fn is_empty(&self) -> bool {
+        self.senders.0.is_empty() && self.closers.0.is_empty()
+    }
+
+    fn take_due(&mut self, session: &Session, due: &mut Vec<Waker>) {
+        if !self.senders.0.is_empty() && (!is_open(session) || session.unsent() == 0) {
+            due.append(&mut self.senders.0);
+        }
+        if !self.closers.0.is_empty() && is_closed(session) {
+            due.append(&mut self.closers.0);
+        }
     }
 }
 
