@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use axum::extract::FromRequestParts;
 use axum::response::{IntoResponse, Response};
+use futures_util::FutureExt;
+use futures_util::future::lazy;
 use http::request::Parts;
 
 use crate::session::Session;
@@ -63,7 +65,7 @@ where
     fn accept(self, _: Parts, _: S) -> AcceptFuture {
         Box::pin(async move {
             let accepted: Accepted =
-                Box::new(move |session| Box::pin(async move { self(session).await }));
+                Box::new(move |session| Box::pin(lazy(move |_| self(session)).flatten()));
             Ok(accepted)
         })
     }
@@ -87,7 +89,7 @@ macro_rules! impl_session_handler {
                             .map_err(IntoResponse::into_response)?;
                     )+
                     let accepted: Accepted =
-                        Box::new(move |session| Box::pin(async move { self($($extractor,)+ session).await }));
+                        Box::new(move |session| Box::pin(lazy(move |_| self($($extractor,)+ session)).flatten()));
                     Ok(accepted)
                 })
             }
