@@ -77,7 +77,10 @@ impl Endpoint {
             return Err(Reject::HeadTooLarge.into());
         }
         let place = self.registry().reserve(self.config().max_sessions)?;
-        let prefix = opening::prefix(&parts, self.prefix()).into();
+        let prefix = match opening::prefix(&parts, self.prefix()) {
+            prefix if *prefix != **self.prefix() => prefix.into(),
+            _ => self.prefix().clone(),
+        };
         opening::conceal_credentials(&mut parts);
         if let Addressed::ById = addressed {
             opening::conceal_id(&mut parts);

@@ -17,11 +17,11 @@ pub(crate) struct Opening {
     pub(crate) id: Uuid,
     pub(crate) head: Head,
     pub(crate) bound_to: Option<Arc<BoundTo>>,
-    pub(crate) prefix: Box<str>,
+    pub(crate) prefix: Arc<str>,
 }
 
 impl Opening {
-    pub(crate) fn new(parts: &Parts, prefix: Box<str>) -> Self {
+    pub(crate) fn new(parts: &Parts, prefix: Arc<str>) -> Self {
         Self {
             id: Uuid::new_v4(),
             head: Head::new(original_uri(parts), &parts.headers),
