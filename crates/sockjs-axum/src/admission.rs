@@ -3,7 +3,6 @@ use std::sync::Arc;
 
 use http::request::Parts;
 use sockjs_core::{CloseReason, Transport};
-use tracing::Instrument;
 
 use crate::attachment::Attachment;
 use crate::binding::BoundTo;
@@ -12,10 +11,10 @@ use crate::endpoint::Endpoint;
 use crate::handler::Accepted;
 use crate::meter::Meter;
 use crate::opening::{self, Opening};
-use crate::registry::{Found, Key, Phase, Place};
+use crate::registry::{Found, Phase, Place};
 use crate::reject::{Refusal, Reject};
 use crate::session::Session;
-use crate::task::{self, App};
+use crate::task::{self, App, OpenSession};
 
 /// How requests come to their sessions.
 impl Endpoint {
@@ -37,6 +36,7 @@ impl Endpoint {
             return Ok(attached);
         }
         let (accepted, mut opening, place) = self.accept(parts, Addressed::ById).await?;
+        opening.key = Some(key.into());
         opening.bound_to = bound_to;
         let (driver, attachment) = Driver::open(
             opening,
@@ -44,16 +44,14 @@ impl Endpoint {
             self.meter(transport),
             self.session_config(transport),
         );
-        let key = Key::from(key);
         // Another request may have opened it while the extractors ran.
-        let found = self.registry().insert(&key, &driver);
+        let found = self.registry().insert(&driver);
         if let Some(attached) = join(found, &driver.opening().bound_to, origin)? {
             return Ok(attached);
         }
-        let registration = place.register(Some(key), driver.clone());
-        let app = App::new(accepted(Session::new(driver.clone())));
-        let span = task::span(&driver);
-        tokio::spawn(task::run(driver, app, registration, place).instrument(span));
+        let registration = place.register(driver.clone());
+        let app = App::new(accepted(Session::new(driver)));
+        task::spawn(OpenSession { registration, app });
         Ok(Ok(attachment))
     }
 

@@ -78,6 +78,7 @@ mod turns;
 mod wakers;
 
 mod ended;
+mod filed;
 mod registry;
 
 mod handle;

@@ -1,3 +1,4 @@
+use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -10,11 +11,14 @@ use uuid::Uuid;
 
 use crate::binding::BoundTo;
 use crate::head::Head;
+use crate::registry::Key;
 
 /// What the application may know of the request that opened a session.
-#[derive(Debug)]
 pub(crate) struct Opening {
     pub(crate) id: Uuid,
+    /// What the session is filed under, if its requests are to find it. Not the application's to
+    /// know.
+    pub(crate) key: Option<Key>,
     pub(crate) head: Head,
     pub(crate) bound_to: Option<Arc<BoundTo>>,
     pub(crate) prefix: Arc<str>,
@@ -24,10 +28,23 @@ impl Opening {
     pub(crate) fn new(parts: &Parts, prefix: Arc<str>) -> Self {
         Self {
             id: Uuid::new_v4(),
+            key: None,
             head: Head::new(original_uri(parts), &parts.headers),
             bound_to: None,
             prefix,
         }
+    }
+}
+
+/// Without the key, which holds the session's id in the URL.
+impl fmt::Debug for Opening {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Opening")
+            .field("id", &self.id)
+            .field("head", &self.head)
+            .field("bound_to", &self.bound_to)
+            .field("prefix", &self.prefix)
+            .finish_non_exhaustive()
     }
 }
 

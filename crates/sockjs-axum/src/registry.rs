@@ -1,5 +1,6 @@
-use std::collections::HashMap;
+use std::collections::HashSet;
 use std::hash::{BuildHasher, Hash, RandomState};
+use std::mem;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -9,6 +10,7 @@ use uuid::Uuid;
 
 use crate::driver::{self, Driver};
 use crate::ended::{Ended, EndedSession};
+use crate::filed::{ById, ByKey};
 use crate::reject::Reject;
 
 /// The sessions of one mount.
@@ -28,8 +30,8 @@ pub(crate) type Key = Arc<str>;
 
 #[derive(Debug, Default)]
 struct Shard {
-    by_id: HashMap<Uuid, Arc<Driver>>,
-    by_key: HashMap<Key, Arc<Driver>>,
+    by_id: HashSet<ById>,
+    by_key: HashSet<ByKey>,
     ended: Ended,
 }
 
@@ -65,14 +67,16 @@ impl Registry {
     }
 
     pub(crate) fn get(&self, id: Uuid) -> Option<Arc<Driver>> {
-        self.shard(&id).by_id.get(&id).cloned()
+        let shard = self.shard(&id);
+        shard.by_id.get(&id).map(|ById(driver)| driver.clone())
     }
 
     /// Returns all sessions there are at some moment of the call.
     pub(crate) fn all(&self) -> Vec<Arc<Driver>> {
         let mut all = Vec::with_capacity(self.places());
         for shard in &self.shards {
-            all.extend(lock(shard).by_id.values().cloned());
+            let shard = lock(shard);
+            all.extend(shard.by_id.iter().map(|ById(driver)| driver.clone()));
         }
         all
     }
@@ -84,12 +88,15 @@ impl Registry {
             .sum()
     }
 
-    /// Files a session under its key, unless something is known under that.
-    pub(crate) fn insert(&self, key: &Key, driver: &Arc<Driver>) -> Found {
-        let mut shard = self.shard(key);
+    /// Files a session under its key, if it has one and nothing is known under that.
+    pub(crate) fn insert(&self, driver: &Arc<Driver>) -> Found {
+        let Some(key) = &driver.opening().key else {
+            return Found::Nothing;
+        };
+        let mut shard = self.shard(&**key);
         let found = shard.find(key);
         if let Found::Nothing = found {
-            shard.by_key.insert(key.clone(), driver.clone());
+            shard.by_key.insert(ByKey(driver.clone()));
         }
         found
     }
@@ -151,7 +158,7 @@ impl Registry {
 
 impl Shard {
     fn find(&mut self, key: &str) -> Found {
-        if let Some(driver) = self.by_key.get(key) {
+        if let Some(ByKey(driver)) = self.by_key.get(key) {
             return Found::Live(driver.clone());
         }
         match self.ended.find(key, driver::now()) {
@@ -172,10 +179,11 @@ impl Place {
         &self.registry
     }
 
-    /// Makes a session known. `key` is what it is filed under, if it is.
-    pub(crate) fn register(&self, key: Option<Key>, driver: Arc<Driver>) -> Registration {
-        let id = driver.opening().id;
-        self.registry.shard(&id).by_id.insert(id, driver.clone());
+    /// Makes a session known, which takes the place.
+    pub(crate) fn register(self, driver: Arc<Driver>) -> Registration {
+        let mut shard = self.registry.shard(&driver.opening().id);
+        shard.by_id.insert(ById(driver.clone()));
+        drop(shard);
         driver.meter().opened();
         match self.registry.phase() {
             Phase::Running => {}
@@ -183,9 +191,9 @@ impl Place {
             Phase::Stopped => driver.abort(GOING_AWAY, Cause::ShuttingDown),
         }
         Registration {
-            registry: self.registry.clone(),
-            key,
             driver,
+            place: self,
+            listed: true,
         }
     }
 }
@@ -199,37 +207,55 @@ impl Drop for Place {
     }
 }
 
-/// A session's entry in the registry, owned by the session's task and kept as long as the session
-/// is not over.
+/// A session's entry in the registry and its place, owned by the session's task.
 #[derive(Debug)]
 pub(crate) struct Registration {
-    registry: Arc<Registry>,
-    key: Option<Key>,
     driver: Arc<Driver>,
+    place: Place,
+    /// Whether the session is still to be found.
+    listed: bool,
 }
 
-impl Drop for Registration {
-    fn drop(&mut self) {
+impl Registration {
+    pub(crate) fn driver(&self) -> &Arc<Driver> {
+        &self.driver
+    }
+
+    pub(crate) fn registry(&self) -> &Registry {
+        &self.place.registry
+    }
+
+    /// Takes out the entry of a session that is over, which keeps its place until this is dropped.
+    pub(crate) fn end(&mut self) {
+        if !mem::take(&mut self.listed) {
+            return;
+        }
         // The task ends before its session only if the runtime drops it.
         self.driver
             .abort(CloseReason::INTERRUPTED, Cause::ShuttingDown);
-        let id = self.driver.opening().id;
-        self.registry.shard(&id).by_id.remove(&id);
+        let opening = self.driver.opening();
+        self.registry().shard(&opening.id).by_id.remove(&opening.id);
         let Some(ending) = self.driver.ending() else {
             return;
         };
         self.driver.meter().closed(&ending);
         log(&ending);
-        if let Some(key) = self.key.take() {
+        if let Some(key) = &opening.key {
             let delay = self.driver.disconnect_delay();
-            let mut shard = self.registry.shard(&key);
-            shard.by_key.remove(&key);
+            let mut shard = self.registry().shard(&**key);
+            shard.by_key.remove(&**key);
             let ended = EndedSession {
                 reason: ending.reason().clone(),
-                bound_to: self.driver.opening().bound_to.clone(),
+                bound_to: opening.bound_to.clone(),
             };
-            shard.ended.push(key, ended, driver::now(), delay);
+            shard.ended.push(key.clone(), ended, driver::now(), delay);
         }
+    }
+}
+
+impl Drop for Registration {
+    fn drop(&mut self) {
+        self.end();
     }
 }
 

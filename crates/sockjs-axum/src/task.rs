@@ -3,47 +3,70 @@ use std::fmt;
 use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
-use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use pin_project_lite::pin_project;
 use sockjs_core::{Cause, CloseReason};
 use tokio::time::Sleep;
-use tracing::Span;
+use tracing::{Instrument, Span};
 
 use crate::driver::{Driver, Timer};
-use crate::registry::{Place, Registration};
+use crate::registry::Registration;
 
-/// The task of a session of an HTTP transport: polls the application and the session's timer.
-pub(crate) async fn run(
-    driver: Arc<Driver>,
-    mut app: App,
-    registration: Registration,
-    place: Place,
-) {
-    let mut alarm = pin!(Alarm::new());
-    poll_fn(|cx| {
+/// What the task of a session owns, to be dropped in this order: if the runtime drops the task, it
+/// is not the handler who ended the session.
+#[derive(Debug)]
+pub(crate) struct OpenSession {
+    pub(crate) registration: Registration,
+    pub(crate) app: App,
+}
+
+/// Starts the task of a session of an HTTP transport.
+pub(crate) fn spawn(session: OpenSession) {
+    let span = span(session.registration.driver());
+    // On the heap by itself, as tokio rounds up what it is given to the next 128 bytes.
+    tokio::spawn(Box::pin(run(session).instrument(span)));
+}
+
+/// Polls the application and the session's timer.
+#[expect(
+    clippy::manual_async_fn,
+    reason = "an async function has room for its arguments twice"
+)]
+fn run(mut session: OpenSession) -> impl Future<Output = ()> {
+    async move {
+        {
+            let mut alarm = pin!(Alarm::new());
+            poll_fn(|cx| session.poll(cx, alarm.as_mut())).await;
+        }
+        session.registration.end();
+        // On the heap, as a session lives nearly all its life without.
+        Box::pin(session.finish()).await;
+    }
+}
+
+impl OpenSession {
+    fn poll(&mut self, cx: &mut Context<'_>, mut alarm: Pin<&mut Alarm>) -> Poll<()> {
+        let driver = self.registration.driver();
         driver.hold(cx);
         loop {
-            let _ = app.poll(cx, &driver);
-            match ready!(alarm.as_mut().poll(cx, &driver)) {
+            let _ = self.app.poll(cx, driver);
+            match ready!(alarm.as_mut().poll(cx, driver)) {
                 Alert::Due => driver.handle_timeout(),
                 Alert::Missed => {}
                 Alert::Closed => return Poll::Ready(()),
             }
         }
-    })
-    .await;
-    drop(registration);
-    // On the heap, as a session lives nearly all its life without.
-    Box::pin(async {
+    }
+
+    /// Lets the handler run to its end after the session's, but for what is cut off.
+    async fn finish(&mut self) {
         tokio::select! {
-            () = app.finish(&driver) => {}
-            () = place.registry().stopped() => {}
+            () = self.app.finish(self.registration.driver()) => {}
+            () = self.registration.registry().stopped() => {}
         }
-    })
-    .await;
+    }
 }
 
 /// Makes the span that all of a session's task runs in.

@@ -26,10 +26,10 @@ use crate::driver::{Driver, Origin};
 use crate::endpoint::Endpoint;
 use crate::handler::Accepted;
 use crate::opening::{self, Opening};
-use crate::registry::{Place, Registration};
+use crate::registry::Place;
 use crate::reject::Refusal;
 use crate::session::Session;
-use crate::task::{self, Alarm, Alert, App};
+use crate::task::{self, Alarm, Alert, App, OpenSession};
 
 use super::farewell::Farewell;
 use super::handshake::handshake;
@@ -80,21 +80,19 @@ struct NewSession {
 }
 
 /// The task of a session on a WebSocket.
-async fn run<F: Framing>(opened: Pin<Box<impl Future<Output = Option<OpenSession>>>>) {
-    let Some(session) = opened.await else {
+async fn run<F: Framing>(opened: Pin<Box<impl Future<Output = Option<Connected>>>>) {
+    let Some(connected) = opened.await else {
         tracing::debug!("connection did not become a websocket");
         return;
     };
-    let span = task::span(&session.pump.driver);
-    serve::<F>(session).instrument(span).await;
+    let span = task::span(&connected.pump.driver);
+    serve::<F>(connected).instrument(span).await;
 }
 
-/// A session on its connection.
-struct OpenSession {
+/// A session on its connection, to be dropped in this order.
+struct Connected {
+    session: OpenSession,
     pump: Box<Pump>,
-    app: App,
-    registration: Registration,
-    place: Place,
 }
 
 /// Waits for the connection and opens the session on it.
@@ -102,7 +100,7 @@ async fn open<F: Framing>(
     endpoint: Endpoint,
     on_upgrade: OnUpgrade,
     session: NewSession,
-) -> Option<OpenSession> {
+) -> Option<Connected> {
     let config = endpoint.config();
     let NewSession {
         accepted,
@@ -120,25 +118,21 @@ async fn open<F: Framing>(
         endpoint.meter(F::TRANSPORT),
         endpoint.session_config(F::TRANSPORT),
     );
-    let registration = place.register(None, driver.clone());
+    let registration = place.register(driver.clone());
     let app = App::new(accepted(Session::new(driver.clone())));
     let pump = Pump::new::<F>(upgraded, driver, attachment, config).await;
-    Some(OpenSession {
+    Some(Connected {
+        session: OpenSession { registration, app },
         pump: Box::new(pump),
-        app,
-        registration,
-        place,
     })
 }
 
 /// Serves a session to its end, and then takes leave of the client and the handler.
-async fn serve<F: Framing>(session: OpenSession) {
-    let OpenSession {
+async fn serve<F: Framing>(connected: Connected) {
+    let Connected {
         mut pump,
-        mut app,
-        registration,
-        place,
-    } = session;
+        mut session,
+    } = connected;
     // The open frame goes first, even where the client's first frames came with its handshake and
     // are not worth an answer.
     let first = poll_fn(|cx| Poll::Ready(pump.write::<F>(cx))).await;
@@ -146,18 +140,22 @@ async fn serve<F: Framing>(session: OpenSession) {
         ControlFlow::Break(farewell) => farewell,
         ControlFlow::Continue(()) => {
             let mut alarm = pin!(Alarm::new());
-            poll_fn(|cx| pump.poll::<F>(cx, &mut app, alarm.as_mut())).await
+            poll_fn(|cx| pump.poll::<F>(cx, &mut session.app, alarm.as_mut())).await
         }
     };
-    drop(registration);
+    session.registration.end();
     // On the heap, too, and in two steps, as there would be room for both in one.
-    let leave = Box::pin(take_leave(farewell, pump, app, place));
+    let leave = Box::pin(take_leave(farewell, pump, session));
     leave.await;
 }
 
 /// Ends the connection, and lets the handler run to its end, which may be much later.
-async fn take_leave(farewell: Farewell, mut pump: Box<Pump>, mut app: App, place: Place) {
+async fn take_leave(farewell: Farewell, mut pump: Box<Pump>, session: OpenSession) {
     let driver = pump.driver.clone();
+    let OpenSession {
+        mut app,
+        registration,
+    } = session;
     let farewell = async move {
         farewell.take(&mut pump.socket).await;
         // The handler may take longer than the connection.
@@ -165,7 +163,7 @@ async fn take_leave(farewell: Farewell, mut pump: Box<Pump>, mut app: App, place
     };
     tokio::select! {
         _ = async { tokio::join!(farewell, app.finish(&driver)) } => {}
-        () = place.registry().stopped() => {}
+        () = registration.registry().stopped() => {}
     }
 }
 
