@@ -1,4 +1,6 @@
+use std::future::{Future, poll_fn};
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
@@ -26,6 +28,8 @@ pub(crate) struct Driver {
     meter: Meter,
     live: Mutex<Live>,
     turns: Turns,
+    /// How many handles of the application keep the session open.
+    handles: AtomicUsize,
 }
 
 #[derive(Debug)]
@@ -79,6 +83,7 @@ impl Driver {
             meter,
             live: Mutex::new(live),
             turns: Turns::new(),
+            handles: AtomicUsize::new(0),
         });
         (driver.clone(), Attachment::new(driver))
     }
@@ -220,6 +225,16 @@ impl Driver {
         &self.meter
     }
 
+    /// The application has one more handle that keeps the session open.
+    pub(crate) fn add_handle(&self) {
+        self.handles.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// The application dropped such a handle. Returns whether that was the last.
+    pub(crate) fn remove_handle(&self) -> bool {
+        self.handles.fetch_sub(1, Ordering::AcqRel) == 1
+    }
+
     pub(crate) fn opening(&self) -> &Opening {
         &self.opening
     }
@@ -260,6 +275,14 @@ impl Driver {
             let now = live.now();
             live.session.send(now, message)
         })
+    }
+
+    /// Queues the message once there is room.
+    ///
+    /// An async function would have room for the message twice, and every waiting handler with it.
+    pub(crate) fn send(&self, message: Message) -> impl Future<Output = Result<(), SendError>> {
+        let mut message = Some(message);
+        poll_fn(move |cx| self.poll_send(cx, &mut message))
     }
 
     /// Queues the message once there is room. Leaves `message` empty when it is done.

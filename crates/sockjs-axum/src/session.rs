@@ -49,7 +49,7 @@ impl Session {
     pub(crate) fn new(driver: Arc<Driver>) -> Self {
         Self {
             sender: Sender {
-                handle: Arc::new(Handle { driver }),
+                handle: Handle::new(driver),
                 pending: None,
             },
         }
@@ -81,7 +81,7 @@ impl Session {
         &self,
         message: impl Into<Message>,
     ) -> impl Future<Output = Result<(), SendError>> + Send {
-        self.sender.send(message)
+        self.driver().send(message.into())
     }
 
     /// Sends a message if there is room for it now.
@@ -220,7 +220,7 @@ impl Sink<Message> for Session {
 /// The sending half of a [`Session`]. Clones send to the same session.
 #[derive(Debug)]
 pub struct Sender {
-    handle: Arc<Handle>,
+    handle: Handle,
     /// A message given to the sink that found no room.
     pending: Option<Box<Message>>,
 }
@@ -239,9 +239,7 @@ impl Sender {
         &self,
         message: impl Into<Message>,
     ) -> impl Future<Output = Result<(), SendError>> + Send {
-        // An async function would have room for the message twice, and every waiting handler with it.
-        let mut message = Some(message.into());
-        poll_fn(move |cx| self.handle.driver.poll_send(cx, &mut message))
+        self.handle.driver.send(message.into())
     }
 
     /// Sends a message if there is room for it now, as [`Session::try_send`] does.
@@ -338,7 +336,7 @@ impl Sink<Message> for Sender {
 /// The receiving half of a [`Session`].
 #[derive(Debug)]
 pub struct Receiver {
-    handle: Arc<Handle>,
+    handle: Handle,
 }
 
 impl Receiver {
@@ -366,14 +364,30 @@ impl Stream for Receiver {
     }
 }
 
-/// What all of the application's handles to one session share. Dropping the last closes it.
+/// What the application holds a session by. Dropping the last of one session closes it.
 #[derive(Debug)]
 struct Handle {
     driver: Arc<Driver>,
 }
 
+impl Handle {
+    fn new(driver: Arc<Driver>) -> Self {
+        driver.add_handle();
+        Self { driver }
+    }
+}
+
+impl Clone for Handle {
+    fn clone(&self) -> Self {
+        Self::new(self.driver.clone())
+    }
+}
+
 impl Drop for Handle {
     fn drop(&mut self) {
+        if !self.driver.remove_handle() {
+            return;
+        }
         if std::thread::panicking() {
             self.driver.close(PANICKED, Cause::HandlerPanicked);
         } else {

@@ -33,8 +33,7 @@ impl SessionRef {
     ///
     /// If the future is dropped before it is ready, the message was not sent.
     pub async fn send(&self, message: impl Into<Message>) -> Result<(), SendError> {
-        let mut message = Some(message.into());
-        poll_fn(|cx| self.driver.poll_send(cx, &mut message)).await
+        self.driver.send(message.into()).await
     }
 
     /// Sends a message if there is room for it now.
