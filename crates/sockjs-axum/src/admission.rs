@@ -3,6 +3,7 @@ use std::sync::Arc;
 
 use http::request::Parts;
 use sockjs_core::{CloseReason, Transport};
+use tracing::Instrument;
 
 use crate::attachment::Attachment;
 use crate::binding::BoundTo;
@@ -50,8 +51,10 @@ impl Endpoint {
             return Ok(attached);
         }
         let registration = place.register(driver.clone());
-        let app = App::new(accepted(Session::new(driver)));
-        task::spawn(OpenSession { registration, app });
+        let app = App::new(accepted(Session::new(driver.clone())));
+        let span = task::span(&driver);
+        let session = OpenSession { registration, app };
+        task::spawn(task::run(session).instrument(span));
         Ok(Ok(attachment))
     }
 

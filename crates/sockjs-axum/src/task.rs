@@ -9,7 +9,7 @@ use std::time::Duration;
 use pin_project_lite::pin_project;
 use sockjs_core::{Cause, CloseReason};
 use tokio::time::Sleep;
-use tracing::{Instrument, Span};
+use tracing::Span;
 
 use crate::driver::{Driver, Timer};
 use crate::registry::Registration;
@@ -22,19 +22,18 @@ pub(crate) struct OpenSession {
     pub(crate) app: App,
 }
 
-/// Starts the task of a session of an HTTP transport.
-pub(crate) fn spawn(session: OpenSession) {
-    let span = span(session.registration.driver());
+/// Starts the task of a session.
+pub(crate) fn spawn(task: impl Future<Output = ()> + Send + 'static) {
     // On the heap by itself, as tokio rounds up what it is given to the next 128 bytes.
-    tokio::spawn(Box::pin(run(session).instrument(span)));
+    tokio::spawn(Box::pin(task));
 }
 
-/// Polls the application and the session's timer.
+/// The task of a session of an HTTP transport: polls the application and the session's timer.
 #[expect(
     clippy::manual_async_fn,
     reason = "an async function has room for its arguments twice"
 )]
-fn run(mut session: OpenSession) -> impl Future<Output = ()> {
+pub(crate) fn run(mut session: OpenSession) -> impl Future<Output = ()> {
     async move {
         {
             let mut alarm = pin!(Alarm::new());

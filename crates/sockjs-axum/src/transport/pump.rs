@@ -67,7 +67,7 @@ pub(super) async fn upgrade<F: Framing>(
     };
     // On the heap, as a session lives nearly all its life without.
     let opened = Box::pin(open::<F>(endpoint.clone(), on_upgrade, session));
-    tokio::spawn(run::<F>(opened));
+    task::spawn(run::<F>(opened));
     Ok(response)
 }
 
