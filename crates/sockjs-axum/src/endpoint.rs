@@ -98,7 +98,7 @@ impl Endpoint {
             Judgement::Allowed
         };
         let headers = Headers::for_request(config, &route, &parts, judgement);
-        let method = parts.method.clone();
+        let is_head = parts.method == Method::HEAD;
         if self.credentials(&route, &parts, judgement) == Credentials::Shown {
             // Read when the request opens a session.
             parts.extensions.insert(Credentials::Shown);
@@ -117,7 +117,7 @@ impl Endpoint {
             }
         };
         headers.apply(response.headers_mut());
-        if method == Method::HEAD {
+        if is_head {
             without_body(&mut response);
         }
         response

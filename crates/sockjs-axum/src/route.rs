@@ -11,7 +11,7 @@ pub(crate) enum Route {
     Iframe,
     RawWebSocket,
     /// An action on the session with that id.
-    Session(String, Action),
+    Session(Box<str>, Action),
     Unknown,
 }
 
@@ -53,7 +53,7 @@ impl Route {
                 if is_id(server) && is_id(session) =>
             {
                 match Action::parse(action) {
-                    Some(action) => Self::Session(session.to_owned(), action),
+                    Some(action) => Self::Session(session.into(), action),
                     None => Self::Unknown,
                 }
             }
@@ -193,23 +193,23 @@ mod tests {
             ("/echo/websocket", Route::RawWebSocket),
             (
                 "/echo/000/abc/websocket",
-                Route::Session("abc".to_owned(), Action::WebSocket),
+                Route::Session("abc".into(), Action::WebSocket),
             ),
             (
                 "/echo/000/abc/xhr",
-                Route::Session("abc".to_owned(), Action::Xhr),
+                Route::Session("abc".into(), Action::Xhr),
             ),
             (
                 "/echo/000/abc/xhr/",
-                Route::Session("abc".to_owned(), Action::Xhr),
+                Route::Session("abc".into(), Action::Xhr),
             ),
             (
                 "/echo/0/a%2Eb/xhr_send",
-                Route::Session("a%2Eb".to_owned(), Action::XhrSend),
+                Route::Session("a%2Eb".into(), Action::XhrSend),
             ),
             (
                 "/echo/info/info/jsonp_send",
-                Route::Session("info".to_owned(), Action::JsonpSend),
+                Route::Session("info".into(), Action::JsonpSend),
             ),
             ("/echo//", Route::Unknown),
             ("/echo///", Route::Unknown),
@@ -260,7 +260,7 @@ mod tests {
         assert_eq!(Route::parse("", "/info"), Some(Route::Info));
         assert_eq!(
             Route::parse("", "/a/b/xhr"),
-            Some(Route::Session("b".to_owned(), Action::Xhr))
+            Some(Route::Session("b".into(), Action::Xhr))
         );
         assert_eq!(Route::parse("", "//"), Some(Route::Unknown));
     }
@@ -271,7 +271,7 @@ mod tests {
         let path = format!("/echo/0/{longest}/xhr");
         assert_eq!(
             Route::parse("/echo", &path),
-            Some(Route::Session(longest.clone(), Action::Xhr))
+            Some(Route::Session(longest.as_str().into(), Action::Xhr))
         );
         let path = format!("/echo/0/{longest}a/xhr");
         assert_eq!(Route::parse("/echo", &path), Some(Route::Unknown));

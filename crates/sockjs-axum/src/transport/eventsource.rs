@@ -13,7 +13,7 @@ use super::receive;
 pub(crate) async fn eventsource(
     endpoint: &Endpoint,
     parts: Box<Parts>,
-    id: String,
+    id: Box<str>,
 ) -> Result<Response<OwnBody>, Refusal> {
     let receiver = Receiver::eventsource(endpoint.config().response_limit);
     receive::stream(endpoint, parts, &id, receiver, EVENT_STREAM).await

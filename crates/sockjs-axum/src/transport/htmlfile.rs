@@ -13,7 +13,7 @@ use super::receive;
 pub(crate) async fn htmlfile(
     endpoint: &Endpoint,
     parts: Box<Parts>,
-    id: String,
+    id: Box<str>,
 ) -> Result<Response<OwnBody>, Refusal> {
     let callback = Callback::from_query(parts.uri.query()).map_err(Reject::Callback)?;
     let receiver = Receiver::htmlfile(callback, endpoint.config().response_limit);

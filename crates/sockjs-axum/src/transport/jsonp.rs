@@ -13,7 +13,7 @@ use super::receive;
 pub(crate) async fn jsonp(
     endpoint: &Endpoint,
     parts: Box<Parts>,
-    id: String,
+    id: Box<str>,
 ) -> Result<Response<OwnBody>, Refusal> {
     let callback = Callback::from_query(parts.uri.query()).map_err(Reject::Callback)?;
     receive::poll(endpoint, parts, &id, Receiver::jsonp(callback), JAVASCRIPT).await

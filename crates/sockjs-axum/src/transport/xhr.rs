@@ -13,7 +13,7 @@ use super::receive;
 pub(crate) async fn xhr(
     endpoint: &Endpoint,
     parts: Box<Parts>,
-    id: String,
+    id: Box<str>,
 ) -> Result<Response<OwnBody>, Refusal> {
     receive::poll(endpoint, parts, &id, Receiver::xhr(), JAVASCRIPT).await
 }

@@ -17,7 +17,7 @@ pub(crate) async fn xhr_send<B>(
     endpoint: &Endpoint,
     parts: Box<Parts>,
     body: B,
-    id: String,
+    id: Box<str>,
 ) -> Result<Response<OwnBody>, Refusal>
 where
     B: Body<Data: Buf + Send, Error: Into<BoxError>> + Send + 'static,

@@ -13,7 +13,7 @@ use super::receive;
 pub(crate) async fn xhr_streaming(
     endpoint: &Endpoint,
     parts: Box<Parts>,
-    id: String,
+    id: Box<str>,
 ) -> Result<Response<OwnBody>, Refusal> {
     let receiver = Receiver::xhr_streaming(endpoint.config().response_limit);
     receive::stream(endpoint, parts, &id, receiver, JAVASCRIPT).await

@@ -28,12 +28,14 @@ pub(crate) fn app(options: &Options) -> Router {
     let room = options.apply(SockJsLayer::new("/broadcast"));
     let mounts = vec![echo.handle(), room.handle()];
     let room_handle = room.handle();
+    // Layers come first, so that axum need not wrap the routes in them, which it clones for every
+    // connection.
     Router::new()
+        .layer(room.on_session(broadcast).with_state(room_handle))
+        .layer(echo)
         .route("/sessions", get(sessions))
         .route("/shutdown", post(shutdown))
         .with_state(mounts)
-        .layer(room.on_session(broadcast).with_state(room_handle))
-        .layer(echo)
 }
 
 impl Options {
