@@ -35,8 +35,11 @@ pub(crate) struct Driver {
 #[derive(Debug)]
 struct Live {
     session: Session,
-    /// When the session's task last began to run. Reading the clock costs as much as the rest.
-    task_ran: Instant,
+    /// When the first of the messages that wait was sent. Reading the clock for each would cost as
+    /// much as all the rest.
+    queued_at: Instant,
+    /// When a frame was last taken, if the session's task runs since.
+    taken_at: Option<Instant>,
     transport: Transport,
     remote_addr: Option<SocketAddr>,
     wakers: Wakers,
@@ -73,7 +76,8 @@ impl Driver {
         session.attach(now).expect("a new session has no receiver");
         let live = Live {
             session,
-            task_ran: now,
+            queued_at: now,
+            taken_at: None,
             transport: origin.transport,
             remote_addr: origin.remote_addr,
             wakers: Wakers::default(),
@@ -91,8 +95,7 @@ impl Driver {
     /// Attaches a receiver, or says with what close frame to turn it away.
     pub(crate) fn attach(self: &Arc<Self>, origin: Origin) -> Result<Attachment, CloseReason> {
         self.update(|live| {
-            let now = live.now();
-            live.session.attach(now).map_err(|error| match error {
+            live.session.attach(now()).map_err(|error| match error {
                 AttachError::Closed(reason) => reason,
                 _ => CloseReason::ANOTHER_CONNECTION,
             })?;
@@ -143,9 +146,7 @@ impl Driver {
     }
 
     pub(crate) fn handle_progress(&self) {
-        let mut live = self.lock();
-        let now = live.now();
-        live.session.handle_progress(now);
+        self.lock().session.handle_progress(now());
     }
 
     /// Takes the next frame, which counts as written at once.
@@ -175,10 +176,7 @@ impl Driver {
     }
 
     pub(crate) fn detach(&self) {
-        self.update(|live| {
-            let now = live.now();
-            live.session.detach(now);
-        });
+        self.update(|live| live.session.detach(now()));
     }
 
     pub(crate) fn handle_lost(&self) {
@@ -191,7 +189,7 @@ impl Driver {
     /// The task runs, and will look at everything before it waits again.
     pub(crate) fn hold(&self, cx: &Context<'_>) {
         let mut live = self.lock();
-        live.task_ran = now();
+        live.taken_at = None;
         live.wakers.hold(cx);
     }
 
@@ -212,10 +210,7 @@ impl Driver {
     }
 
     pub(crate) fn handle_timeout(&self) {
-        self.update(|live| {
-            live.task_ran = now();
-            live.session.handle_timeout(live.task_ran);
-        });
+        self.update(|live| live.session.handle_timeout(now()));
     }
 }
 
@@ -271,10 +266,7 @@ impl Driver {
     }
 
     pub(crate) fn try_send(&self, message: Message) -> Result<(), TrySendError> {
-        self.update(|live| {
-            let now = live.now();
-            live.session.send(now, message)
-        })
+        self.update(|live| live.send(message))
     }
 
     /// Queues the message once there is room.
@@ -295,8 +287,7 @@ impl Driver {
             let Some(unsent) = message.take() else {
                 return Poll::Ready(Ok(()));
             };
-            let now = live.now();
-            match live.session.send(now, unsent) {
+            match live.send(unsent) {
                 Ok(()) => Poll::Ready(Ok(())),
                 Err(TrySendError::Full(unsent)) => {
                     *message = Some(unsent);
@@ -309,10 +300,7 @@ impl Driver {
     }
 
     pub(crate) fn close(&self, reason: CloseReason, cause: Cause) {
-        self.update(|live| {
-            let now = live.now();
-            live.session.close(now, reason, cause);
-        });
+        self.update(|live| live.session.close(now(), reason, cause));
     }
 
     pub(crate) fn poll_closed(&self, cx: &mut Context<'_>) -> Poll<Ending> {
@@ -358,30 +346,31 @@ impl Driver {
 }
 
 impl Live {
-    /// Returns the time, as of when the session's task began to run if it does: what it finds to do
-    /// there takes no time to speak of.
-    fn now(&self) -> Instant {
-        if self.wakers.task_runs() {
-            self.task_ran
-        } else {
-            now()
+    fn send(&mut self, message: Message) -> Result<(), TrySendError> {
+        if self.session.unsent() == 0 {
+            self.queued_at = now();
         }
-    }
-
-    fn handle_flushed(&mut self) {
-        let now = self.now();
-        self.session.handle_flushed(now);
+        self.session.send(self.queued_at, message)
     }
 
     fn poll_frame(&mut self, cx: &Context<'_>) -> Poll<Option<Frame>> {
-        let now = self.now();
-        let frame = self.session.poll_frame(now);
-        if frame.is_none() && self.session.ending().is_none() {
-            self.wakers.set_receiver(Some(cx));
-            return Poll::Pending;
+        if self.session.has_frame() {
+            self.wakers.set_receiver(None);
+            let now = self.taken_at.insert(now());
+            return Poll::Ready(self.session.poll_frame(*now));
         }
-        self.wakers.set_receiver(None);
-        Poll::Ready(frame)
+        if self.session.ending().is_some() {
+            self.wakers.set_receiver(None);
+            return Poll::Ready(None);
+        }
+        self.wakers.set_receiver(Some(cx));
+        Poll::Pending
+    }
+
+    /// What was taken is written: now, or at once, if it was taken in this run.
+    fn handle_flushed(&mut self) {
+        let now = self.taken_at.unwrap_or_else(now);
+        self.session.handle_flushed(now);
     }
 }
 

@@ -37,7 +37,7 @@ impl Wakers {
             Some(waker) => waker.clone_from(cx.waker()),
             slot => *slot = Some(cx.waker().clone()),
         }
-        self.task.pace = Pace::Runs;
+        self.task.pace = Pace::Awake;
     }
 
     pub(crate) fn park(&mut self, session: &Session) -> Parking {
@@ -52,10 +52,6 @@ impl Wakers {
         let until = session.poll_timeout();
         self.task.pace = Pace::Parked { until };
         Parking::Granted { until }
-    }
-
-    pub(crate) fn task_runs(&self) -> bool {
-        matches!(self.task.pace, Pace::Runs)
     }
 
     /// The receiver waits, or with `None` it does not.
@@ -152,14 +148,11 @@ struct Task {
 
 #[derive(Clone, Copy, Debug, Default)]
 enum Pace {
-    Runs,
-    /// Was made or woken, and will run.
+    /// Runs, or was made or woken and will.
     #[default]
-    Woken,
+    Awake,
     /// Sleeps, until its timer wakes it if nobody else does.
-    Parked {
-        until: Option<Instant>,
-    },
+    Parked { until: Option<Instant> },
 }
 
 impl Task {
@@ -177,7 +170,7 @@ impl Task {
     }
 
     fn wake(&mut self) -> Option<Waker> {
-        self.pace = Pace::Woken;
+        self.pace = Pace::Awake;
         self.waker.clone()
     }
 }
@@ -210,7 +203,7 @@ impl Slot {
     /// Takes who waits; the session's task only where it sleeps, as it looks by itself otherwise.
     fn take(&mut self, task: &mut Task) -> Option<Waker> {
         match (&self, task.pace) {
-            (Self::Task, Pace::Runs | Pace::Woken) => None,
+            (Self::Task, Pace::Awake) => None,
             (Self::Task, Pace::Parked { .. }) => {
                 *self = Self::Nobody;
                 task.wake()

@@ -32,7 +32,8 @@ pub struct SessionConfig {
     /// How many bytes of payloads may wait for the application. 256 KiB unless set.
     ///
     /// A payload is taken while fewer bytes than this wait, so that up to one payload more may be
-    /// held. Each counts its text and [`PAYLOAD_OVERHEAD`](Self::PAYLOAD_OVERHEAD).
+    /// held. Each counts its [`size`](crate::Payload::size) and
+    /// [`PAYLOAD_OVERHEAD`](Self::PAYLOAD_OVERHEAD).
     pub receive_buffer: usize,
 }
 
@@ -41,7 +42,7 @@ impl SessionConfig {
     /// so that a million empty messages do not pass as nothing.
     pub const MESSAGE_OVERHEAD: usize = 64;
 
-    /// What a payload that waits counts besides its text, in bytes, for the same reason.
+    /// What a payload that waits counts besides its size, in bytes, for the same reason.
     pub const PAYLOAD_OVERHEAD: usize = 64;
 
     /// Turns off heartbeats without a delay, of which there would be no end, and shortens delays
