@@ -3,7 +3,6 @@ use std::sync::Arc;
 
 use http::request::Parts;
 use sockjs_core::{CloseReason, Transport};
-use tracing::Instrument;
 
 use crate::attachment::Attachment;
 use crate::binding::BoundTo;
@@ -54,7 +53,7 @@ impl Endpoint {
         let app = App::new(accepted(Session::new(driver.clone())));
         let span = task::span(&driver);
         let session = OpenSession { registration, app };
-        task::spawn(task::run(session).instrument(span));
+        task::spawn_in(span, task::run(session));
         Ok(Ok(attachment))
     }
 

@@ -35,11 +35,10 @@ pub(crate) struct Driver {
 #[derive(Debug)]
 struct Live {
     session: Session,
-    /// When the first of the messages that wait was sent. Reading the clock for each would cost as
-    /// much as all the rest.
-    queued_at: Instant,
-    /// When a frame was last taken, if the session's task runs since.
-    taken_at: Option<Instant>,
+    /// When the clock was last read. To read it for every message would cost as much as the rest.
+    clock: Instant,
+    /// Whether that was when the session's task took a frame, and it runs since.
+    clock_is_of_frame: bool,
     transport: Transport,
     remote_addr: Option<SocketAddr>,
     wakers: Wakers,
@@ -76,8 +75,8 @@ impl Driver {
         session.attach(now).expect("a new session has no receiver");
         let live = Live {
             session,
-            queued_at: now,
-            taken_at: None,
+            clock: now,
+            clock_is_of_frame: false,
             transport: origin.transport,
             remote_addr: origin.remote_addr,
             wakers: Wakers::default(),
@@ -189,7 +188,7 @@ impl Driver {
     /// The task runs, and will look at everything before it waits again.
     pub(crate) fn hold(&self, cx: &Context<'_>) {
         let mut live = self.lock();
-        live.taken_at = None;
+        live.clock_is_of_frame = false;
         live.wakers.hold(cx);
     }
 
@@ -347,17 +346,19 @@ impl Driver {
 
 impl Live {
     fn send(&mut self, message: Message) -> Result<(), TrySendError> {
+        // Behind another message it does not matter when this one began to wait.
         if self.session.unsent() == 0 {
-            self.queued_at = now();
+            self.clock = now();
         }
-        self.session.send(self.queued_at, message)
+        self.session.send(self.clock, message)
     }
 
     fn poll_frame(&mut self, cx: &Context<'_>) -> Poll<Option<Frame>> {
         if self.session.has_frame() {
             self.wakers.set_receiver(None);
-            let now = self.taken_at.insert(now());
-            return Poll::Ready(self.session.poll_frame(*now));
+            self.clock = now();
+            self.clock_is_of_frame = true;
+            return Poll::Ready(self.session.poll_frame(self.clock));
         }
         if self.session.ending().is_some() {
             self.wakers.set_receiver(None);
@@ -369,8 +370,10 @@ impl Live {
 
     /// What was taken is written: now, or at once, if it was taken in this run.
     fn handle_flushed(&mut self) {
-        let now = self.taken_at.unwrap_or_else(now);
-        self.session.handle_flushed(now);
+        if !self.clock_is_of_frame {
+            self.clock = now();
+        }
+        self.session.handle_flushed(self.clock);
     }
 }
 

@@ -146,10 +146,16 @@ impl<S> fmt::Debug for ErasedHandler<S> {
 }
 
 /// The handler of a layer that was given none: sends every message back.
-pub(crate) async fn echo(mut session: Session) {
-    while let Some(message) = session.recv().await {
-        if session.send(message).await.is_err() {
-            break;
+#[expect(
+    clippy::manual_async_fn,
+    reason = "an async function has room for its arguments twice"
+)]
+pub(crate) fn echo(mut session: Session) -> impl Future<Output = ()> + Send {
+    async move {
+        while let Some(message) = session.recv().await {
+            if session.send(message).await.is_err() {
+                break;
+            }
         }
     }
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use pin_project_lite::pin_project;
 use sockjs_core::{Cause, CloseReason};
 use tokio::time::Sleep;
-use tracing::Span;
+use tracing::{Instrument, Span};
 
 use crate::driver::{Driver, Timer};
 use crate::registry::Registration;
@@ -26,6 +26,15 @@ pub(crate) struct OpenSession {
 pub(crate) fn spawn(task: impl Future<Output = ()> + Send + 'static) {
     // On the heap by itself, as tokio rounds up what it is given to the next 128 bytes.
     tokio::spawn(Box::pin(task));
+}
+
+/// Starts the task of a session in a span of its own, if anybody wants to know.
+pub(crate) fn spawn_in(span: Span, task: impl Future<Output = ()> + Send + 'static) {
+    if span.is_disabled() {
+        spawn(task);
+    } else {
+        spawn(task.instrument(span));
+    }
 }
 
 /// The task of a session of an HTTP transport: polls the application and the session's timer.

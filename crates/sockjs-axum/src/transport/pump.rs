@@ -86,7 +86,11 @@ async fn run<F: Framing>(opened: Pin<Box<impl Future<Output = Option<Connected>>
         return;
     };
     let span = task::span(&connected.pump.driver);
-    serve::<F>(connected).instrument(span).await;
+    if span.is_disabled() {
+        serve::<F>(connected).await;
+    } else {
+        serve::<F>(connected).instrument(span).await;
+    }
 }
 
 /// A session on its connection, to be dropped in this order.
