@@ -10,8 +10,8 @@ use crate::quote::quote;
 
 /// A message of the application: Unicode text, cheap to clone.
 ///
-/// Clones share the text and also its encoded form, so that one message sent to many sessions is
-/// encoded once.
+/// Clones share the text, which the first of them copies, and also its encoded form, so that one
+/// message sent to many sessions is encoded once.
 ///
 /// ```
 /// use sockjs_core::Message;
