@@ -260,10 +260,10 @@ impl Crowd {
     }
 
     fn take_due(&mut self, session: &Session, due: &mut Vec<Waker>) {
-        if !self.senders.0.is_empty() && (!is_open(session) || session.unsent() == 0) {
+        if !is_open(session) || session.unsent() == 0 {
             due.append(&mut self.senders.0);
         }
-        if !self.closers.0.is_empty() && is_closed(session) {
+        if is_closed(session) {
             due.append(&mut self.closers.0);
         }
     }
@@ -279,5 +279,184 @@ impl WakerSet {
         if !self.0.iter().any(|waker| waker.will_wake(cx.waker())) {
             self.0.push(cx.waker().clone());
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::task::Wake;
+    use std::time::Duration;
+
+    use sockjs_core::{Cause, CloseReason, Payload, SessionConfig};
+
+    use super::*;
+
+    /// A task that counts how often it is woken.
+    #[derive(Default)]
+    struct Sleeper(AtomicUsize);
+
+    impl Wake for Sleeper {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// A session whose open frame is sent and heard of, with its task, and somebody else.
+    struct Bench {
+        session: Session,
+        now: Instant,
+        wakers: Wakers,
+        task: Arc<Sleeper>,
+        other: Arc<Sleeper>,
+    }
+
+    impl Bench {
+        fn open() -> Self {
+            let now = Instant::now();
+            let config = SessionConfig {
+                receive_buffer: 1,
+                ..SessionConfig::default()
+            };
+            let mut session = Session::new(now, config);
+            session.attach(now).unwrap();
+            session.poll_frame(now).unwrap();
+            session.handle_flushed(now);
+            session.poll_event().unwrap();
+            Self {
+                session,
+                now,
+                wakers: Wakers::default(),
+                task: Arc::default(),
+                other: Arc::default(),
+            }
+        }
+
+        fn hold(&mut self) {
+            let waker = Waker::from(self.task.clone());
+            self.wakers.hold(&Context::from_waker(&waker));
+        }
+
+        fn park(&mut self) -> bool {
+            matches!(self.wakers.park(&self.session), Parking::Granted { .. })
+        }
+
+        /// Lets the task, or else somebody else, wait.
+        fn wait(&mut self, wait: fn(&mut Wakers, Option<&Context<'_>>), who: &Arc<Sleeper>) {
+            let waker = Waker::from(who.clone());
+            wait(&mut self.wakers, Some(&Context::from_waker(&waker)));
+        }
+
+        fn post(&mut self) {
+            let payload = Payload::raw("x", 1).unwrap();
+            self.session.handle_payload(payload).unwrap();
+        }
+
+        fn send(&mut self) {
+            self.session.send(self.now, "x".into()).unwrap();
+        }
+
+        /// Wakes who is due and returns how often the task and the other one were woken since.
+        fn woken(&mut self) -> (usize, usize) {
+            if !self.wakers.is_left_to_task() {
+                self.wakers.take_due(&self.session).wake();
+            }
+            let count = |it: &Sleeper| it.0.swap(0, Ordering::Relaxed);
+            (count(&self.task), count(&self.other))
+        }
+    }
+
+    #[test]
+    fn task_that_runs_is_not_woken_but_looks_again() {
+        let mut bench = Bench::open();
+        let task = bench.task.clone();
+        bench.hold();
+        bench.wait(Wakers::set_reader, &task);
+        bench.wait(Wakers::set_receiver, &task);
+        assert!(bench.park());
+
+        bench.hold();
+        bench.post();
+        assert_eq!(bench.woken(), (0, 0));
+        assert!(!bench.park());
+        bench.send();
+        assert_eq!(bench.woken(), (0, 0));
+        assert!(!bench.park());
+        // It has looked, and nobody waits any more.
+        assert!(bench.park());
+    }
+
+    #[test]
+    fn room_for_the_task_s_own_payloads_is_seen_before_it_sleeps() {
+        let mut bench = Bench::open();
+        let task = bench.task.clone();
+        bench.hold();
+        bench.post();
+        bench.wait(Wakers::set_poster, &task);
+        assert!(bench.park());
+
+        bench.hold();
+        bench.session.poll_event().unwrap();
+        assert_eq!(bench.woken(), (0, 0));
+        assert!(!bench.park());
+    }
+
+    #[test]
+    fn task_that_sleeps_is_woken_once() {
+        let mut bench = Bench::open();
+        let task = bench.task.clone();
+        bench.hold();
+        bench.wait(Wakers::set_reader, &task);
+        bench.wait(Wakers::set_receiver, &task);
+        assert!(bench.park());
+
+        bench.post();
+        assert_eq!(bench.woken(), (1, 0));
+        bench.send();
+        assert_eq!(bench.woken(), (0, 0));
+    }
+
+    #[test]
+    fn others_are_woken_while_the_task_runs() {
+        let mut bench = Bench::open();
+        let other = bench.other.clone();
+        bench.hold();
+        bench.wait(Wakers::set_receiver, &other);
+        bench.send();
+        assert_eq!(bench.woken(), (0, 1));
+        // The task does not wait for that.
+        assert!(bench.park());
+    }
+
+    #[test]
+    fn earlier_deadline_and_end_wake_the_task() {
+        let mut bench = Bench::open();
+        bench.hold();
+        assert!(bench.park());
+        assert_eq!(bench.woken(), (0, 0));
+        // The heartbeat was due after 25 s, the disconnect delay is 5 s.
+        bench.session.detach(bench.now);
+        assert_eq!(bench.woken(), (1, 0));
+
+        bench.hold();
+        assert!(bench.park());
+        bench
+            .session
+            .attach(bench.now + Duration::from_secs(1))
+            .unwrap();
+        assert_eq!(bench.woken(), (0, 0));
+        bench.session.abort(CloseReason::NORMAL, Cause::ClosedByApp);
+        assert_eq!(bench.woken(), (1, 0));
+    }
+
+    #[test]
+    fn whoever_does_not_wait_any_more_is_left_alone() {
+        let mut bench = Bench::open();
+        let other = bench.other.clone();
+        bench.wait(Wakers::set_receiver, &other);
+        bench.wakers.set_receiver(None);
+        bench.send();
+        assert_eq!(bench.woken(), (0, 0));
     }
 }
