@@ -2,8 +2,9 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use anyhow::bail;
 use hdrhistogram::Histogram;
 use serde::Serialize;
 
@@ -50,7 +51,7 @@ impl Meter {
     }
 
     /// Lets sessions go on for a while, and returns what they did after the `warmup`. Then they are
-    /// to end.
+    /// to end. On a machine that is too busy for anything, that takes until something was done.
     pub(crate) async fn measure(
         &self,
         warmup: Duration,
@@ -61,6 +62,13 @@ impl Meter {
         self.latencies().reset();
         let before = (self.count(), server.look()?);
         tokio::time::sleep(duration).await;
+        let patience = Instant::now() + PATIENCE;
+        while self.count() == before.0 {
+            if Instant::now() > patience {
+                bail!("nothing came back");
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
         let after = (self.count(), server.look()?);
         let latency = Latency::of(&self.latencies());
         self.stop();
@@ -112,3 +120,6 @@ impl std::fmt::Display for Latency {
         )
     }
 }
+
+/// How long to wait for the first of what is counted, beyond the time asked for.
+const PATIENCE: Duration = Duration::from_secs(30);
