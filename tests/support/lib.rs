@@ -10,6 +10,7 @@ mod clock;
 mod connection;
 mod direct;
 mod frame;
+mod frozen;
 mod headers;
 mod http2;
 mod limit;
@@ -31,6 +32,7 @@ pub use crate::{
     connection::Connection,
     direct::{Direct, next_piece, timed},
     frame::{Frame, Opcode},
+    frozen::Frozen,
     headers::Headers,
     http2::{Http2, Http2Stream},
     limit::{LIMIT, PATIENCE, within},

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use axum::Router;
 use metrics::set_default_local_recorder;
 use sockjs_axum::{Session, SockJsLayer, Transport};
-use support::{Client, Clock, Server, Sessions, Wire, ending, received, until};
+use support::{Client, Frozen, Server, Wire, ending, received, until};
 use tokio::time::timeout;
 
 use super::{Bench, recorder::Recorder, refusals};
@@ -32,32 +32,6 @@ const BYTES_SENT: &str = "sockjs_sent_bytes_total";
 const UNDELIVERED: &str = "sockjs_messages_undelivered_total";
 const SEND_BUFFER: &str = "sockjs_send_buffer_bytes";
 const REFUSED: &str = "sockjs_requests_refused_total";
-
-/// A mount with default options whose clock stands still.
-struct Frozen {
-    clock: Clock,
-    server: Server,
-    handle: sockjs_axum::SockJsHandle,
-    sessions: Sessions,
-}
-
-impl Frozen {
-    async fn start() -> Self {
-        let clock = Clock::freeze();
-        let (layer, sessions) = Sessions::capture(SockJsLayer::new("/echo"));
-        Self {
-            clock,
-            handle: layer.handle(),
-            server: Server::start(Router::new().layer(layer)).await,
-            sessions,
-        }
-    }
-
-    async fn open(&mut self, transport: Transport) -> (Client, Session) {
-        let client = Client::open(self.server.addr(), "/echo", transport).await;
-        (client, self.sessions.next().await)
-    }
-}
 
 #[tokio::test]
 async fn each_transport_counts_what_goes_through_it() {

@@ -12,40 +12,12 @@ use std::{
 use axum::{Router, extract::FromRequestParts};
 use futures_util::{FutureExt as _, pin_mut};
 use http::request::Parts;
-use sockjs_axum::{
-    Cause, Ending, Session, SessionState, Shutdown, SockJsHandle, SockJsLayer, Transport,
-};
-use support::{Client, Clock, Server, Sessions, Wire, ending, until, within};
+use sockjs_axum::{Cause, Ending, Session, SessionState, Shutdown, SockJsLayer, Transport};
+use support::{Client, Clock, Frozen, Server, Wire, ending, until, within};
 use tokio::sync::{Notify, mpsc, oneshot};
 
 const DEADLINE: Duration = Duration::from_secs(60);
 const SECOND: Duration = Duration::from_secs(1);
-
-/// A server whose sessions the test holds, with a handle to them and a clock that stands still.
-struct Bench {
-    clock: Clock,
-    server: Server,
-    handle: SockJsHandle,
-    sessions: Sessions,
-}
-
-impl Bench {
-    async fn start() -> Self {
-        let clock = Clock::freeze();
-        let (layer, sessions) = Sessions::capture(SockJsLayer::new("/echo"));
-        Self {
-            clock,
-            handle: layer.handle(),
-            server: Server::start(Router::new().layer(layer)).await,
-            sessions,
-        }
-    }
-
-    async fn open(&mut self, transport: Transport) -> (Client, Session) {
-        let client = Client::open(self.server.addr(), "/echo", transport).await;
-        (client, self.sessions.next().await)
-    }
-}
 
 fn counts(shutdown: Shutdown) -> (usize, usize, usize) {
     (shutdown.sessions, shutdown.cut, shutdown.undelivered)
@@ -64,7 +36,7 @@ fn assert_shut_down(ending: &Ending, undelivered: usize) {
 
 #[tokio::test]
 async fn what_waits_is_delivered_before_the_close() {
-    let mut bench = Bench::start().await;
+    let mut bench = Frozen::start().await;
     let mut open = Vec::new();
     for transport in Transport::ALL {
         open.push(bench.open(transport).await);
@@ -92,7 +64,7 @@ async fn what_waits_is_delivered_before_the_close() {
 
 #[tokio::test]
 async fn new_sessions_are_503_and_everything_else_goes_on() {
-    let mut bench = Bench::start().await;
+    let mut bench = Frozen::start().await;
     let (mut absent, session) = bench.open(Transport::Xhr).await;
     let server = &bench.server;
     let shutdown = bench.handle.shutdown(DEADLINE);
@@ -128,7 +100,7 @@ async fn new_sessions_are_503_and_everything_else_goes_on() {
 
 #[tokio::test]
 async fn without_sessions_there_is_nothing_to_wait_for() {
-    let bench = Bench::start().await;
+    let bench = Frozen::start().await;
 
     for _ in 0..3 {
         let shutdown = bench.handle.shutdown(DEADLINE).now_or_never();
@@ -138,7 +110,7 @@ async fn without_sessions_there_is_nothing_to_wait_for() {
 
 #[tokio::test]
 async fn a_second_shutdown_waits_as_well() {
-    let mut bench = Bench::start().await;
+    let mut bench = Frozen::start().await;
     let (mut client, _session) = bench.open(Transport::Jsonp).await;
     let (one, two) = (bench.handle.clone(), bench.handle.clone());
     let (one, two) = (one.shutdown(DEADLINE), two.shutdown(DEADLINE));
@@ -156,7 +128,7 @@ async fn a_second_shutdown_waits_as_well() {
 
 #[tokio::test]
 async fn a_shutdown_that_is_given_up_has_closed_all_and_may_be_taken_up_again() {
-    let mut bench = Bench::start().await;
+    let mut bench = Frozen::start().await;
     let (mut client, session) = bench.open(Transport::Xhr).await;
 
     assert_eq!(bench.handle.shutdown(SECOND).now_or_never(), None);
@@ -173,7 +145,7 @@ async fn a_shutdown_that_is_given_up_has_closed_all_and_may_be_taken_up_again() 
 #[tokio::test]
 async fn a_session_between_two_polls_hears_of_it_or_ends_in_the_disconnect_delay() {
     for wire in [Wire::Xhr, Wire::Jsonp] {
-        let mut bench = Bench::start().await;
+        let mut bench = Frozen::start().await;
         let (mut returns, one) = bench.open(wire.transport()).await;
         let (_absent, other) = bench.open(wire.transport()).await;
         for session in [&one, &other] {
@@ -199,7 +171,7 @@ async fn a_session_between_two_polls_hears_of_it_or_ends_in_the_disconnect_delay
 
 #[tokio::test]
 async fn a_session_between_two_polls_is_cut_off_at_a_deadline_before_that() {
-    let mut bench = Bench::start().await;
+    let mut bench = Frozen::start().await;
     let (mut client, session) = bench.open(Transport::Xhr).await;
     session.try_send("1").unwrap();
     let handle = bench.handle.clone();
@@ -221,7 +193,7 @@ async fn a_session_between_two_polls_is_cut_off_at_a_deadline_before_that() {
 #[tokio::test]
 async fn a_client_that_takes_nothing_is_cut_off_at_the_deadline() {
     for transport in [Transport::WebSocket, Transport::RawWebSocket] {
-        let mut bench = Bench::start().await;
+        let mut bench = Frozen::start().await;
         let (client, session) = bench.open(transport).await;
         // One message may wait, however long; this one does not fit into the sockets.
         session.try_send("x".repeat(32 << 20)).unwrap();
