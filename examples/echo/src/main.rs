@@ -5,6 +5,7 @@ mod page;
 use std::{env, io};
 
 use axum::Router;
+use axum::serve::ListenerExt;
 use sockjs_axum::{Session, SockJsLayer};
 use tokio::net::TcpListener;
 
@@ -19,6 +20,10 @@ async fn main() -> io::Result<()> {
     let port = env::var("PORT").unwrap_or_else(|_| "3000".to_owned());
     let listener = TcpListener::bind(format!("127.0.0.1:{port}")).await?;
     println!("Open http://{}/", listener.local_addr()?);
+
+    // A message is a small write of its own, which Nagle's algorithm would hold back while the one
+    // before it is not acknowledged. A connection that ended meanwhile has nothing to delay.
+    let listener = listener.tap_io(|tcp| drop(tcp.set_nodelay(true)));
     axum::serve(listener, app).await
 }
 
