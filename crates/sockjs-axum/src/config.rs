@@ -6,8 +6,8 @@ use std::time::Duration;
 use http::request::Parts;
 use sockjs_core::{SessionConfig, Transport};
 
-use crate::binding::Binding;
-use crate::header::origin::{AllowedOrigins, NullOrigin};
+use crate::http::header::origin::{AllowedOrigins, NullOrigin};
+use crate::session::binding::Binding;
 
 /// The options of a mount, each with the default of the reference server where it has the option.
 ///

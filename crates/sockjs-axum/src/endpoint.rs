@@ -11,15 +11,15 @@ use sockjs_core::{SessionConfig, Transport};
 use crate::body::OwnBody;
 use crate::config::{Config, Cors, SessionConfigs};
 use crate::error::BoxError;
-use crate::handler::ErasedHandler;
-use crate::header::origin::{Judgement, is_loaded_by_own_page};
-use crate::header::{Headers, cache, cors};
+use crate::http::header::origin::{Judgement, is_loaded_by_own_page};
+use crate::http::header::{Headers, cache, cors};
+use crate::http::page::{self, Iframe};
+use crate::http::reject::{Refusal, Reject};
+use crate::http::route::{Action, Route};
 use crate::meter;
-use crate::opening::Credentials;
-use crate::page::{self, Iframe};
-use crate::registry::{Phase, Registry};
-use crate::reject::{Refusal, Reject};
-use crate::route::{Action, Route};
+use crate::mount::registry::{Phase, Registry};
+use crate::session::handler::ErasedHandler;
+use crate::session::opening::Credentials;
 use crate::transport;
 
 /// One mount: its options, its handler and its sessions. Clones are the same mount.

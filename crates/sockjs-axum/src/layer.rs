@@ -5,14 +5,14 @@ use http::request::Parts;
 use sockjs_core::Transport;
 use tower_layer::Layer;
 
-use crate::binding::Binding;
 use crate::config::{BaseUrl, Config, Cors, JSessionId};
 use crate::endpoint::Endpoint;
-use crate::handle::SockJsHandle;
-use crate::handler::{ErasedHandler, SessionHandler, echo};
-use crate::header::origin::{AllowedOrigins, NullOrigin};
-use crate::registry::Registry;
+use crate::http::header::origin::{AllowedOrigins, NullOrigin};
+use crate::mount::handle::SockJsHandle;
+use crate::mount::registry::Registry;
 use crate::service::{NotFound, SockJs};
+use crate::session::binding::Binding;
+use crate::session::handler::{ErasedHandler, SessionHandler, echo};
 
 /// Answers SockJS requests under a prefix, and passes all others on to the inner service.
 ///

@@ -62,41 +62,23 @@ mod layer;
 
 mod service;
 
-mod route;
-
-mod admission;
-mod endpoint;
-
-mod page;
-mod transport;
-
-mod attachment;
-mod driver;
-mod meter;
-mod task;
-mod turns;
-mod wakers;
-
-mod ended;
-mod filed;
-mod registry;
-
-mod handle;
-mod handler;
-mod session;
-mod session_ref;
-
-mod head;
-mod opening;
-
-mod binding;
-mod config;
-
-mod header;
-mod reject;
+mod future;
 
 mod body;
-mod future;
+
+mod endpoint;
+
+mod transport;
+
+mod mount;
+
+mod session;
+
+mod http;
+
+mod config;
+
+mod meter;
 
 mod error;
 
@@ -104,13 +86,13 @@ pub use body::ResponseBody;
 pub use config::{BaseUrl, JSessionId, SameSite};
 pub use error::{SendError, SendJsonError};
 pub use future::ResponseFuture;
-pub use handle::{Broadcast, Shutdown, Slow, SockJsHandle};
-pub use handler::SessionHandler;
-pub use header::origin::AllowedOrigins;
+pub use http::header::origin::AllowedOrigins;
 pub use layer::SockJsLayer;
+pub use mount::handle::{Broadcast, Shutdown, Slow, SockJsHandle};
 pub use service::{NotFound, SockJs};
+pub use session::handler::SessionHandler;
+pub use session::session_ref::SessionRef;
 pub use session::{Receiver, Sender, Session};
-pub use session_ref::SessionRef;
 pub use sockjs_core::{
     Cause, CloseReason, Ending, JsonError, Message, SessionState, Transport, TrySendError,
 };

@@ -10,7 +10,7 @@ use hyper::upgrade::OnUpgrade;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use crate::body::OwnBody;
-use crate::reject::Reject;
+use crate::http::reject::Reject;
 
 /// Checks a request for a WebSocket and returns the answer, after which the connection becomes one.
 pub(super) fn handshake(parts: &mut Parts) -> Result<(OnUpgrade, Response<OwnBody>), Reject> {

@@ -4,8 +4,8 @@ use sockjs_core::{Callback, Receiver};
 
 use crate::body::OwnBody;
 use crate::endpoint::Endpoint;
-use crate::header::HTML;
-use crate::reject::{Refusal, Reject};
+use crate::http::header::HTML;
+use crate::http::reject::{Refusal, Reject};
 
 use super::receive;
 

@@ -8,10 +8,10 @@ use sockjs_core::form_payload;
 use crate::body::OwnBody;
 use crate::endpoint::Endpoint;
 use crate::error::BoxError;
-use crate::header::TEXT_PLAIN;
-use crate::reject::Refusal;
+use crate::http::header::TEXT_PLAIN;
+use crate::http::reject::Refusal;
 
-use super::payload;
+use super::send;
 
 /// `POST /SERVER/SESSION/jsonp_send`: a JSON array of messages, in the field `d` of a form or bare.
 pub(crate) async fn jsonp_send<B>(
@@ -27,9 +27,9 @@ where
         // A form without the field is as good as no body.
         |body: Vec<u8>| form_payload(&body).unwrap_or_default()
     } else {
-        payload::into_text
+        send::into_text
     };
-    payload::receive(endpoint, &parts, body, &id, decode).await?;
+    send::receive(endpoint, &parts, body, &id, decode).await?;
 
     let mut response = Response::new(OwnBody::from(Bytes::from_static(b"ok")));
     response.headers_mut().insert(CONTENT_TYPE, TEXT_PLAIN);

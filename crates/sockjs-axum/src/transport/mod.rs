@@ -10,11 +10,11 @@ mod xhr;
 mod xhr_send;
 mod xhr_streaming;
 
-mod farewell;
+mod close;
 mod handshake;
-mod payload;
 mod pump;
 mod receive;
+mod send;
 mod socket;
 
 pub(crate) use self::eventsource::eventsource;

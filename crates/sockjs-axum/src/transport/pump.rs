@@ -18,20 +18,20 @@ use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error, Message};
 use tracing::Instrument;
 
-use crate::admission::Addressed;
-use crate::attachment::Attachment;
 use crate::body::OwnBody;
 use crate::config::Config;
-use crate::driver::{Driver, Origin};
 use crate::endpoint::Endpoint;
-use crate::handler::Accepted;
-use crate::opening::{self, Opening};
-use crate::registry::Place;
-use crate::reject::Refusal;
+use crate::http::reject::Refusal;
+use crate::mount::admission::Addressed;
+use crate::mount::registry::Place;
+use crate::mount::task::{self, Alarm, Alert, App, OpenSession};
 use crate::session::Session;
-use crate::task::{self, Alarm, Alert, App, OpenSession};
+use crate::session::attachment::Attachment;
+use crate::session::driver::{Driver, Origin};
+use crate::session::handler::Accepted;
+use crate::session::opening::{self, Opening};
 
-use super::farewell::Farewell;
+use super::close::Farewell;
 use super::handshake::handshake;
 use super::socket::Socket;
 

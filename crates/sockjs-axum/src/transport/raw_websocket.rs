@@ -4,11 +4,11 @@ use http::request::Parts;
 use sockjs_core::{Frame, Payload, PayloadError, Transport};
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::admission::Addressed;
 use crate::body::OwnBody;
 use crate::config::Config;
 use crate::endpoint::Endpoint;
-use crate::reject::Refusal;
+use crate::http::reject::Refusal;
+use crate::mount::admission::Addressed;
 
 use super::pump::{self, Framing, Input};
 

@@ -9,10 +9,10 @@ use http::request::Parts;
 use http::{HeaderName, HeaderValue, Response};
 use sockjs_core::{CloseReason, Frame, Receiver};
 
-use crate::attachment::Attachment;
 use crate::body::OwnBody;
 use crate::endpoint::Endpoint;
-use crate::reject::Refusal;
+use crate::http::reject::Refusal;
+use crate::session::attachment::Attachment;
 
 /// Answers with the next frame once there is one.
 ///

@@ -5,11 +5,11 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::frame::Frame as WebSocketFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 
-use crate::admission::Addressed;
 use crate::body::OwnBody;
 use crate::config::Config;
 use crate::endpoint::Endpoint;
-use crate::reject::Refusal;
+use crate::http::reject::Refusal;
+use crate::mount::admission::Addressed;
 
 use super::pump::{self, Framing, Input};
 

@@ -7,10 +7,10 @@ use http_body::Body;
 use crate::body::OwnBody;
 use crate::endpoint::Endpoint;
 use crate::error::BoxError;
-use crate::header::TEXT_PLAIN;
-use crate::reject::Refusal;
+use crate::http::header::TEXT_PLAIN;
+use crate::http::reject::Refusal;
 
-use super::payload;
+use super::send;
 
 /// `POST /SERVER/SESSION/xhr_send`: a JSON array of messages, of whatever content type.
 pub(crate) async fn xhr_send<B>(
@@ -22,7 +22,7 @@ pub(crate) async fn xhr_send<B>(
 where
     B: Body<Data: Buf + Send, Error: Into<BoxError>> + Send + 'static,
 {
-    payload::receive(endpoint, &parts, body, &id, payload::into_text).await?;
+    send::receive(endpoint, &parts, body, &id, send::into_text).await?;
 
     let mut response = Response::new(OwnBody::from(Bytes::new()));
     *response.status_mut() = StatusCode::NO_CONTENT;

@@ -4,8 +4,8 @@ use sockjs_core::Receiver;
 
 use crate::body::OwnBody;
 use crate::endpoint::Endpoint;
-use crate::header::JAVASCRIPT;
-use crate::reject::Refusal;
+use crate::http::header::JAVASCRIPT;
+use crate::http::reject::Refusal;
 
 use super::receive;
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
-use crate::driver::Driver;
+use crate::session::driver::Driver;
 
 /// A session under the id that the server made for it.
 #[derive(Clone, Debug)]

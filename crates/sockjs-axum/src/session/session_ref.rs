@@ -7,8 +7,8 @@ use http::{HeaderMap, Uri};
 use sockjs_core::{Cause, CloseReason, Ending, Message, SessionState, Transport, TrySendError};
 use uuid::Uuid;
 
-use crate::driver::Driver;
 use crate::error::SendError;
+use crate::session::driver::Driver;
 
 /// A session seen from outside its handler. It does not keep the session open.
 ///

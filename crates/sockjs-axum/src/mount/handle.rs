@@ -8,8 +8,8 @@ use futures_util::stream::FuturesUnordered;
 use sockjs_core::{Cause, CloseReason, Message, Transport, TrySendError};
 use uuid::Uuid;
 
-use crate::registry::{GOING_AWAY, Phase, Registry};
-use crate::session_ref::SessionRef;
+use crate::mount::registry::{GOING_AWAY, Phase, Registry};
+use crate::session::session_ref::SessionRef;
 
 /// All sessions of a mount, from outside their handlers.
 ///

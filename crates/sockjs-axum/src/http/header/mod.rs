@@ -8,7 +8,7 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method};
 
 use crate::config::{Config, Cors};
-use crate::route::Route;
+use crate::http::route::Route;
 
 use self::cors::CorsHeaders;
 use self::origin::Judgement;

@@ -2,7 +2,7 @@ use bytes::Bytes;
 use http::Response;
 use http::header::CONTENT_TYPE;
 
-use crate::header::TEXT_PLAIN;
+use crate::http::header::TEXT_PLAIN;
 
 /// Answers who asks for the mount itself, mostly people who wonder whether it is there.
 pub(crate) fn greeting() -> Response<Bytes> {

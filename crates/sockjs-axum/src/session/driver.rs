@@ -10,12 +10,12 @@ use sockjs_core::{
     SessionConfig, SessionState, Transport, TrySendError,
 };
 
-use crate::attachment::Attachment;
 use crate::error::SendError;
 use crate::meter::{Meter, Volume};
-use crate::opening::Opening;
-use crate::turns::{Turn, Turns};
-use crate::wakers::{Parking, Wakers};
+use crate::session::attachment::Attachment;
+use crate::session::opening::Opening;
+use crate::session::turns::{Turn, Turns};
+use crate::session::wakers::{Parking, Wakers};
 
 /// One session with all who have to do with it: its task, its receiver, the requests that post to
 /// it and the application.

@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use sockjs_core::CloseReason;
 
-use crate::binding::BoundTo;
-use crate::registry::Key;
+use crate::mount::registry::Key;
+use crate::session::binding::BoundTo;
 
 /// Sessions that ended lately, so that a late request does not open a new one under an old id but
 /// hears how that ended.

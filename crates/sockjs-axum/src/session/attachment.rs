@@ -3,7 +3,7 @@ use std::task::{Context, Poll};
 
 use sockjs_core::{Ending, Frame};
 
-use crate::driver::Driver;
+use crate::session::driver::Driver;
 
 /// A receiver's hold on its session. Dropping it before the response is complete tells the session
 /// that its client is gone.

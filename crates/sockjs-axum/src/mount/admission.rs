@@ -4,17 +4,17 @@ use std::sync::Arc;
 use http::request::Parts;
 use sockjs_core::{CloseReason, Transport};
 
-use crate::attachment::Attachment;
-use crate::binding::BoundTo;
-use crate::driver::{Driver, Origin};
 use crate::endpoint::Endpoint;
-use crate::handler::Accepted;
+use crate::http::reject::{Refusal, Reject};
 use crate::meter::Meter;
-use crate::opening::{self, Opening};
-use crate::registry::{Found, Phase, Place};
-use crate::reject::{Refusal, Reject};
+use crate::mount::registry::{Found, Phase, Place};
+use crate::mount::task::{self, App, OpenSession};
 use crate::session::Session;
-use crate::task::{self, App, OpenSession};
+use crate::session::attachment::Attachment;
+use crate::session::binding::BoundTo;
+use crate::session::driver::{Driver, Origin};
+use crate::session::handler::Accepted;
+use crate::session::opening::{self, Opening};
 
 /// How requests come to their sessions.
 impl Endpoint {

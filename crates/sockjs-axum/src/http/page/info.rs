@@ -6,7 +6,7 @@ use sockjs_core::quote;
 use uuid::Uuid;
 
 use crate::config::{Config, CookieValue};
-use crate::header::JSON;
+use crate::http::header::JSON;
 
 /// Tells a client what this mount can do. Answered from configuration alone: the client times this
 /// request and sizes its timeouts by it.

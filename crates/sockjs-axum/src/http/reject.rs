@@ -8,7 +8,7 @@ use http_body_util::{BodyExt, Limited};
 use sockjs_core::{CallbackError, PayloadError};
 
 use crate::body::OwnBody;
-use crate::header::TEXT_PLAIN;
+use crate::http::header::TEXT_PLAIN;
 
 /// Why a request got no answer from a transport.
 pub(crate) enum Refusal {

@@ -13,7 +13,7 @@ use sockjs_core::Payload;
 
 use crate::endpoint::Endpoint;
 use crate::error::BoxError;
-use crate::reject::Reject;
+use crate::http::reject::Reject;
 
 /// Takes the body of a send request, checks it, and hands it to the session of that id.
 ///

@@ -9,8 +9,8 @@ use futures_util::FutureExt;
 use futures_util::future::lazy;
 use http::request::Parts;
 
+use crate::mount::task::HandlerFuture;
 use crate::session::Session;
-use crate::task::HandlerFuture;
 
 /// An async function that serves a session: up to eight axum extractors, then the [`Session`].
 ///

@@ -5,8 +5,8 @@ use http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, IF_NONE_MATCH};
 use http::request::Parts;
 use http::{HeaderValue, Response, StatusCode};
 
-use crate::header::origin::AllowedOrigins;
-use crate::header::{HTML, cache};
+use crate::http::header::origin::AllowedOrigins;
+use crate::http::header::{HTML, cache};
 
 /// The page that clients of other origins load into a hidden frame, to send from there.
 #[derive(Clone, Debug)]

@@ -1,3 +1,13 @@
+pub(crate) mod attachment;
+pub(crate) mod binding;
+pub(crate) mod driver;
+pub(crate) mod handler;
+mod head;
+pub(crate) mod opening;
+pub(crate) mod session_ref;
+mod turns;
+mod wakers;
+
 use std::borrow::Cow;
 use std::future::{Future, poll_fn};
 use std::net::SocketAddr;
@@ -11,9 +21,9 @@ use serde::Serialize;
 use sockjs_core::{Cause, CloseReason, Ending, Message, SessionState, Transport, TrySendError};
 use uuid::Uuid;
 
-use crate::driver::Driver;
 use crate::error::{SendError, SendJsonError};
-use crate::task::PANICKED;
+use crate::mount::task::PANICKED;
+use crate::session::driver::Driver;
 
 /// The application's end of a session, handed to the handler of
 /// [`SockJsLayer::on_session`](crate::SockJsLayer::on_session).

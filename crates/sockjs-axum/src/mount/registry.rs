@@ -8,10 +8,10 @@ use sockjs_core::{Cause, CloseReason, Ending};
 use tokio::sync::watch;
 use uuid::Uuid;
 
-use crate::driver::{self, Driver};
-use crate::ended::{Ended, EndedSession};
-use crate::filed::{ById, ByKey};
-use crate::reject::Reject;
+use crate::http::reject::Reject;
+use crate::mount::ended::{Ended, EndedSession};
+use crate::mount::filed::{ById, ByKey};
+use crate::session::driver::{self, Driver};
 
 /// The sessions of one mount.
 ///

@@ -9,9 +9,9 @@ use http::request::Parts;
 use http::uri::PathAndQuery;
 use uuid::Uuid;
 
-use crate::binding::BoundTo;
-use crate::head::Head;
-use crate::registry::Key;
+use crate::mount::registry::Key;
+use crate::session::binding::BoundTo;
+use crate::session::head::Head;
 
 /// What the application may know of the request that opened a session.
 pub(crate) struct Opening {

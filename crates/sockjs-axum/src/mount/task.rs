@@ -11,8 +11,8 @@ use sockjs_core::{Cause, CloseReason};
 use tokio::time::Sleep;
 use tracing::{Instrument, Span};
 
-use crate::driver::{Driver, Timer};
-use crate::registry::Registration;
+use crate::mount::registry::Registration;
+use crate::session::driver::{Driver, Timer};
 
 /// What the task of a session owns, to be dropped in this order: if the runtime drops the task, it
 /// is not the handler who ended the session.
