@@ -6,13 +6,13 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
-use crate::transport::Stream;
+use crate::transport::OwnBody;
 
 pin_project! {
     /// Body of the responses of [`SockJs`](crate::SockJs).
     ///
-    /// Dropping that of a streaming transport before its end tells the session that its client is
-    /// gone.
+    /// If the body of a streaming transport is dropped before its end, the session has lost its client
+    /// and ends.
     pub struct ResponseBody<B> {
         #[pin]
         kind: Kind<B>,
@@ -78,41 +78,5 @@ where
 impl<B> fmt::Debug for ResponseBody<B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ResponseBody").finish_non_exhaustive()
-    }
-}
-
-/// Body of a response made here.
-pub(crate) enum OwnBody {
-    Whole(Bytes),
-    Stream(Stream),
-}
-
-impl OwnBody {
-    fn poll_data(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
-        match self {
-            Self::Whole(bytes) if bytes.is_empty() => Poll::Ready(None),
-            Self::Whole(bytes) => Poll::Ready(Some(std::mem::take(bytes))),
-            Self::Stream(stream) => stream.poll_data(cx),
-        }
-    }
-
-    fn is_end_stream(&self) -> bool {
-        match self {
-            Self::Whole(bytes) => bytes.is_empty(),
-            Self::Stream(stream) => stream.is_done(),
-        }
-    }
-
-    pub(crate) fn size_hint(&self) -> SizeHint {
-        match self {
-            Self::Whole(bytes) => SizeHint::with_exact(bytes.len() as u64),
-            Self::Stream(_) => SizeHint::default(),
-        }
-    }
-}
-
-impl From<Bytes> for OwnBody {
-    fn from(bytes: Bytes) -> Self {
-        Self::Whole(bytes)
     }
 }

@@ -6,7 +6,8 @@ use std::task::{Context, Poll};
 use http::Response;
 use pin_project_lite::pin_project;
 
-use crate::body::{OwnBody, ResponseBody};
+use crate::body::ResponseBody;
+use crate::transport::OwnBody;
 
 pin_project! {
     /// Response future of [`SockJs`](crate::SockJs).

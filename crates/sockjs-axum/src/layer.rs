@@ -5,14 +5,11 @@ use http::request::Parts;
 use sockjs_core::Transport;
 use tower_layer::Layer;
 
-use crate::config::{BaseUrl, Config, Cors, JSessionId};
-use crate::endpoint::Endpoint;
-use crate::http::header::origin::{AllowedOrigins, NullOrigin};
-use crate::mount::handle::SockJsHandle;
-use crate::mount::registry::Registry;
+use crate::config::{BaseUrl, Config};
+use crate::http::header::{AllowedOrigins, Cors, JSessionId, NullOriginPolicy};
+use crate::mount::{Mount, Registry, SockJsHandle};
 use crate::service::{NotFound, SockJs};
-use crate::session::binding::Binding;
-use crate::session::handler::{ErasedHandler, SessionHandler, echo};
+use crate::session::{Binding, ErasedHandler, SessionHandler, echo};
 
 /// Answers SockJS requests under a prefix, and passes all others on to the inner service.
 ///
@@ -172,7 +169,8 @@ impl<S> Layer<S> for SockJsLayer<()> {
             handler,
             registry,
         } = self.clone();
-        SockJs::new(inner, Endpoint::new(prefix, config, handler, registry))
+        let mount = Mount::new(prefix, config, handler, registry);
+        SockJs::new(inner, Arc::new(mount))
     }
 }
 
@@ -326,9 +324,9 @@ impl<S> SockJsLayer<S> {
     pub fn allow_null_origin(self, allowed: bool) -> Self {
         self.configure(|config| {
             config.null_origin = if allowed {
-                NullOrigin::Allowed
+                NullOriginPolicy::Allow
             } else {
-                NullOrigin::Refused
+                NullOriginPolicy::Refuse
             };
         })
     }

@@ -59,7 +59,6 @@
 //! in the first message.
 
 mod layer;
-
 mod service;
 
 mod future;
@@ -80,19 +79,19 @@ mod config;
 
 mod meter;
 
+mod clock;
+
 mod error;
 
 pub use body::ResponseBody;
-pub use config::{BaseUrl, JSessionId, SameSite};
+pub use config::BaseUrl;
 pub use error::{SendError, SendJsonError};
 pub use future::ResponseFuture;
-pub use http::header::origin::AllowedOrigins;
+pub use http::header::{AllowedOrigins, JSessionId, SameSite};
 pub use layer::SockJsLayer;
-pub use mount::handle::{Broadcast, Shutdown, Slow, SockJsHandle};
+pub use mount::{Broadcast, Shutdown, Slow, SockJsHandle};
 pub use service::{NotFound, SockJs};
-pub use session::handler::SessionHandler;
-pub use session::session_ref::SessionRef;
-pub use session::{Receiver, Sender, Session};
+pub use session::{Receiver, Sender, Session, SessionHandler, SessionRef};
 pub use sockjs_core::{
     Cause, CloseReason, Ending, JsonError, Message, SessionState, Transport, TrySendError,
 };

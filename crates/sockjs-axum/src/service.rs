@@ -1,5 +1,6 @@
 use std::convert::Infallible;
 use std::future::{Ready, ready};
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::{Buf, Bytes};
@@ -9,9 +10,11 @@ use http_body_util::Empty;
 use tower_service::Service;
 
 use crate::body::ResponseBody;
-use crate::endpoint::Endpoint;
+use crate::endpoint::respond;
 use crate::error::BoxError;
 use crate::future::ResponseFuture;
+use crate::http::route::Route;
+use crate::mount::Mount;
 
 /// Answers SockJS requests under a prefix and passes everything else to the inner service.
 ///
@@ -20,12 +23,12 @@ use crate::future::ResponseFuture;
 #[derive(Clone, Debug)]
 pub struct SockJs<S> {
     inner: S,
-    endpoint: Endpoint,
+    mount: Arc<Mount>,
 }
 
 impl<S> SockJs<S> {
-    pub(crate) fn new(inner: S, endpoint: Endpoint) -> Self {
-        Self { inner, endpoint }
+    pub(crate) fn new(inner: S, mount: Arc<Mount>) -> Self {
+        Self { inner, mount }
     }
 }
 
@@ -43,10 +46,10 @@ where
     }
 
     fn call(&mut self, req: Request<ReqBody>) -> Self::Future {
-        match self.endpoint.route(req.uri()) {
+        match Route::parse(self.mount.prefix(), req.uri().path()) {
             Some(route) => {
                 let (parts, body) = req.into_parts();
-                let respond = self.endpoint.clone().respond(route, Box::new(parts), body);
+                let respond = respond(self.mount.clone(), route, Box::new(parts), body);
                 ResponseFuture::ours(Box::pin(respond))
             }
             // A clone may not be ready, so the inner service itself is called.

@@ -1,4 +1,4 @@
-//! Answers to requests that are refused: status and exact body in one place.
+//! The answers to refused requests: every status and exact body is in this file.
 
 use axum::response::Response as AxumResponse;
 use bytes::Bytes;
@@ -7,14 +7,14 @@ use http::{HeaderValue, Method, Response, StatusCode};
 use http_body_util::{BodyExt, Limited};
 use sockjs_core::{CallbackError, PayloadError};
 
-use crate::body::OwnBody;
-use crate::http::header::TEXT_PLAIN;
+use super::header::TEXT_PLAIN;
 
-/// Why a request got no answer from a transport.
+/// Why a request was refused.
+#[derive(Debug)]
 pub(crate) enum Refusal {
     ByUs(Reject),
-    /// By an extractor of the handler.
-    ByHandler(Response<OwnBody>),
+    /// An extractor of the handler rejected the request with this response.
+    ByHandler(Response<Bytes>),
 }
 
 impl Refusal {
@@ -26,7 +26,7 @@ impl Refusal {
         }
     }
 
-    pub(crate) fn into_response(self) -> Response<OwnBody> {
+    pub(crate) fn into_response(self) -> Response<Bytes> {
         match self {
             Self::ByUs(reject) => {
                 match reject {
@@ -38,7 +38,7 @@ impl Refusal {
                     }
                     _ => tracing::debug!(reason = %reject, "request refused"),
                 }
-                reject.response().map(OwnBody::from)
+                reject.response()
             }
             Self::ByHandler(response) => {
                 tracing::debug!(
@@ -50,7 +50,8 @@ impl Refusal {
         }
     }
 
-    /// Reads the body of an extractor's rejection, so that it is like those made here.
+    /// Reads the whole body of an extractor's rejection, so that it can be sent like the bodies made
+    /// here.
     pub(crate) async fn by_handler(rejection: AxumResponse) -> Self {
         let (mut parts, body) = rejection.into_parts();
         let body = match Limited::new(body, MAX_REJECTION).collect().await {
@@ -60,7 +61,7 @@ impl Refusal {
                 Bytes::new()
             }
         };
-        Self::ByHandler(Response::from_parts(parts, OwnBody::from(body)))
+        Self::ByHandler(Response::from_parts(parts, body))
     }
 }
 
@@ -70,7 +71,7 @@ impl From<Reject> for Refusal {
     }
 }
 
-/// Why a request is refused by us.
+/// Why this crate refuses a request.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 pub(crate) enum Reject {
     #[error("not found")]
@@ -190,5 +191,5 @@ impl Reject {
     }
 }
 
-/// How many bytes an extractor's rejection may have. They are read whole before they are sent.
+/// How many bytes the body of an extractor's rejection may have. A longer one is replaced by nothing.
 const MAX_REJECTION: usize = 64 * 1024;

@@ -1,37 +1,45 @@
 use http::Method;
 use sockjs_core::Transport;
 
-use crate::config::Cors;
+use super::header::Cors;
 
-/// What a path under the prefix asks for. Methods and the query string play no part in it.
+/// What a path under the prefix asks for. The method and the query string play no part in it.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) enum Route {
     Greeting,
     Info,
     Iframe,
     RawWebSocket,
-    /// An action on the session with that id.
-    Session(Box<str>, Action),
+    /// A WebSocket with SockJS framing. The session id in the URL means nothing.
+    WebSocket,
+    /// A receive request of the session with that id.
+    Receive(ReceiveUrl, Box<str>),
+    /// A send request of the session with that id.
+    Send(SendUrl, Box<str>),
     Unknown,
 }
 
-/// The last segment of a session URL.
+/// The URLs of receive requests, by their last segment.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Action {
-    WebSocket,
+pub(crate) enum ReceiveUrl {
     Xhr,
     XhrStreaming,
     EventSource,
     HtmlFile,
     Jsonp,
-    XhrSend,
-    JsonpSend,
+}
+
+/// The URLs of send requests, by their last segment.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum SendUrl {
+    Xhr,
+    Jsonp,
 }
 
 impl Route {
     /// Finds what `path` asks for; `None` if it is not under `prefix`.
     ///
-    /// `prefix` has no slash at its end.
+    /// `prefix` must not end with a slash.
     pub(crate) fn parse(prefix: &str, path: &str) -> Option<Self> {
         let rest = path.strip_prefix(prefix)?;
         if rest.is_empty() || rest == "/" {
@@ -52,106 +60,117 @@ impl Route {
             (Some(server), Some(session), Some(action), None)
                 if is_id(server) && is_id(session) =>
             {
-                match Action::parse(action) {
-                    Some(action) => Self::Session(session.into(), action),
-                    None => Self::Unknown,
-                }
+                Self::of_session(action, session)
             }
             _ => Self::Unknown,
         };
         Some(route)
     }
 
-    /// Returns the methods that make sense here.
+    fn of_session(action: &str, id: &str) -> Self {
+        match action {
+            "websocket" => Self::WebSocket,
+            "xhr" => Self::Receive(ReceiveUrl::Xhr, id.into()),
+            "xhr_streaming" => Self::Receive(ReceiveUrl::XhrStreaming, id.into()),
+            "eventsource" => Self::Receive(ReceiveUrl::EventSource, id.into()),
+            "htmlfile" => Self::Receive(ReceiveUrl::HtmlFile, id.into()),
+            "jsonp" => Self::Receive(ReceiveUrl::Jsonp, id.into()),
+            "xhr_send" => Self::Send(SendUrl::Xhr, id.into()),
+            "jsonp_send" => Self::Send(SendUrl::Jsonp, id.into()),
+            _ => Self::Unknown,
+        }
+    }
+
+    /// Returns the methods that are allowed.
     pub(crate) fn allow(&self, cors: Cors) -> &'static [Method] {
         match (self, cors) {
             (Self::Greeting | Self::Iframe, _) => GET_HEAD,
             (Self::Info, Cors::Enabled) => OPTIONS_GET_HEAD,
             (Self::Info, Cors::Disabled) => GET_HEAD,
-            (Self::RawWebSocket, _) => GET,
-            (Self::Session(_, action), _) => match (action, cors) {
-                (Action::WebSocket | Action::EventSource | Action::HtmlFile | Action::Jsonp, _) => {
-                    GET
-                }
-                (Action::Xhr | Action::XhrStreaming | Action::XhrSend, Cors::Enabled) => {
-                    OPTIONS_POST
-                }
-                (Action::Xhr | Action::XhrStreaming | Action::XhrSend | Action::JsonpSend, _) => {
-                    POST
-                }
-            },
+            (Self::RawWebSocket | Self::WebSocket, _) => GET,
+            (
+                Self::Receive(
+                    ReceiveUrl::EventSource | ReceiveUrl::HtmlFile | ReceiveUrl::Jsonp,
+                    _,
+                ),
+                _,
+            ) => GET,
+            (
+                Self::Receive(ReceiveUrl::Xhr | ReceiveUrl::XhrStreaming, _)
+                | Self::Send(SendUrl::Xhr, _),
+                Cors::Enabled,
+            ) => OPTIONS_POST,
+            (Self::Receive(ReceiveUrl::Xhr | ReceiveUrl::XhrStreaming, _) | Self::Send(..), _) => {
+                POST
+            }
             (Self::Unknown, _) => &[],
         }
     }
 
-    /// Returns whether this is one of the two WebSocket endpoints.
-    pub(crate) fn is_websocket(&self) -> bool {
-        matches!(
-            self,
-            Self::RawWebSocket | Self::Session(_, Action::WebSocket)
-        )
+    /// Returns the transport of a WebSocket or of a receive request. A send request has none,
+    /// because a session may use any send URL with any receive URL.
+    pub(crate) fn transport(&self) -> Option<Transport> {
+        match self {
+            Self::RawWebSocket => Some(Transport::RawWebSocket),
+            Self::WebSocket => Some(Transport::WebSocket),
+            Self::Receive(receive, _) => Some(receive.transport()),
+            Self::Greeting | Self::Info | Self::Iframe | Self::Send(..) | Self::Unknown => None,
+        }
+    }
+
+    /// Returns whether the URL has a session id.
+    pub(super) fn is_session(&self) -> bool {
+        matches!(self, Self::WebSocket | Self::Receive(..) | Self::Send(..))
     }
 
     /// Returns whether the URL is for allowed origins only.
     pub(crate) fn is_guarded(&self) -> bool {
-        matches!(self, Self::Info | Self::RawWebSocket | Self::Session(..))
+        self.is_session() || matches!(self, Self::Info | Self::RawWebSocket)
     }
 
-    /// Returns how the client loads what any page can load without a word of its origin: mode and
-    /// destination, as Fetch calls them.
+    /// Returns how the client's page loads a URL that a browser requests without `Origin`: the mode
+    /// and the destination of the request, as the Fetch standard calls them.
     pub(crate) fn loaded_as(&self) -> Option<(&'static str, &'static str)> {
         match self {
-            Self::Session(_, Action::EventSource) => Some(("cors", "empty")),
-            Self::Session(_, Action::HtmlFile) => Some(("navigate", "iframe")),
-            Self::Session(_, Action::Jsonp) => Some(("no-cors", "script")),
+            Self::Receive(ReceiveUrl::EventSource, _) => Some(("cors", "empty")),
+            Self::Receive(ReceiveUrl::HtmlFile, _) => Some(("navigate", "iframe")),
+            Self::Receive(ReceiveUrl::Jsonp, _) => Some(("no-cors", "script")),
             _ => None,
         }
     }
 
     /// Returns whether pages of other origins may read the answers.
-    pub(crate) fn is_shared(&self) -> bool {
+    pub(super) fn is_readable_by_other_origins(&self) -> bool {
         match self {
-            Self::Info => true,
-            Self::Session(_, action) => matches!(
-                action,
-                Action::Xhr | Action::XhrStreaming | Action::XhrSend | Action::EventSource
+            Self::Info | Self::Send(SendUrl::Xhr, _) => true,
+            Self::Receive(receive, _) => matches!(
+                receive,
+                ReceiveUrl::Xhr | ReceiveUrl::XhrStreaming | ReceiveUrl::EventSource
             ),
-            Self::Greeting | Self::Iframe | Self::RawWebSocket | Self::Unknown => false,
+            Self::Greeting
+            | Self::Iframe
+            | Self::RawWebSocket
+            | Self::WebSocket
+            | Self::Send(SendUrl::Jsonp, _)
+            | Self::Unknown => false,
         }
     }
 }
 
-impl Action {
-    /// Returns the transport of a receive request; `None` for a send request.
-    pub(crate) fn transport(self) -> Option<Transport> {
+impl ReceiveUrl {
+    pub(super) fn transport(self) -> Transport {
         match self {
-            Self::WebSocket => Some(Transport::WebSocket),
-            Self::Xhr => Some(Transport::Xhr),
-            Self::XhrStreaming => Some(Transport::XhrStreaming),
-            Self::EventSource => Some(Transport::EventSource),
-            Self::HtmlFile => Some(Transport::HtmlFile),
-            Self::Jsonp => Some(Transport::Jsonp),
-            Self::XhrSend | Self::JsonpSend => None,
+            Self::Xhr => Transport::Xhr,
+            Self::XhrStreaming => Transport::XhrStreaming,
+            Self::EventSource => Transport::EventSource,
+            Self::HtmlFile => Transport::HtmlFile,
+            Self::Jsonp => Transport::Jsonp,
         }
-    }
-
-    fn parse(segment: &str) -> Option<Self> {
-        Some(match segment {
-            "websocket" => Self::WebSocket,
-            "xhr" => Self::Xhr,
-            "xhr_streaming" => Self::XhrStreaming,
-            "eventsource" => Self::EventSource,
-            "htmlfile" => Self::HtmlFile,
-            "jsonp" => Self::Jsonp,
-            "xhr_send" => Self::XhrSend,
-            "jsonp_send" => Self::JsonpSend,
-            _ => return None,
-        })
     }
 }
 
-/// Returns whether a segment may name a server or a session. Ids come from clients and are kept
-/// for a while, hence the limit.
+/// Returns whether a segment may be the id of a server or a session. The length is limited, because
+/// clients choose the ids and the server keeps them.
 fn is_id(segment: &str) -> bool {
     !segment.is_empty() && segment.len() <= MAX_ID_LEN && !segment.contains('.')
 }
@@ -191,25 +210,22 @@ mod tests {
             ("/echo/iframe-.html", Route::Iframe),
             ("/echo/iframe-1.6.1_a.html", Route::Iframe),
             ("/echo/websocket", Route::RawWebSocket),
-            (
-                "/echo/000/abc/websocket",
-                Route::Session("abc".into(), Action::WebSocket),
-            ),
+            ("/echo/000/abc/websocket", Route::WebSocket),
             (
                 "/echo/000/abc/xhr",
-                Route::Session("abc".into(), Action::Xhr),
+                Route::Receive(ReceiveUrl::Xhr, "abc".into()),
             ),
             (
                 "/echo/000/abc/xhr/",
-                Route::Session("abc".into(), Action::Xhr),
+                Route::Receive(ReceiveUrl::Xhr, "abc".into()),
             ),
             (
                 "/echo/0/a%2Eb/xhr_send",
-                Route::Session("a%2Eb".into(), Action::XhrSend),
+                Route::Send(SendUrl::Xhr, "a%2Eb".into()),
             ),
             (
                 "/echo/info/info/jsonp_send",
-                Route::Session("info".into(), Action::JsonpSend),
+                Route::Send(SendUrl::Jsonp, "info".into()),
             ),
             ("/echo//", Route::Unknown),
             ("/echo///", Route::Unknown),
@@ -260,7 +276,7 @@ mod tests {
         assert_eq!(Route::parse("", "/info"), Some(Route::Info));
         assert_eq!(
             Route::parse("", "/a/b/xhr"),
-            Some(Route::Session("b".into(), Action::Xhr))
+            Some(Route::Receive(ReceiveUrl::Xhr, "b".into()))
         );
         assert_eq!(Route::parse("", "//"), Some(Route::Unknown));
     }
@@ -271,7 +287,7 @@ mod tests {
         let path = format!("/echo/0/{longest}/xhr");
         assert_eq!(
             Route::parse("/echo", &path),
-            Some(Route::Session(longest.as_str().into(), Action::Xhr))
+            Some(Route::Receive(ReceiveUrl::Xhr, longest.as_str().into()))
         );
         let path = format!("/echo/0/{longest}a/xhr");
         assert_eq!(Route::parse("/echo", &path), Some(Route::Unknown));

@@ -5,7 +5,7 @@ use std::time::Instant;
 use metrics::{Counter, Gauge, Histogram, SharedString, counter, gauge, histogram};
 use sockjs_core::{Ending, Frame, Payload, Transport};
 
-use crate::session::driver::now;
+use crate::clock::now;
 
 /// The instruments of one session. They are looked up when it opens, or changes its transport, and
 /// not for each message.

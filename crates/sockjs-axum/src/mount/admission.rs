@@ -4,113 +4,124 @@ use std::sync::Arc;
 use http::request::Parts;
 use sockjs_core::{CloseReason, Transport};
 
-use crate::endpoint::Endpoint;
+use super::Mount;
+use super::registry::{Known, NoPlace, Phase, Place};
+use super::task::SessionTask;
 use crate::http::reject::{Refusal, Reject};
 use crate::meter::Meter;
-use crate::mount::registry::{Found, Phase, Place};
-use crate::mount::task::{self, App, OpenSession};
-use crate::session::Session;
-use crate::session::attachment::Attachment;
-use crate::session::binding::BoundTo;
-use crate::session::driver::{Driver, Origin};
-use crate::session::handler::Accepted;
-use crate::session::opening::{self, Opening};
+use crate::session::{
+    Accepted, Attachment, BoundTo, Connection, Credentials, Key, Opening, SendQueue, Session,
+    conceal_credentials, conceal_id, head_len, prefix, remote_addr,
+};
 
-/// How requests come to their sessions.
-impl Endpoint {
-    /// Attaches a receive request to the session of that id, which it opens if there is none.
-    /// Otherwise says with what close frame to answer.
+/// A request that may open a session.
+#[derive(Debug)]
+pub(crate) struct Opener {
+    pub(crate) parts: Box<Parts>,
+    /// What the handler's extractors and the handler may see of the request.
+    pub(crate) credentials: Credentials,
+}
+
+/// What a receive request gets from its session.
+#[derive(Debug)]
+pub(crate) enum Receiving {
+    /// The frames of the session.
+    Attached(Attachment),
+    /// One close frame with that reason, because the session is over or has another receiver.
+    TurnedAway(CloseReason),
+}
+
+/// How requests find their sessions.
+impl Mount {
+    /// Attaches a receive request to the session with that id. Opens the session if there is none.
     pub(crate) async fn attach(
         &self,
-        parts: Box<Parts>,
+        opener: Opener,
         id: &str,
         transport: Transport,
-    ) -> Result<Result<Attachment, CloseReason>, Refusal> {
-        let origin = Origin {
-            transport,
-            remote_addr: opening::remote_addr(&parts),
-        };
-        let key = self.key(&parts, id);
-        let bound_to = self.bound_to(&parts);
-        if let Some(attached) = join(self.registry().find(&key), &bound_to, origin)? {
-            return Ok(attached);
+    ) -> Result<Receiving, Refusal> {
+        let key = self.key(&opener.parts, id);
+        let bound_to = self.bound_to(&opener.parts);
+        let connection = connection(&opener.parts, transport);
+        if let Some(known) = self.registry().find(&key) {
+            return Ok(join(known, &bound_to, connection)?);
         }
-        let (accepted, mut opening, place) = self.accept(parts, Addressed::ById).await?;
-        opening.key = Some(key.into());
-        opening.bound_to = bound_to;
-        let (driver, attachment) = Driver::open(
-            opening,
-            origin,
-            self.meter(transport),
-            self.session_config(transport),
-        );
-        // Another request may have opened it while the extractors ran.
-        let found = self.registry().insert(&driver);
-        if let Some(attached) = join(found, &driver.opening().bound_to, origin)? {
-            return Ok(attached);
-        }
-        let registration = place.register(driver.clone());
-        let app = App::new(accepted(Session::new(driver.clone())));
-        let span = task::span(&driver);
-        let session = OpenSession { registration, app };
-        task::spawn_in(span, task::run(session));
-        Ok(Ok(attachment))
-    }
-
-    /// Finds the session a send request is for.
-    pub(crate) fn find(&self, parts: &Parts, id: &str) -> Option<Arc<Driver>> {
-        match self.registry().find(&self.key(parts, id)) {
-            Found::Live(driver) if driver.opening().bound_to == self.bound_to(parts) => {
-                Some(driver)
+        let key = Some(key.into());
+        let admission = self.admit(opener, transport, key, bound_to.clone()).await?;
+        match admission.open(self) {
+            Ok((task, attachment)) => {
+                task.spawn();
+                Ok(Receiving::Attached(attachment))
             }
-            Found::Live(_) | Found::Ended(_) | Found::Nothing => None,
+            // Another request opened the session while the extractors ran.
+            Err(known) => Ok(join(known, &bound_to, connection)?),
         }
     }
 
-    /// Lets the handler's extractors judge a request that is to open a session.
-    pub(crate) async fn accept(
+    /// Finds the session that a send request is for.
+    pub(crate) fn find(&self, parts: &Parts, id: &str) -> Option<SendQueue> {
+        match self.registry().find(&self.key(parts, id))? {
+            Known::Live(shared) if shared.opening().bound_to == self.bound_to(parts) => {
+                Some(SendQueue::new(shared))
+            }
+            Known::Live(_) | Known::Ended(_) => None,
+        }
+    }
+
+    /// Takes a place for a session, and runs the handler's extractors on the request that is to open
+    /// it. `key` and `bound_to` say how the session's later requests find it.
+    pub(crate) async fn admit(
         &self,
-        mut parts: Box<Parts>,
-        addressed: Addressed,
-    ) -> Result<(Accepted, Opening, Place), Refusal> {
-        if opening::head_len(&parts) > MAX_HEAD {
+        opener: Opener,
+        transport: Transport,
+        key: Option<Key>,
+        bound_to: Option<Arc<BoundTo>>,
+    ) -> Result<Admission, Refusal> {
+        let Opener {
+            mut parts,
+            credentials,
+        } = opener;
+        if head_len(&parts) > MAX_HEAD {
             return Err(Reject::HeadTooLarge.into());
         }
         let place = self.registry().reserve(self.config().max_sessions)?;
-        let prefix = match opening::prefix(&parts, self.prefix()) {
+        let prefix = match prefix(&parts, self.prefix()) {
             prefix if *prefix != **self.prefix() => prefix.into(),
             _ => self.prefix().clone(),
         };
-        opening::conceal_credentials(&mut parts);
-        if let Addressed::ById = addressed {
-            opening::conceal_id(&mut parts);
+        if let Credentials::Concealed = credentials {
+            conceal_credentials(&mut parts);
         }
-        let opening = Opening::new(&parts, prefix);
+        if transport != Transport::RawWebSocket {
+            conceal_id(&mut parts);
+        }
+        let connection = connection(&parts, transport);
+        let opening = Opening::new(&parts, prefix, key, bound_to);
         let accepted = match self.handler().accept(*parts).await {
             Ok(accepted) => accepted,
-            Err(rejection) => {
-                // On the heap, as every request would have room for it.
-                let refusal = Box::pin(Refusal::by_handler(rejection));
-                return Err(refusal.await);
-            }
+            // Boxed, because otherwise the future of every request would reserve space for it.
+            Err(rejection) => return Err(Box::pin(Refusal::by_handler(rejection)).await),
         };
         if self.registry().phase() == Phase::Stopped {
             return Err(Reject::ShuttingDown.into());
         }
-        Ok((accepted, opening, place))
+        Ok(Admission {
+            accepted,
+            opening,
+            place,
+            connection,
+        })
     }
 
-    /// Makes the key of a session. A mount whose prefix has parameters is as many mounts as there
-    /// are values, so that the prefix belongs to the key where it is not this mount's own.
+    /// Makes the key of a session.
+    ///
+    /// A prefix with parameters stands for as many mounts as the parameters have values. The key
+    /// then contains the prefix, because a session belongs to one of these mounts.
     fn key<'a>(&self, parts: &Parts, id: &'a str) -> Cow<'a, str> {
-        match opening::prefix(parts, self.prefix()) {
+        match prefix(parts, self.prefix()) {
             prefix if *prefix != **self.prefix() => format!("{prefix}/{id}").into(),
             _ => id.into(),
         }
-    }
-
-    pub(crate) fn meter(&self, transport: Transport) -> Meter {
-        Meter::new(self.prefix().clone(), transport)
     }
 
     fn bound_to(&self, parts: &Parts) -> Option<Arc<BoundTo>> {
@@ -121,29 +132,66 @@ impl Endpoint {
     }
 }
 
-/// Attaches a receiver to a session that was found; `None` if there was nothing.
-fn join(
-    found: Found,
-    bound_to: &Option<Arc<BoundTo>>,
-    origin: Origin,
-) -> Result<Option<Result<Attachment, CloseReason>>, Reject> {
-    match found {
-        Found::Live(driver) if driver.opening().bound_to == *bound_to => {
-            Ok(Some(driver.attach(origin)))
-        }
-        Found::Ended(ended) if ended.bound_to == *bound_to => Ok(Some(Err(ended.reason))),
-        Found::Live(_) | Found::Ended(_) => Err(Reject::NoSession),
-        Found::Nothing => Ok(None),
+/// The right to open a session, and all that the session is made of.
+pub(crate) struct Admission {
+    accepted: Accepted,
+    opening: Opening,
+    place: Place,
+    connection: Connection,
+}
+
+impl Admission {
+    /// Opens the session with its first receiver. Fails if another request has opened it.
+    pub(crate) fn open(self, mount: &Mount) -> Result<(SessionTask, Attachment), Known> {
+        let transport = self.connection.transport;
+        let (shared, attachment) = Attachment::open(
+            self.opening,
+            self.connection,
+            Meter::new(mount.prefix().clone(), transport),
+            mount.session_config(transport),
+        );
+        mount.registry().insert(&shared)?;
+        let registration = self.place.register(shared.clone());
+        let handler = (self.accepted)(Session::new(shared));
+        Ok((SessionTask::new(registration, handler), attachment))
     }
 }
 
-/// Whether a URL holds a session id.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Addressed {
-    ById,
-    Anonymously,
+/// Attaches a receive request to a session that is known.
+fn join(
+    known: Known,
+    bound_to: &Option<Arc<BoundTo>>,
+    connection: Connection,
+) -> Result<Receiving, Reject> {
+    match known {
+        Known::Live(shared) if shared.opening().bound_to == *bound_to => {
+            Ok(match Attachment::attach(shared, connection) {
+                Ok(attachment) => Receiving::Attached(attachment),
+                Err(reason) => Receiving::TurnedAway(reason),
+            })
+        }
+        Known::Ended(ended) if ended.bound_to == *bound_to => {
+            Ok(Receiving::TurnedAway(ended.reason))
+        }
+        Known::Live(_) | Known::Ended(_) => Err(Reject::NoSession),
+    }
 }
 
-/// How long the head of a request that opens a session may be, in bytes. It is kept as long as the
-/// session.
+fn connection(parts: &Parts, transport: Transport) -> Connection {
+    Connection {
+        transport,
+        remote_addr: remote_addr(parts),
+    }
+}
+
+impl From<NoPlace> for Refusal {
+    fn from(no_place: NoPlace) -> Self {
+        Self::from(match no_place {
+            NoPlace::Full => Reject::TooManySessions,
+            NoPlace::ShuttingDown => Reject::ShuttingDown,
+        })
+    }
+}
+
+/// How long the head of a request that opens a session may be, in bytes. The session keeps the head.
 const MAX_HEAD: usize = 16 * 1024;

@@ -4,27 +4,26 @@ use std::time::{Duration, Instant};
 
 use sockjs_core::CloseReason;
 
-use crate::mount::registry::Key;
-use crate::session::binding::BoundTo;
+use crate::session::{BoundTo, Key};
 
-/// Sessions that ended lately, so that a late request does not open a new one under an old id but
-/// hears how that ended.
+/// The sessions that ended recently. A late request for one of them is told how the session ended,
+/// and does not open a new session under the old id.
 #[derive(Debug, Default)]
-pub(crate) struct Ended {
+pub(super) struct Ended {
     sessions: HashMap<Key, EndedSession>,
-    /// The same keys, oldest first, and until when each is remembered.
+    /// The same keys, oldest first. Each is remembered until the instant beside it.
     order: VecDeque<(Instant, Key)>,
 }
 
-/// What is left of a session.
+/// The record of one ended session.
 #[derive(Clone, Debug)]
 pub(crate) struct EndedSession {
-    pub(crate) reason: CloseReason,
-    pub(crate) bound_to: Option<Arc<BoundTo>>,
+    pub(super) reason: CloseReason,
+    pub(super) bound_to: Option<Arc<BoundTo>>,
 }
 
 impl Ended {
-    pub(crate) fn push(
+    pub(super) fn push(
         &mut self,
         key: Key,
         session: EndedSession,
@@ -40,7 +39,7 @@ impl Ended {
         self.sessions.insert(key, session);
     }
 
-    pub(crate) fn find(&mut self, key: &str, now: Instant) -> Option<EndedSession> {
+    pub(super) fn find(&mut self, key: &str, now: Instant) -> Option<EndedSession> {
         self.forget(now);
         self.sessions.get(key).cloned()
     }
@@ -58,11 +57,11 @@ impl Ended {
     }
 }
 
-/// How many are remembered at most; there is one such table a shard.
+/// How many sessions a table remembers at most. Each shard of the registry has one table.
 const MAX_ENDED: usize = 1024;
 
-/// For how long they are remembered, beyond the disconnect delay that the protocol asks for. A
-/// client makes a new id for each session, so that only a late request ever asks.
+/// How long a session is remembered, in addition to the disconnect delay that the protocol asks for.
+/// A client makes a new id for each session, so that only a late request ever asks for an old id.
 const REMEMBER: Duration = Duration::from_secs(60);
 
 #[cfg(test)]
@@ -96,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn the_oldest_makes_room() {
+    fn oldest_session_is_forgotten_first() {
         let now = Instant::now();
         let mut ended = Ended::default();
         for n in 0..=MAX_ENDED {

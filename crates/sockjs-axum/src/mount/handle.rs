@@ -8,8 +8,9 @@ use futures_util::stream::FuturesUnordered;
 use sockjs_core::{Cause, CloseReason, Message, Transport, TrySendError};
 use uuid::Uuid;
 
-use crate::mount::registry::{GOING_AWAY, Phase, Registry};
-use crate::session::session_ref::SessionRef;
+use super::registry::{Phase, Registry};
+use crate::session::SessionRef;
+use crate::session::close::GOING_AWAY;
 
 /// All sessions of a mount, from outside their handlers.
 ///
@@ -63,8 +64,8 @@ impl SockJsHandle {
     /// Returns how many sessions there are of each transport that has any.
     pub fn count_by_transport(&self) -> HashMap<Transport, usize> {
         let mut counts = HashMap::new();
-        for driver in self.registry.all() {
-            *counts.entry(driver.transport()).or_default() += 1;
+        for shared in self.registry.all() {
+            *counts.entry(shared.connection().transport).or_default() += 1;
         }
         counts
     }

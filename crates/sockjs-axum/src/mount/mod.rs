@@ -1,8 +1,96 @@
-//! The sessions of one mount: how they are opened, found, counted and ended.
+//! What a mount is: its options, its handler and its sessions.
+//!
+//! Sessions are opened, found, counted and ended here alone.
 
-pub(crate) mod admission;
+mod admission;
+mod handle;
+mod task;
+
 mod ended;
-mod filed;
-pub(crate) mod handle;
-pub(crate) mod registry;
-pub(crate) mod task;
+mod registry;
+
+use std::fmt;
+use std::sync::Arc;
+
+use sockjs_core::{SessionConfig, Transport};
+
+use crate::config::{Config, SessionConfigs};
+use crate::http::page::Iframe;
+use crate::session::ErasedHandler;
+
+use self::registry::Phase;
+
+pub(crate) use self::admission::{Admission, Opener, Receiving};
+pub use self::handle::{Broadcast, Shutdown, Slow, SockJsHandle};
+pub(crate) use self::registry::Registry;
+pub(crate) use self::task::{SessionTask, Timer, spawn};
+
+/// One mount.
+pub(crate) struct Mount {
+    prefix: Arc<str>,
+    config: Arc<Config>,
+    sessions: SessionConfigs,
+    handler: ErasedHandler<()>,
+    iframe: Iframe,
+    registry: Arc<Registry>,
+}
+
+impl Mount {
+    pub(crate) fn new(
+        prefix: Arc<str>,
+        config: Arc<Config>,
+        handler: ErasedHandler<()>,
+        registry: Arc<Registry>,
+    ) -> Self {
+        Self {
+            prefix,
+            sessions: SessionConfigs::new(config.session),
+            iframe: Iframe::new(&config.sockjs_url, &config.allowed_origins),
+            config,
+            handler,
+            registry,
+        }
+    }
+
+    pub(crate) fn prefix(&self) -> &Arc<str> {
+        &self.prefix
+    }
+
+    pub(crate) fn config(&self) -> &Config {
+        &self.config
+    }
+
+    pub(crate) fn iframe(&self) -> &Iframe {
+        &self.iframe
+    }
+
+    pub(crate) fn is_shutting_down(&self) -> bool {
+        self.registry.phase() != Phase::Running
+    }
+
+    /// Waits until a shutdown of the mount has reached its deadline.
+    pub(crate) async fn stopped(&self) {
+        self.registry.stopped().await;
+    }
+
+    /// Returns the delays and limits of sessions of that transport.
+    fn session_config(&self, transport: Transport) -> Arc<SessionConfig> {
+        self.sessions.of(transport)
+    }
+
+    fn handler(&self) -> &ErasedHandler<()> {
+        &self.handler
+    }
+
+    fn registry(&self) -> &Arc<Registry> {
+        &self.registry
+    }
+}
+
+impl fmt::Debug for Mount {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Mount")
+            .field("prefix", &self.prefix)
+            .finish_non_exhaustive()
+    }
+}

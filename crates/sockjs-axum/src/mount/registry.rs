@@ -1,5 +1,6 @@
+use std::borrow::Borrow;
 use std::collections::HashSet;
-use std::hash::{BuildHasher, Hash, RandomState};
+use std::hash::{BuildHasher, Hash, Hasher, RandomState};
 use std::mem;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -8,26 +9,25 @@ use sockjs_core::{Cause, CloseReason, Ending};
 use tokio::sync::watch;
 use uuid::Uuid;
 
-use crate::http::reject::Reject;
-use crate::mount::ended::{Ended, EndedSession};
-use crate::mount::filed::{ById, ByKey};
-use crate::session::driver::{self, Driver};
+use super::ended::{Ended, EndedSession};
+use crate::clock;
+use crate::session::Shared;
+use crate::session::close::GOING_AWAY;
 
 /// The sessions of one mount.
 ///
-/// Split into shards, so that requests of different sessions seldom meet at a lock.
+/// The registry is split into shards, so that requests of different sessions seldom contend for a
+/// lock.
 #[derive(Debug)]
 pub(crate) struct Registry {
     shards: [Mutex<Shard>; SHARDS],
     hasher: RandomState,
-    /// How many places are taken, by sessions and by requests about to open one.
+    /// How many places are taken, by sessions and by requests that are about to open one.
     places: AtomicUsize,
     phase: watch::Sender<Phase>,
 }
 
-/// Identifies a session of an HTTP transport within its mount, as its requests do.
-pub(crate) type Key = Arc<str>;
-
+/// The sessions are stored under ids and keys that they hold themselves, so that neither is copied.
 #[derive(Debug, Default)]
 struct Shard {
     by_id: HashSet<ById>,
@@ -37,19 +37,26 @@ struct Shard {
 
 /// How far the shutdown of a mount is.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-pub(crate) enum Phase {
+pub(super) enum Phase {
     Running,
-    /// Sessions are closed, and none are opened.
+    /// The open sessions are closed, and no session is opened.
     Stopping,
-    /// Whatever still runs is cut off.
+    /// Every task that still runs is cut off.
     Stopped,
 }
 
-/// What is known under a key.
-pub(crate) enum Found {
-    Live(Arc<Driver>),
+/// A session that the registry knows by its key.
+pub(crate) enum Known {
+    Live(Arc<Shared>),
     Ended(EndedSession),
-    Nothing,
+}
+
+/// Why a session cannot be opened.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum NoPlace {
+    /// The mount has as many sessions as it may have.
+    Full,
+    ShuttingDown,
 }
 
 impl Registry {
@@ -62,67 +69,69 @@ impl Registry {
         }
     }
 
-    pub(crate) fn find(&self, key: &str) -> Found {
+    pub(super) fn find(&self, key: &str) -> Option<Known> {
         self.shard(key).find(key)
     }
 
-    pub(crate) fn get(&self, id: Uuid) -> Option<Arc<Driver>> {
+    pub(super) fn get(&self, id: Uuid) -> Option<Arc<Shared>> {
         let shard = self.shard(&id);
-        shard.by_id.get(&id).map(|ById(driver)| driver.clone())
+        shard.by_id.get(&id).map(|ById(shared)| shared.clone())
     }
 
-    /// Returns all sessions there are at some moment of the call.
-    pub(crate) fn all(&self) -> Vec<Arc<Driver>> {
+    /// Returns every session that exists for the whole time of the call, and some of the others.
+    pub(super) fn all(&self) -> Vec<Arc<Shared>> {
         let mut all = Vec::with_capacity(self.places());
         for shard in &self.shards {
             let shard = lock(shard);
-            all.extend(shard.by_id.iter().map(|ById(driver)| driver.clone()));
+            all.extend(shard.by_id.iter().map(|ById(shared)| shared.clone()));
         }
         all
     }
 
-    pub(crate) fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.shards
             .iter()
             .map(|shard| lock(shard).by_id.len())
             .sum()
     }
 
-    /// Files a session under its key, if it has one and nothing is known under that.
-    pub(crate) fn insert(&self, driver: &Arc<Driver>) -> Found {
-        let Some(key) = &driver.opening().key else {
-            return Found::Nothing;
+    /// Makes a session known by its key, if it has one. Returns the session that is already known by
+    /// that key, if there is one.
+    pub(super) fn insert(&self, shared: &Arc<Shared>) -> Result<(), Known> {
+        let Some(key) = &shared.opening().key else {
+            return Ok(());
         };
         let mut shard = self.shard(&**key);
-        let found = shard.find(key);
-        if let Found::Nothing = found {
-            shard.by_key.insert(ByKey(driver.clone()));
+        if let Some(known) = shard.find(key) {
+            return Err(known);
         }
-        found
+        shard.by_key.insert(ByKey(shared.clone()));
+        Ok(())
     }
 
     /// Takes a place for a session, if fewer than `max` are taken.
-    pub(crate) fn reserve(self: &Arc<Self>, max: usize) -> Result<Place, Reject> {
+    pub(super) fn reserve(self: &Arc<Self>, max: usize) -> Result<Place, NoPlace> {
         self.places
             .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |places| {
                 (places < max).then_some(places + 1)
             })
-            .map_err(|_| Reject::TooManySessions)?;
+            .map_err(|_| NoPlace::Full)?;
         let place = Place {
             registry: self.clone(),
         };
-        // Looked at with the place taken, so that a shutdown sees the one or the other.
+        // Checked after the place is taken, so that either this sees the shutdown or the shutdown
+        // sees the place.
         if self.phase() != Phase::Running {
-            return Err(Reject::ShuttingDown);
+            return Err(NoPlace::ShuttingDown);
         }
         Ok(place)
     }
 
-    pub(crate) fn phase(&self) -> Phase {
+    pub(super) fn phase(&self) -> Phase {
         *self.phase.borrow()
     }
 
-    pub(crate) fn enter(&self, phase: Phase) {
+    pub(super) fn enter(&self, phase: Phase) {
         self.phase.send_if_modified(|current| {
             let later = phase > *current;
             *current = phase.max(*current);
@@ -130,15 +139,15 @@ impl Registry {
         });
     }
 
-    /// Waits until whatever still runs is to be cut off.
-    pub(crate) async fn stopped(&self) {
+    /// Waits until every task that still runs is to be cut off.
+    pub(super) async fn stopped(&self) {
         let mut phase = self.phase.subscribe();
-        // The sender is this registry's own.
+        // An error is impossible, because the registry itself holds the sender.
         let _ = phase.wait_for(|phase| *phase == Phase::Stopped).await;
     }
 
-    /// Waits until all places are free, once the mount is stopping.
-    pub(crate) async fn vacant(&self) {
+    /// Waits until all places of a mount that is shutting down are free.
+    pub(super) async fn vacant(&self) {
         let mut phase = self.phase.subscribe();
         while self.places() > 0 {
             let _ = phase.changed().await;
@@ -146,7 +155,7 @@ impl Registry {
     }
 
     /// Returns how many places are taken.
-    pub(crate) fn places(&self) -> usize {
+    pub(super) fn places(&self) -> usize {
         self.places.load(Ordering::SeqCst)
     }
 
@@ -157,43 +166,37 @@ impl Registry {
 }
 
 impl Shard {
-    fn find(&mut self, key: &str) -> Found {
-        if let Some(ByKey(driver)) = self.by_key.get(key) {
-            return Found::Live(driver.clone());
+    fn find(&mut self, key: &str) -> Option<Known> {
+        if let Some(ByKey(shared)) = self.by_key.get(key) {
+            return Some(Known::Live(shared.clone()));
         }
-        match self.ended.find(key, driver::now()) {
-            Some(ended) => Found::Ended(ended),
-            None => Found::Nothing,
-        }
+        self.ended.find(key, clock::now()).map(Known::Ended)
     }
 }
 
-/// A place for one session, taken before it is opened and given back when its task ends.
+/// A place for one session. It is taken before the session opens, and given back when the session's
+/// task ends.
 #[derive(Debug)]
-pub(crate) struct Place {
+pub(super) struct Place {
     registry: Arc<Registry>,
 }
 
 impl Place {
-    pub(crate) fn registry(&self) -> &Registry {
-        &self.registry
-    }
-
-    /// Makes a session known, which takes the place.
-    pub(crate) fn register(self, driver: Arc<Driver>) -> Registration {
-        let mut shard = self.registry.shard(&driver.opening().id);
-        shard.by_id.insert(ById(driver.clone()));
+    /// Enters a session in the registry. The place then belongs to the registration.
+    pub(super) fn register(self, shared: Arc<Shared>) -> Registration {
+        let mut shard = self.registry.shard(&shared.opening().id);
+        shard.by_id.insert(ById(shared.clone()));
         drop(shard);
-        driver.meter().opened();
+        shared.meter().opened();
         match self.registry.phase() {
             Phase::Running => {}
-            Phase::Stopping => driver.close(GOING_AWAY, Cause::ShuttingDown),
-            Phase::Stopped => driver.abort(GOING_AWAY, Cause::ShuttingDown),
+            Phase::Stopping => shared.close(GOING_AWAY, Cause::ShuttingDown),
+            Phase::Stopped => shared.abort(GOING_AWAY, Cause::ShuttingDown),
         }
         Registration {
-            driver,
+            shared,
             place: self,
-            listed: true,
+            is_entered: true,
         }
     }
 }
@@ -207,48 +210,49 @@ impl Drop for Place {
     }
 }
 
-/// A session's entry in the registry and its place, owned by the session's task.
+/// A session's entry in the registry and its place. The session's task owns it.
 #[derive(Debug)]
-pub(crate) struct Registration {
-    driver: Arc<Driver>,
+pub(super) struct Registration {
+    shared: Arc<Shared>,
     place: Place,
-    /// Whether the session is still to be found.
-    listed: bool,
+    /// Whether the registry still has the entry.
+    is_entered: bool,
 }
 
 impl Registration {
-    pub(crate) fn driver(&self) -> &Arc<Driver> {
-        &self.driver
+    pub(super) fn shared(&self) -> &Arc<Shared> {
+        &self.shared
     }
 
-    pub(crate) fn registry(&self) -> &Registry {
+    pub(super) fn registry(&self) -> &Arc<Registry> {
         &self.place.registry
     }
 
-    /// Takes out the entry of a session that is over, which keeps its place until this is dropped.
-    pub(crate) fn end(&mut self) {
-        if !mem::take(&mut self.listed) {
+    /// Removes the entry of a session that is over. The session keeps its place until the
+    /// registration is dropped.
+    pub(super) fn end(&mut self) {
+        if !mem::take(&mut self.is_entered) {
             return;
         }
-        // The task ends before its session only if the runtime drops it.
-        self.driver
+        // The session is over already, unless the runtime drops its task.
+        self.shared
             .abort(CloseReason::INTERRUPTED, Cause::ShuttingDown);
-        let opening = self.driver.opening();
+        let opening = self.shared.opening();
         self.registry().shard(&opening.id).by_id.remove(&opening.id);
-        let Some(ending) = self.driver.ending() else {
+        let Some(ending) = self.shared.ending() else {
             return;
         };
-        self.driver.meter().closed(&ending);
+        self.shared.meter().closed(&ending);
         log(&ending);
         if let Some(key) = &opening.key {
-            let delay = self.driver.disconnect_delay();
+            let delay = self.shared.disconnect_delay();
             let mut shard = self.registry().shard(&**key);
             shard.by_key.remove(&**key);
             let ended = EndedSession {
                 reason: ending.reason().clone(),
                 bound_to: opening.bound_to.clone(),
             };
-            shard.ended.push(key.clone(), ended, driver::now(), delay);
+            shard.ended.push(key.clone(), ended, clock::now(), delay);
         }
     }
 }
@@ -274,7 +278,46 @@ fn lock(shard: &Mutex<Shard>) -> MutexGuard<'_, Shard> {
     shard.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// What clients are told when the server shuts down.
-pub(crate) const GOING_AWAY: CloseReason = CloseReason::from_static(1001, "Going away");
+/// A session under the id that the server made for it.
+#[derive(Clone, Debug)]
+struct ById(Arc<Shared>);
+
+impl Borrow<Uuid> for ById {
+    fn borrow(&self) -> &Uuid {
+        &self.0.opening().id
+    }
+}
+
+/// A session under its key. Sessions without a key are not stored this way.
+#[derive(Clone, Debug)]
+struct ByKey(Arc<Shared>);
+
+impl Borrow<str> for ByKey {
+    fn borrow(&self) -> &str {
+        self.0.opening().key.as_deref().unwrap_or_default()
+    }
+}
+
+/// Compares and hashes a type as the value that it borrows, which `HashSet` relies on.
+macro_rules! hash_as {
+    ($type:ty, $borrowed:ty) => {
+        impl Hash for $type {
+            fn hash<H: Hasher>(&self, state: &mut H) {
+                Borrow::<$borrowed>::borrow(self).hash(state);
+            }
+        }
+
+        impl PartialEq for $type {
+            fn eq(&self, other: &Self) -> bool {
+                Borrow::<$borrowed>::borrow(self) == Borrow::<$borrowed>::borrow(other)
+            }
+        }
+
+        impl Eq for $type {}
+    };
+}
+
+hash_as!(ById, Uuid);
+hash_as!(ByKey, str);
 
 const SHARDS: usize = 16;

@@ -1,141 +1,173 @@
 use std::any::Any;
 use std::fmt;
 use std::future::{Future, poll_fn};
+use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use pin_project_lite::pin_project;
-use sockjs_core::{Cause, CloseReason};
+use sockjs_core::Cause;
 use tokio::time::Sleep;
 use tracing::{Instrument, Span};
 
-use crate::mount::registry::Registration;
-use crate::session::driver::{Driver, Timer};
+use super::registry::Registration;
+use crate::session::close::PANICKED;
+use crate::session::{HandlerFuture, Parking};
 
-/// What the task of a session owns, to be dropped in this order: if the runtime drops the task, it
-/// is not the handler who ended the session.
-#[derive(Debug)]
-pub(crate) struct OpenSession {
-    pub(crate) registration: Registration,
-    pub(crate) app: App,
-}
-
-/// Starts the task of a session.
-pub(crate) fn spawn(task: impl Future<Output = ()> + Send + 'static) {
-    // On the heap by itself, as tokio rounds up what it is given to the next 128 bytes.
-    tokio::spawn(Box::pin(task));
-}
-
-/// Starts the task of a session in a span of its own, if anybody wants to know.
-pub(crate) fn spawn_in(span: Span, task: impl Future<Output = ()> + Send + 'static) {
-    if span.is_disabled() {
-        spawn(task);
-    } else {
-        spawn(task.instrument(span));
-    }
-}
-
-/// The task of a session of an HTTP transport: polls the application and the session's timer.
-#[expect(
-    clippy::manual_async_fn,
-    reason = "an async function has room for its arguments twice"
-)]
-pub(crate) fn run(mut session: OpenSession) -> impl Future<Output = ()> {
-    async move {
-        {
-            let mut alarm = pin!(Alarm::new());
-            poll_fn(|cx| session.poll(cx, alarm.as_mut())).await;
-        }
-        session.registration.end();
-        // On the heap, as a session lives nearly all its life without.
-        Box::pin(session.finish()).await;
-    }
-}
-
-impl OpenSession {
-    fn poll(&mut self, cx: &mut Context<'_>, mut alarm: Pin<&mut Alarm>) -> Poll<()> {
-        let driver = self.registration.driver();
-        driver.hold(cx);
-        loop {
-            let _ = self.app.poll(cx, driver);
-            match ready!(alarm.as_mut().poll(cx, driver)) {
-                Alert::Due => driver.handle_timeout(),
-                Alert::Missed => {}
-                Alert::Closed => return Poll::Ready(()),
-            }
-        }
-    }
-
-    /// Lets the handler run to its end after the session's, but for what is cut off.
-    async fn finish(&mut self) {
-        tokio::select! {
-            () = self.app.finish(self.registration.driver()) => {}
-            () = self.registration.registry().stopped() => {}
-        }
-    }
-}
-
-/// Makes the span that all of a session's task runs in.
-pub(crate) fn span(driver: &Driver) -> Span {
-    // Not inside that of the request that opened it, which may tell the URL and with it the id.
-    let span = tracing::info_span!(
-        parent: None,
-        "session",
-        id = %driver.opening().id,
-        transport = driver.transport().as_str(),
-        remote_addr = tracing::field::Empty,
-    );
-    if let Some(addr) = driver.remote_addr() {
-        span.record("remote_addr", tracing::field::display(addr));
-    }
-    span.in_scope(|| tracing::debug!("session opened"));
-    span
-}
-
-/// The application's handler for one session.
-pub(crate) struct App {
+/// The part of a session's task that all transports share: the handler and the timer.
+///
+/// The registration is dropped first. So if the runtime drops the task, the session ends as shut
+/// down, and not because its handler was dropped.
+pub(crate) struct SessionTask {
+    registration: Registration,
+    /// `None` once the handler has returned or panicked.
     handler: Option<HandlerFuture>,
 }
 
-/// A handler that was called.
-pub(crate) type HandlerFuture = Pin<Box<dyn Future<Output = ()> + Send>>;
-
-impl App {
-    pub(crate) fn new(handler: HandlerFuture) -> Self {
+impl SessionTask {
+    pub(super) fn new(registration: Registration, handler: HandlerFuture) -> Self {
         Self {
+            registration,
             handler: Some(handler),
         }
     }
 
-    /// Lets the handler run. One that panics closes its session.
-    pub(crate) fn poll(&mut self, cx: &mut Context<'_>, driver: &Driver) -> Poll<()> {
+    /// Makes the span in which the task runs.
+    pub(crate) fn span(&self) -> Span {
+        let shared = self.registration.shared();
+        let connection = shared.connection();
+        // Not a child of the request's span, because that span's fields may hold the URL and with
+        // it the session id.
+        let span = tracing::info_span!(
+            parent: None,
+            "session",
+            id = %shared.opening().id,
+            transport = connection.transport.as_str(),
+            remote_addr = tracing::field::Empty,
+        );
+        if let Some(addr) = connection.remote_addr {
+            span.record("remote_addr", tracing::field::display(addr));
+        }
+        span.in_scope(|| tracing::debug!("session opened"));
+        span
+    }
+
+    /// Starts the task of a session that has no connection of its own.
+    pub(super) fn spawn(self) {
+        let span = self.span();
+        spawn_in(span, self.run());
+    }
+
+    #[expect(
+        clippy::manual_async_fn,
+        reason = "an async function reserves space for its arguments twice"
+    )]
+    fn run(mut self) -> impl Future<Output = ()> {
+        async move {
+            {
+                let mut timer = pin!(Timer::new());
+                poll_fn(|cx| self.poll(cx, timer.as_mut())).await;
+            }
+            self.end();
+            // Boxed, because a session spends nearly all its life without this future.
+            Box::pin(self.finish(std::future::ready(()))).await;
+        }
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>, mut timer: Pin<&mut Timer>) -> Poll<()> {
+        self.hold(cx);
+        loop {
+            let _ = self.poll_handler(cx);
+            if ready!(self.poll_timer(cx, timer.as_mut())).is_break() {
+                return Poll::Ready(());
+            }
+        }
+    }
+
+    /// Starts a run of the task: nobody needs to wake the task until [`poll_timer`](Self::poll_timer)
+    /// returns `Pending`.
+    pub(crate) fn hold(&self, cx: &Context<'_>) {
+        self.registration.shared().hold(cx);
+    }
+
+    /// Polls the handler. A handler that panics closes its session.
+    pub(crate) fn poll_handler(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let Some(handler) = &mut self.handler else {
             return Poll::Ready(());
         };
-        let result = catch_unwind(AssertUnwindSafe(|| handler.as_mut().poll(cx)));
-        match result {
+        match catch_unwind(AssertUnwindSafe(|| handler.as_mut().poll(cx))) {
             Ok(Poll::Pending) => return Poll::Pending,
             Ok(Poll::Ready(())) => {}
             Err(panic) => {
                 tracing::error!(panic = panic_message(&*panic), "session handler panicked");
-                driver.close(PANICKED, Cause::HandlerPanicked);
+                self.registration
+                    .shared()
+                    .close(PANICKED, Cause::HandlerPanicked);
             }
         }
         self.handler = None;
         Poll::Ready(())
     }
 
-    /// Lets the handler run to its end after the session's.
-    pub(crate) async fn finish(&mut self, driver: &Driver) {
-        poll_fn(|cx| self.poll(cx, driver)).await;
+    /// Ends a run of the task, or says that there is more to do: `Continue` if the task must look
+    /// again, `Break` if the session is over.
+    pub(crate) fn poll_timer(
+        &self,
+        cx: &mut Context<'_>,
+        timer: Pin<&mut Timer>,
+    ) -> Poll<ControlFlow<()>> {
+        let shared = self.registration.shared();
+        match shared.park() {
+            Parking::Until(None) => return Poll::Pending,
+            Parking::Until(Some(at)) => {
+                ready!(timer.poll_at(cx, at.into()));
+                shared.handle_timeout();
+            }
+            Parking::Missed => {}
+            Parking::Closed => return Poll::Ready(ControlFlow::Break(())),
+        }
+        Poll::Ready(ControlFlow::Continue(()))
+    }
+
+    /// Removes the session, which is over, from the registry.
+    pub(crate) fn end(&mut self) {
+        self.registration.end();
+    }
+
+    /// Lets the handler and `closing` run to their ends after the session's end. A shutdown of the
+    /// mount cuts both off at its deadline.
+    pub(crate) async fn finish(&mut self, closing: impl Future<Output = ()>) {
+        let registry = self.registration.registry().clone();
+        let handler = poll_fn(|cx| self.poll_handler(cx));
+        tokio::select! {
+            _ = async { tokio::join!(closing, handler) } => {}
+            () = registry.stopped() => {}
+        }
     }
 }
 
-impl fmt::Debug for App {
+impl fmt::Debug for SessionTask {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("App").finish_non_exhaustive()
+        f.debug_struct("SessionTask")
+            .field("registration", &self.registration)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Starts the task of a session.
+pub(crate) fn spawn(task: impl Future<Output = ()> + Send + 'static) {
+    // Boxed here, because tokio rounds up the size of an unboxed task to the next 128 bytes.
+    tokio::spawn(Box::pin(task));
+}
+
+/// Starts the task of a session in a span, if any subscriber is interested in the span.
+fn spawn_in(span: Span, task: impl Future<Output = ()> + Send + 'static) {
+    if span.is_disabled() {
+        spawn(task);
+    } else {
+        spawn(task.instrument(span));
     }
 }
 
@@ -149,52 +181,37 @@ fn panic_message(panic: &(dyn Any + Send)) -> &str {
     }
 }
 
-/// What a client is told when the handler of its session panicked.
-pub(crate) const PANICKED: CloseReason = CloseReason::from_static(1011, "Internal error");
-
 pin_project! {
-    /// The timer of a session.
+    /// The timer of a session's task.
     ///
-    /// A deadline moves away with nearly every frame, so the timer is left alone then: it fires
-    /// too early, which a session does not mind, and is set anew once.
-    pub(crate) struct Alarm {
+    /// Nearly every frame moves the session's deadline further away. The timer is left alone then:
+    /// it fires too early once, which is harmless to a session, and is set again.
+    pub(crate) struct Timer {
         #[pin]
         sleep: Sleep,
     }
 }
 
-impl Alarm {
+impl Timer {
     pub(crate) fn new() -> Self {
-        // Set anew before it is first polled.
+        // `poll_at` resets the timer before it first polls it.
         Self {
             sleep: tokio::time::sleep(Duration::from_secs(u32::MAX.into())),
         }
     }
 
-    /// Lets the session's task wait until a deadline has passed, or there is more to do.
-    pub(crate) fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>, driver: &Driver) -> Poll<Alert> {
-        let at = match driver.park() {
-            Timer::At(at) => tokio::time::Instant::from_std(at),
-            Timer::Never => return Poll::Pending,
-            Timer::Now => return Poll::Ready(Alert::Missed),
-            Timer::Closed => return Poll::Ready(Alert::Closed),
-        };
+    /// Waits until `deadline`, or less.
+    fn poll_at(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        deadline: tokio::time::Instant,
+    ) -> Poll<()> {
         let mut sleep = self.project().sleep;
-        if !sleep.is_elapsed() && sleep.deadline() <= at {
+        if !sleep.is_elapsed() && sleep.deadline() <= deadline {
             return Poll::Pending;
         }
-        sleep.as_mut().reset(at);
-        // Not refused by tokio's budget, or nobody would poll it again.
-        let sleep = pin!(tokio::task::unconstrained(sleep));
-        sleep.poll(cx).map(|()| Alert::Due)
+        sleep.as_mut().reset(deadline);
+        // Exempt from tokio's budget, because a timer that the budget refuses is not polled again.
+        pin!(tokio::task::unconstrained(sleep)).poll(cx)
     }
-}
-
-/// What an [`Alarm`] goes off for.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Alert {
-    Due,
-    /// What the task had not seen when it wanted to wait.
-    Missed,
-    Closed,
 }

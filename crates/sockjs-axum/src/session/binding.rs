@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use http::request::Parts;
 
-/// Computes what a session is bound to, from each of its requests.
+/// The function of [`bind_session`](crate::SockJsLayer::bind_session): computes the key of a request.
 #[derive(Clone)]
 pub(crate) struct Binding(Arc<dyn Fn(&Parts) -> BoundTo + Send + Sync>);
 
@@ -30,7 +30,7 @@ impl fmt::Debug for Binding {
     }
 }
 
-/// What one request says its session is bound to.
+/// The key of one request. Only requests with an equal key may use the session.
 pub(crate) struct BoundTo {
     key: Box<dyn Any + Send + Sync>,
     is_same: fn(&dyn Any, &dyn Any) -> bool,
@@ -42,7 +42,7 @@ impl PartialEq for BoundTo {
     }
 }
 
-// The key may be a secret.
+/// Leaves the key out, because it may be a secret.
 impl fmt::Debug for BoundTo {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("BoundTo")

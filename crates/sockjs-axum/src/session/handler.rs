@@ -9,8 +9,7 @@ use futures_util::FutureExt;
 use futures_util::future::lazy;
 use http::request::Parts;
 
-use crate::mount::task::HandlerFuture;
-use crate::session::Session;
+use super::Session;
 
 /// An async function that serves a session: up to eight axum extractors, then the [`Session`].
 ///
@@ -50,11 +49,14 @@ pub trait SessionHandler<T, S>: Clone + Send + Sync + Sized + 'static {
     fn accept(self, parts: Parts, state: S) -> AcceptFuture;
 }
 
-/// Ends with what to do with the session, or with the response that refuses it.
-pub(crate) type AcceptFuture = Pin<Box<dyn Future<Output = Result<Accepted, Response>> + Send>>;
+/// A handler that was called with its session.
+pub(crate) type HandlerFuture = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-/// Starts the handler of an accepted session. The handler is called when it is first polled, so that
-/// a panic of it is the session's and not the request's.
+/// Resolves to the accepted handler, or to the response that refuses the request.
+pub(super) type AcceptFuture = Pin<Box<dyn Future<Output = Result<Accepted, Response>> + Send>>;
+
+/// Makes the future of the handler. The handler function is called when that future is first polled,
+/// so that a panic in it ends the session and not the request.
 pub(crate) type Accepted = Box<dyn FnOnce(Session) -> HandlerFuture + Send>;
 
 impl<F, Fut, S> SessionHandler<(), S> for F
@@ -106,7 +108,7 @@ impl_session_handler!(T1, T2, T3, T4, T5, T6);
 impl_session_handler!(T1, T2, T3, T4, T5, T6, T7);
 impl_session_handler!(T1, T2, T3, T4, T5, T6, T7, T8);
 
-/// A handler whose extractors are forgotten, and which still lacks its state.
+/// A handler of any type, which still needs a state `S`.
 pub(crate) struct ErasedHandler<S>(Arc<dyn Fn(Parts, S) -> AcceptFuture + Send + Sync>);
 
 impl<S> ErasedHandler<S> {
@@ -145,7 +147,7 @@ impl<S> fmt::Debug for ErasedHandler<S> {
     }
 }
 
-/// The handler of a layer that was given none: sends every message back.
+/// Sends every message back: the handler of a layer without one.
 #[expect(
     clippy::manual_async_fn,
     reason = "an async function has room for its arguments twice"

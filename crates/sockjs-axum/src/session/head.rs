@@ -2,20 +2,20 @@ use std::sync::OnceLock;
 
 use http::{HeaderMap, HeaderName, HeaderValue, Uri};
 
-/// URI and headers of a request, kept for as long as a session lives.
+/// The URI and the headers of a request, kept for as long as a session lives.
 ///
-/// As they come, they are slices of a buffer of the connection, which would be kept with them, and
-/// a `HeaderMap` takes much more than what is in it. So they are copied into one piece, and taken
-/// apart again if somebody asks.
+/// In the request they are slices of the connection's read buffer and would keep all of it in
+/// memory, and a `HeaderMap` takes much more space than its contents. So they are copied into one
+/// allocation, and parsed again when the application asks for them.
 #[derive(Debug)]
-pub(crate) struct Head {
-    /// The URI, then a line `name:value` for each header. No line feed can be in either.
+pub(super) struct Head {
+    /// The URI, then a line `name:value` for each header. Neither can contain a line feed.
     text: Box<[u8]>,
     parsed: OnceLock<Box<(Uri, HeaderMap)>>,
 }
 
 impl Head {
-    pub(crate) fn new(uri: &Uri, headers: &HeaderMap) -> Self {
+    pub(super) fn new(uri: &Uri, headers: &HeaderMap) -> Self {
         let mut text = match uri.path_and_query() {
             Some(whole) if uri.authority().is_none() => whole.as_str().as_bytes().to_vec(),
             _ => uri.to_string().into_bytes(),
@@ -32,11 +32,11 @@ impl Head {
         }
     }
 
-    pub(crate) fn uri(&self) -> &Uri {
+    pub(super) fn uri(&self) -> &Uri {
         &self.parsed().0
     }
 
-    pub(crate) fn headers(&self) -> &HeaderMap {
+    pub(super) fn headers(&self) -> &HeaderMap {
         &self.parsed().1
     }
 
@@ -64,7 +64,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_kept_comes_back() {
+    fn uri_and_headers_survive_the_copy() {
         let mut headers = HeaderMap::new();
         headers.append("host", HeaderValue::from_static("localhost:3000"));
         headers.append("x-two", HeaderValue::from_static("a"));

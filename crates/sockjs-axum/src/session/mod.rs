@@ -1,12 +1,33 @@
-pub(crate) mod attachment;
-pub(crate) mod binding;
-pub(crate) mod driver;
-pub(crate) mod handler;
-mod head;
-pub(crate) mod opening;
-pub(crate) mod session_ref;
-mod turns;
+//! One session: what the application, the session's task and the transports hold of it.
+//!
+//! Nothing here names a status code, a URL or the registry. Nobody else locks a session or touches
+//! its wakers.
+
+mod handler;
+mod session_ref;
+
+mod attachment;
+mod send_queue;
+mod shared;
 mod wakers;
+
+mod binding;
+mod head;
+mod opening;
+
+pub(crate) mod close;
+
+pub(crate) use self::attachment::Attachment;
+pub(crate) use self::binding::{Binding, BoundTo};
+pub use self::handler::SessionHandler;
+pub(crate) use self::handler::{Accepted, ErasedHandler, HandlerFuture, echo};
+pub(crate) use self::opening::{
+    Credentials, Key, Opening, conceal_credentials, conceal_id, head_len, prefix, remote_addr,
+};
+pub(crate) use self::send_queue::SendQueue;
+pub use self::session_ref::SessionRef;
+pub(crate) use self::shared::{Connection, Shared};
+pub(crate) use self::wakers::Parking;
 
 use std::borrow::Cow;
 use std::future::{Future, poll_fn};
@@ -21,9 +42,8 @@ use serde::Serialize;
 use sockjs_core::{Cause, CloseReason, Ending, Message, SessionState, Transport, TrySendError};
 use uuid::Uuid;
 
+use self::close::PANICKED;
 use crate::error::{SendError, SendJsonError};
-use crate::mount::task::PANICKED;
-use crate::session::driver::Driver;
 
 /// The application's end of a session, handed to the handler of
 /// [`SockJsLayer::on_session`](crate::SockJsLayer::on_session).
@@ -56,10 +76,10 @@ pub struct Session {
 }
 
 impl Session {
-    pub(crate) fn new(driver: Arc<Driver>) -> Self {
+    pub(crate) fn new(shared: Arc<Shared>) -> Self {
         Self {
             sender: Sender {
-                handle: Handle::new(driver),
+                handle: Handle::new(shared),
                 pending: None,
             },
         }
@@ -72,7 +92,7 @@ impl Session {
     ///
     /// Nothing is lost if the future is dropped.
     pub async fn recv(&mut self) -> Option<Message> {
-        poll_fn(|cx| self.driver().poll_recv(cx)).await
+        poll_fn(|cx| self.shared().poll_recv(cx)).await
     }
 
     /// Sends a message, waiting while the send buffer is full.
@@ -91,7 +111,7 @@ impl Session {
         &self,
         message: impl Into<Message>,
     ) -> impl Future<Output = Result<(), SendError>> + Send {
-        self.driver().send(message.into())
+        self.shared().send(message.into())
     }
 
     /// Sends a message if there is room for it now.
@@ -156,18 +176,18 @@ impl Session {
 
     /// Returns how the client is connected: the transport of its last receive request.
     pub fn transport(&self) -> Transport {
-        self.driver().transport()
+        self.shared().connection().transport
     }
 
     /// Returns where the last receive request came from, if the server was started with
     /// [`ConnectInfo<SocketAddr>`](axum::extract::ConnectInfo). Behind a proxy that is the proxy.
     pub fn remote_addr(&self) -> Option<SocketAddr> {
-        self.driver().remote_addr()
+        self.shared().connection().remote_addr
     }
 
     /// Returns the URI of the request that opened the session, with a dash for the session's id.
     pub fn uri(&self) -> &Uri {
-        self.driver().opening().head.uri()
+        self.shared().opening().head.uri()
     }
 
     /// Returns the path of [`uri`](Self::uri).
@@ -177,23 +197,23 @@ impl Session {
 
     /// Returns the path under which the session's mount is reached: `/echo`.
     pub fn prefix(&self) -> &str {
-        self.driver().opening().prefix.as_ref()
+        self.shared().opening().prefix.as_ref()
     }
 
     /// Returns the headers of the request that opened the session, without `Cookie` and
     /// `Authorization` unless [`allowed_origins`](crate::SockJsLayer::allowed_origins) are set: any
     /// page can make a browser send those, so they prove nothing.
     pub fn headers(&self) -> &HeaderMap {
-        self.driver().opening().head.headers()
+        self.shared().opening().head.headers()
     }
 
     /// Returns where the session is in its life.
     pub fn state(&self) -> SessionState {
-        self.driver().state()
+        self.shared().state()
     }
 
-    fn driver(&self) -> &Driver {
-        &self.sender.handle.driver
+    fn shared(&self) -> &Shared {
+        &self.sender.handle.shared
     }
 }
 
@@ -202,7 +222,7 @@ impl Stream for Session {
     type Item = Message;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Message>> {
-        self.driver().poll_recv(cx)
+        self.shared().poll_recv(cx)
     }
 }
 
@@ -249,7 +269,7 @@ impl Sender {
         &self,
         message: impl Into<Message>,
     ) -> impl Future<Output = Result<(), SendError>> + Send {
-        self.handle.driver.send(message.into())
+        self.handle.shared.send(message.into())
     }
 
     /// Sends a message if there is room for it now, as [`Session::try_send`] does.
@@ -259,7 +279,7 @@ impl Sender {
     /// If the send buffer is full, or the session closes or is closed. Either error holds the
     /// message.
     pub fn try_send(&self, message: impl Into<Message>) -> Result<(), TrySendError> {
-        self.handle.driver.try_send(message.into())
+        self.handle.shared.try_send(message.into())
     }
 
     /// Sends any value as JSON, as [`Session::send_json`] does.
@@ -279,18 +299,18 @@ impl Sender {
     /// Closes the session, as [`Session::close`] does.
     pub fn close(&self, code: u16, reason: impl Into<Cow<'static, str>>) {
         self.handle
-            .driver
+            .shared
             .close(CloseReason::new(code, reason), Cause::ClosedByApp);
     }
 
     /// Waits for the end of the session, as [`Session::closed`] does.
     pub async fn closed(&self) -> Ending {
-        poll_fn(|cx| self.handle.driver.poll_closed(cx)).await
+        poll_fn(|cx| self.handle.shared.poll_closed(cx)).await
     }
 
     /// Returns the session's id, as [`Session::id`] does.
     pub fn id(&self) -> Uuid {
-        self.handle.driver.opening().id
+        self.handle.shared.opening().id
     }
 }
 
@@ -313,7 +333,7 @@ impl Sink<Message> for Sender {
     }
 
     fn start_send(mut self: Pin<&mut Self>, message: Message) -> Result<(), SendError> {
-        match self.handle.driver.try_send(message) {
+        match self.handle.shared.try_send(message) {
             Ok(()) => Ok(()),
             // Another clone of the sender took the room.
             Err(TrySendError::Full(message)) => {
@@ -329,7 +349,7 @@ impl Sink<Message> for Sender {
             return Poll::Ready(Ok(()));
         };
         let mut message = Some(*message);
-        let poll = self.handle.driver.poll_send(cx, &mut message);
+        let poll = self.handle.shared.poll_send(cx, &mut message);
         self.pending = message.map(Box::new);
         poll
     }
@@ -337,9 +357,9 @@ impl Sink<Message> for Sender {
     fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
         ready!(self.as_mut().poll_flush(cx))?;
         self.handle
-            .driver
+            .shared
             .close(CloseReason::NORMAL, Cause::ClosedByApp);
-        self.handle.driver.poll_closed(cx).map(|_| Ok(()))
+        self.handle.shared.poll_closed(cx).map(|_| Ok(()))
     }
 }
 
@@ -356,12 +376,12 @@ impl Receiver {
     ///
     /// Nothing is lost if the future is dropped.
     pub async fn recv(&mut self) -> Option<Message> {
-        poll_fn(|cx| self.handle.driver.poll_recv(cx)).await
+        poll_fn(|cx| self.handle.shared.poll_recv(cx)).await
     }
 
     /// Waits for the end of the session, as [`Session::closed`] does.
     pub async fn closed(&self) -> Ending {
-        poll_fn(|cx| self.handle.driver.poll_closed(cx)).await
+        poll_fn(|cx| self.handle.shared.poll_closed(cx)).await
     }
 }
 
@@ -370,38 +390,38 @@ impl Stream for Receiver {
     type Item = Message;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Message>> {
-        self.handle.driver.poll_recv(cx)
+        self.handle.shared.poll_recv(cx)
     }
 }
 
 /// What the application holds a session by. Dropping the last of one session closes it.
 #[derive(Debug)]
 struct Handle {
-    driver: Arc<Driver>,
+    shared: Arc<Shared>,
 }
 
 impl Handle {
-    fn new(driver: Arc<Driver>) -> Self {
-        driver.add_handle();
-        Self { driver }
+    fn new(shared: Arc<Shared>) -> Self {
+        shared.add_handle();
+        Self { shared }
     }
 }
 
 impl Clone for Handle {
     fn clone(&self) -> Self {
-        Self::new(self.driver.clone())
+        Self::new(self.shared.clone())
     }
 }
 
 impl Drop for Handle {
     fn drop(&mut self) {
-        if !self.driver.remove_handle() {
+        if !self.shared.remove_handle() {
             return;
         }
         if std::thread::panicking() {
-            self.driver.close(PANICKED, Cause::HandlerPanicked);
+            self.shared.close(PANICKED, Cause::HandlerPanicked);
         } else {
-            self.driver.close(CloseReason::NORMAL, Cause::ClosedByApp);
+            self.shared.close(CloseReason::NORMAL, Cause::ClosedByApp);
         }
     }
 }

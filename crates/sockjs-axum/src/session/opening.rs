@@ -9,34 +9,42 @@ use http::request::Parts;
 use http::uri::PathAndQuery;
 use uuid::Uuid;
 
-use crate::mount::registry::Key;
-use crate::session::binding::BoundTo;
-use crate::session::head::Head;
+use super::binding::BoundTo;
+use super::head::Head;
 
-/// What the application may know of the request that opened a session.
+/// Identifies a session of an HTTP transport within its mount, as the requests of the session do.
+pub(crate) type Key = Arc<str>;
+
+/// What is kept of the request that opened a session.
 pub(crate) struct Opening {
+    /// The id that the server made for the session.
     pub(crate) id: Uuid,
-    /// What the session is filed under, if its requests are to find it. Not the application's to
-    /// know.
+    /// The key by which requests find the session. A WebSocket has none. The application must not
+    /// see the key, because it contains the session id of the URL.
     pub(crate) key: Option<Key>,
-    pub(crate) head: Head,
+    pub(super) head: Head,
     pub(crate) bound_to: Option<Arc<BoundTo>>,
-    pub(crate) prefix: Arc<str>,
+    pub(super) prefix: Arc<str>,
 }
 
 impl Opening {
-    pub(crate) fn new(parts: &Parts, prefix: Arc<str>) -> Self {
+    pub(crate) fn new(
+        parts: &Parts,
+        prefix: Arc<str>,
+        key: Option<Key>,
+        bound_to: Option<Arc<BoundTo>>,
+    ) -> Self {
         Self {
             id: Uuid::new_v4(),
-            key: None,
+            key,
             head: Head::new(original_uri(parts), &parts.headers),
-            bound_to: None,
+            bound_to,
             prefix,
         }
     }
 }
 
-/// Without the key, which holds the session's id in the URL.
+/// Leaves the key out, because it contains the session id of the URL.
 impl fmt::Debug for Opening {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Opening")
@@ -48,16 +56,16 @@ impl fmt::Debug for Opening {
     }
 }
 
-/// Returns the URI as the client sent it, also where a router has cut off what it matched.
-pub(crate) fn original_uri(parts: &Parts) -> &Uri {
+/// Returns the URI as the client sent it, even if a router has stripped a prefix from it.
+fn original_uri(parts: &Parts) -> &Uri {
     match parts.extensions.get::<OriginalUri>() {
         Some(OriginalUri(uri)) => uri,
         None => &parts.uri,
     }
 }
 
-/// Returns the mount's prefix in the original URI, whose end is the path seen here. Where it is not,
-/// something has rewritten the path, and the prefix is as good as its own.
+/// Returns the part of the original path that leads to the mount: prefixes that routers stripped,
+/// and the mount's own prefix. Returns `own` if a middleware has rewritten the path.
 pub(crate) fn prefix<'a>(parts: &'a Parts, own: &'a str) -> &'a str {
     let seen = parts.uri.path();
     let original = original_uri(parts).path();
@@ -67,7 +75,7 @@ pub(crate) fn prefix<'a>(parts: &'a Parts, own: &'a str) -> &'a str {
     }
 }
 
-/// Returns about how many bytes of a request's head a session keeps.
+/// Returns roughly how many bytes a session keeps of a request's head.
 pub(crate) fn head_len(parts: &Parts) -> usize {
     let uri = original_uri(parts);
     let fields = parts
@@ -84,23 +92,23 @@ pub(crate) fn remote_addr(parts: &Parts) -> Option<SocketAddr> {
         .map(|ConnectInfo(addr)| *addr)
 }
 
-/// Whether the application may see the credentials in a request.
+/// Whether the application may see the `Cookie` and `Authorization` headers of a request.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Credentials {
     Shown,
     Concealed,
 }
 
-/// Takes cookies and credentials from a request, unless they may be shown. They say who owns the
-/// browser, not which page sends: any page can embed the iframe page and act from there.
+/// Removes cookies and credentials from a request.
+///
+/// They identify the user of the browser, but not the page that sends the request: any page can
+/// embed the iframe page and act from there.
 pub(crate) fn conceal_credentials(parts: &mut Parts) {
-    if parts.extensions.remove() != Some(Credentials::Shown) {
-        parts.headers.remove(COOKIE);
-        parts.headers.remove(AUTHORIZATION);
-    }
+    parts.headers.remove(COOKIE);
+    parts.headers.remove(AUTHORIZATION);
 }
 
-/// Replaces the id in a session URL by a dash, since whoever knows it can join the session.
+/// Replaces the session id in the URL by a dash, because the id is all it takes to join the session.
 pub(crate) fn conceal_id(parts: &mut Parts) {
     let concealed = without_id(&parts.uri);
     if let Some(OriginalUri(original)) = parts.extensions.get_mut::<OriginalUri>() {

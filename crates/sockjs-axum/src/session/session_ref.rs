@@ -7,20 +7,20 @@ use http::{HeaderMap, Uri};
 use sockjs_core::{Cause, CloseReason, Ending, Message, SessionState, Transport, TrySendError};
 use uuid::Uuid;
 
+use super::shared::Shared;
 use crate::error::SendError;
-use crate::session::driver::Driver;
 
 /// A session seen from outside its handler. It does not keep the session open.
 ///
 /// What a method does not say here is said at the one of [`Session`](crate::Session).
 #[derive(Clone, Debug)]
 pub struct SessionRef {
-    driver: Arc<Driver>,
+    shared: Arc<Shared>,
 }
 
 impl SessionRef {
-    pub(crate) fn new(driver: Arc<Driver>) -> Self {
-        Self { driver }
+    pub(crate) fn new(shared: Arc<Shared>) -> Self {
+        Self { shared }
     }
 
     /// Sends a message, waiting while the send buffer is full.
@@ -33,7 +33,7 @@ impl SessionRef {
     ///
     /// If the future is dropped before it is ready, the message was not sent.
     pub async fn send(&self, message: impl Into<Message>) -> Result<(), SendError> {
-        self.driver.send(message.into()).await
+        self.shared.send(message.into()).await
     }
 
     /// Sends a message if there is room for it now.
@@ -43,38 +43,38 @@ impl SessionRef {
     /// If the send buffer is full, or the session closes or is closed. Either error holds the
     /// message.
     pub fn try_send(&self, message: impl Into<Message>) -> Result<(), TrySendError> {
-        self.driver.try_send(message.into())
+        self.shared.try_send(message.into())
     }
 
     /// Closes the session.
     pub fn close(&self, code: u16, reason: impl Into<Cow<'static, str>>) {
-        self.driver
+        self.shared
             .close(CloseReason::new(code, reason), Cause::ClosedByApp);
     }
 
     /// Waits for the end of the session and returns how it ended.
     pub async fn closed(&self) -> Ending {
-        poll_fn(|cx| self.driver.poll_closed(cx)).await
+        poll_fn(|cx| self.shared.poll_closed(cx)).await
     }
 
     /// Returns the session's id, made by the server.
     pub fn id(&self) -> Uuid {
-        self.driver.opening().id
+        self.shared.opening().id
     }
 
     /// Returns how the client is connected.
     pub fn transport(&self) -> Transport {
-        self.driver.transport()
+        self.shared.connection().transport
     }
 
     /// Returns where the last receive request came from.
     pub fn remote_addr(&self) -> Option<SocketAddr> {
-        self.driver.remote_addr()
+        self.shared.connection().remote_addr
     }
 
     /// Returns the URI of the request that opened the session, with a dash for the session's id.
     pub fn uri(&self) -> &Uri {
-        self.driver.opening().head.uri()
+        self.shared.opening().head.uri()
     }
 
     /// Returns the path of [`uri`](Self::uri).
@@ -84,21 +84,21 @@ impl SessionRef {
 
     /// Returns the path under which the session's mount is reached.
     pub fn prefix(&self) -> &str {
-        self.driver.opening().prefix.as_ref()
+        self.shared.opening().prefix.as_ref()
     }
 
     /// Returns the headers of the request that opened the session.
     pub fn headers(&self) -> &HeaderMap {
-        self.driver.opening().head.headers()
+        self.shared.opening().head.headers()
     }
 
     /// Returns where the session is in its life.
     pub fn state(&self) -> SessionState {
-        self.driver.state()
+        self.shared.state()
     }
 
     pub(crate) fn close_as_slow(&self) {
-        self.driver
+        self.shared
             .abort(CloseReason::INTERRUPTED, Cause::SlowClient);
     }
 }

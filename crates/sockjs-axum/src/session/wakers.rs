@@ -4,35 +4,46 @@ use std::time::Instant;
 
 use sockjs_core::{Session, SessionState};
 
-/// Who waits for a session, and for what.
+/// The tasks that wait for something of a session.
 ///
-/// The session's task looks at everything whenever it runs, and once more before it parks. So what
-/// waits within it needs no waker of its own, and what it does itself wakes nobody in vain.
+/// The session's own task looks at everything in each of its runs, and once more before it parks.
+/// Therefore nothing that it polls needs a waker of its own, and its own changes wake nobody in
+/// vain.
 #[derive(Debug, Default)]
-pub(crate) struct Wakers {
+pub(super) struct Wakers {
     task: Task,
-    /// Who sends frames to the client: waits for a frame.
-    receiver: Slot,
-    /// Who receives messages in the application: waits for one.
-    reader: Slot,
-    /// Who takes payloads from the client, one at a time: waits for room.
-    poster: Slot,
-    /// Made once there is somebody, as most sessions never have anyone.
+    /// Indexed by [`Awaited`].
+    slots: [Slot; Awaited::ALL.len()],
+    /// Boxed, and made for the first task that waits, because most sessions never have one.
     crowd: Option<Box<Crowd>>,
 }
 
-/// What the session's task is told when it wants to sleep.
+/// Something that one task at a time waits for.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Awaited {
+    /// The receiver waits for a frame.
+    Frame,
+    /// The application waits for a message.
+    Message,
+    /// A payload from the client waits for room in the receive buffer.
+    Room,
+}
+
+/// Whether the session's task may sleep.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Parking {
-    /// It is woken for whatever concerns it, a deadline before `until` included.
-    Granted { until: Option<Instant> },
-    /// Something happened since it looked.
-    Refused,
+    /// It may, until that instant if there is one. It is woken for everything that concerns it,
+    /// an earlier deadline included.
+    Until(Option<Instant>),
+    /// It must look again, because something happened after it looked.
+    Missed,
+    /// The session is over.
+    Closed,
 }
 
 impl Wakers {
     /// The session's task runs, until it [parks](Self::park).
-    pub(crate) fn hold(&mut self, cx: &Context<'_>) {
+    pub(super) fn hold(&mut self, cx: &Context<'_>) {
         match &mut self.task.waker {
             Some(waker) => waker.clone_from(cx.waker()),
             slot => *slot = Some(cx.waker().clone()),
@@ -40,71 +51,51 @@ impl Wakers {
         self.task.pace = Pace::Awake;
     }
 
-    pub(crate) fn park(&mut self, session: &Session) -> Parking {
-        let missed = [
-            self.receiver.take_task(wants_receiver(session)),
-            self.reader.take_task(wants_reader(session)),
-            self.poster.take_task(wants_poster(session)),
-        ];
-        if missed.contains(&true) {
-            return Parking::Refused;
+    pub(super) fn park(&mut self, session: &Session) -> Parking {
+        if is_closed(session) {
+            return Parking::Closed;
+        }
+        let mut missed = false;
+        for awaited in Awaited::ALL {
+            missed |= self.slots[awaited as usize].take_task(awaited.is_due(session));
+        }
+        if missed {
+            return Parking::Missed;
         }
         let until = session.poll_timeout();
         self.task.pace = Pace::Parked { until };
-        Parking::Granted { until }
+        Parking::Until(until)
     }
 
-    /// The receiver waits, or with `None` it does not.
-    pub(crate) fn set_receiver(&mut self, cx: Option<&Context<'_>>) {
-        self.receiver.set(cx, &self.task);
+    /// The task of `cx` waits, or with `None` nobody does.
+    pub(super) fn set(&mut self, awaited: Awaited, cx: Option<&Context<'_>>) {
+        self.slots[awaited as usize].set(cx, &self.task);
     }
 
-    /// The reader waits, or with `None` it does not.
-    pub(crate) fn set_reader(&mut self, cx: Option<&Context<'_>>) {
-        self.reader.set(cx, &self.task);
-    }
-
-    /// The poster waits, or with `None` it does not.
-    pub(crate) fn set_poster(&mut self, cx: Option<&Context<'_>>) {
-        self.poster.set(cx, &self.task);
-    }
-
-    pub(crate) fn add_sender(&mut self, cx: &Context<'_>) {
+    pub(super) fn add_sender(&mut self, cx: &Context<'_>) {
         self.crowd.get_or_insert_default().senders.add(cx);
     }
 
-    pub(crate) fn add_closer(&mut self, cx: &Context<'_>) {
+    pub(super) fn add_closer(&mut self, cx: &Context<'_>) {
         self.crowd.get_or_insert_default().closers.add(cx);
     }
 
-    /// Returns whether nobody waits but the session's task, which runs and looks by itself.
+    /// Returns whether nobody waits except the session's task, and it runs and looks by itself.
     #[inline]
-    pub(crate) fn is_left_to_task(&self) -> bool {
-        let Self {
-            task,
-            receiver,
-            reader,
-            poster,
-            crowd,
-        } = self;
-        !matches!(task.pace, Pace::Parked { .. })
-            && !matches!(receiver, Slot::Other(_))
-            && !matches!(reader, Slot::Other(_))
-            && !matches!(poster, Slot::Other(_))
-            && crowd.as_deref().is_none_or(Crowd::is_empty)
+    pub(super) fn is_left_to_task(&self) -> bool {
+        !matches!(self.task.pace, Pace::Parked { .. })
+            && !self.slots.iter().any(|slot| matches!(slot, Slot::Other(_)))
+            && self.crowd.as_deref().is_none_or(Crowd::is_empty)
     }
 
-    /// Takes the wakers of all whose wait is over.
-    pub(crate) fn take_due(&mut self, session: &Session) -> Due {
+    /// Takes the wakers of the tasks whose wait is over.
+    pub(super) fn take_due(&mut self, session: &Session) -> Due {
         let mut due = Due::default();
-        if self.receiver.waits() && wants_receiver(session) {
-            due.receiver = self.receiver.take(&mut self.task);
-        }
-        if self.reader.waits() && wants_reader(session) {
-            due.reader = self.reader.take(&mut self.task);
-        }
-        if self.poster.waits() && wants_poster(session) {
-            due.poster = self.poster.take(&mut self.task);
+        for awaited in Awaited::ALL {
+            let slot = &mut self.slots[awaited as usize];
+            if slot.waits() && awaited.is_due(session) {
+                due.slots[awaited as usize] = slot.take(&mut self.task);
+            }
         }
         if self.task.is_due(session) {
             due.task = self.task.wake();
@@ -116,16 +107,17 @@ impl Wakers {
     }
 }
 
-fn wants_receiver(session: &Session) -> bool {
-    session.has_frame() || is_closed(session)
-}
+impl Awaited {
+    const ALL: [Self; 3] = [Self::Frame, Self::Message, Self::Room];
 
-fn wants_reader(session: &Session) -> bool {
-    session.has_messages() || is_closed(session)
-}
-
-fn wants_poster(session: &Session) -> bool {
-    session.has_room() || !is_open(session)
+    /// Returns whether the wait is over.
+    fn is_due(self, session: &Session) -> bool {
+        match self {
+            Self::Frame => session.has_frame() || is_closed(session),
+            Self::Message => session.has_messages() || is_closed(session),
+            Self::Room => session.has_room() || !is_open(session),
+        }
+    }
 }
 
 fn is_open(session: &Session) -> bool {
@@ -148,15 +140,15 @@ struct Task {
 
 #[derive(Clone, Copy, Debug, Default)]
 enum Pace {
-    /// Runs, or was made or woken and will.
+    /// It runs, or it will, because it is new or was woken.
     #[default]
     Awake,
-    /// Sleeps, until its timer wakes it if nobody else does.
+    /// It sleeps. Its timer wakes it at `until`.
     Parked { until: Option<Instant> },
 }
 
 impl Task {
-    /// Returns whether it sleeps too long.
+    /// Returns whether the task sleeps too long: the session is over, or has an earlier deadline.
     fn is_due(&self, session: &Session) -> bool {
         let Pace::Parked { until } = self.pace else {
             return false;
@@ -175,12 +167,12 @@ impl Task {
     }
 }
 
-/// One who may wait.
+/// The task that waits for one thing.
 #[derive(Debug, Default)]
 enum Slot {
     #[default]
     Nobody,
-    /// The session's task, or what it polls.
+    /// The session's task, or a future that it polls.
     Task,
     Other(Waker),
 }
@@ -200,7 +192,8 @@ impl Slot {
         !matches!(self, Self::Nobody)
     }
 
-    /// Takes who waits; the session's task only where it sleeps, as it looks by itself otherwise.
+    /// Takes the waker. The session's task is taken only while it sleeps, because a running task
+    /// looks by itself.
     fn take(&mut self, task: &mut Task) -> Option<Waker> {
         match (&self, task.pace) {
             (Self::Task, Pace::Awake) => None,
@@ -215,7 +208,7 @@ impl Slot {
         }
     }
 
-    /// Takes the session's task, if it waits here and `is_due`.
+    /// Takes the session's task if it waits here and the wait is over. Returns whether it did.
     fn take_task(&mut self, is_due: bool) -> bool {
         let takes = is_due && matches!(self, Self::Task);
         if takes {
@@ -225,32 +218,29 @@ impl Slot {
     }
 }
 
-/// Who is to be woken.
+/// The wakers to wake once the session is unlocked.
 #[derive(Debug, Default)]
 #[must_use]
-pub(crate) struct Due {
+pub(super) struct Due {
     task: Option<Waker>,
-    receiver: Option<Waker>,
-    reader: Option<Waker>,
-    poster: Option<Waker>,
+    slots: [Option<Waker>; Awaited::ALL.len()],
     others: Vec<Waker>,
 }
 
 impl Due {
-    pub(crate) fn wake(self) {
-        for waker in [self.task, self.receiver, self.reader, self.poster] {
-            waker.into_iter().for_each(Waker::wake);
-        }
+    pub(super) fn wake(self) {
+        self.task.into_iter().for_each(Waker::wake);
+        self.slots.into_iter().flatten().for_each(Waker::wake);
         self.others.into_iter().for_each(Waker::wake);
     }
 }
 
-/// Those of whom there may be many.
+/// The waits that any number of tasks may share.
 #[derive(Debug, Default)]
 struct Crowd {
-    /// Who sends messages in the application: wait for room.
+    /// Application tasks that wait for room in the send buffer.
     senders: WakerSet,
-    /// Wait for the end.
+    /// Application tasks that wait for the end of the session.
     closers: WakerSet,
 }
 
@@ -269,12 +259,12 @@ impl Crowd {
     }
 }
 
-/// The tasks that wait for one thing, all to be woken once it is there.
+/// Tasks that wait for the same thing. All are woken when it is there.
 #[derive(Debug, Default)]
 struct WakerSet(Vec<Waker>);
 
 impl WakerSet {
-    /// Remembers the task, once however often it asks.
+    /// Adds a task, unless it is in the set.
     fn add(&mut self, cx: &Context<'_>) {
         if !self.0.iter().any(|waker| waker.will_wake(cx.waker())) {
             self.0.push(cx.waker().clone());
@@ -303,7 +293,8 @@ mod tests {
         }
     }
 
-    /// A session whose open frame is sent and heard of, with its task, and somebody else.
+    /// A session whose open frame is sent and whose open event is taken, its task, and another
+    /// task.
     struct Bench {
         session: Session,
         now: Instant,
@@ -339,13 +330,12 @@ mod tests {
         }
 
         fn park(&mut self) -> bool {
-            matches!(self.wakers.park(&self.session), Parking::Granted { .. })
+            !matches!(self.wakers.park(&self.session), Parking::Missed)
         }
 
-        /// Lets the task, or else somebody else, wait.
-        fn wait(&mut self, wait: fn(&mut Wakers, Option<&Context<'_>>), who: &Arc<Sleeper>) {
+        fn wait(&mut self, awaited: Awaited, who: &Arc<Sleeper>) {
             let waker = Waker::from(who.clone());
-            wait(&mut self.wakers, Some(&Context::from_waker(&waker)));
+            self.wakers.set(awaited, Some(&Context::from_waker(&waker)));
         }
 
         fn post(&mut self) {
@@ -357,7 +347,8 @@ mod tests {
             self.session.send(self.now, "x".into()).unwrap();
         }
 
-        /// Wakes who is due and returns how often the task and the other one were woken since.
+        /// Wakes the tasks that are due. Returns how often the session's task and the other one
+        /// were woken since the last call.
         fn woken(&mut self) -> (usize, usize) {
             if !self.wakers.is_left_to_task() {
                 self.wakers.take_due(&self.session).wake();
@@ -368,12 +359,12 @@ mod tests {
     }
 
     #[test]
-    fn task_that_runs_is_not_woken_but_looks_again() {
+    fn running_task_is_not_woken_but_must_look_again() {
         let mut bench = Bench::open();
         let task = bench.task.clone();
         bench.hold();
-        bench.wait(Wakers::set_reader, &task);
-        bench.wait(Wakers::set_receiver, &task);
+        bench.wait(Awaited::Message, &task);
+        bench.wait(Awaited::Frame, &task);
         assert!(bench.park());
 
         bench.hold();
@@ -388,12 +379,12 @@ mod tests {
     }
 
     #[test]
-    fn room_for_the_task_s_own_payloads_is_seen_before_it_sleeps() {
+    fn running_task_notices_room_before_it_sleeps() {
         let mut bench = Bench::open();
         let task = bench.task.clone();
         bench.hold();
         bench.post();
-        bench.wait(Wakers::set_poster, &task);
+        bench.wait(Awaited::Room, &task);
         assert!(bench.park());
 
         bench.hold();
@@ -403,12 +394,12 @@ mod tests {
     }
 
     #[test]
-    fn task_that_sleeps_is_woken_once() {
+    fn sleeping_task_is_woken_once() {
         let mut bench = Bench::open();
         let task = bench.task.clone();
         bench.hold();
-        bench.wait(Wakers::set_reader, &task);
-        bench.wait(Wakers::set_receiver, &task);
+        bench.wait(Awaited::Message, &task);
+        bench.wait(Awaited::Frame, &task);
         assert!(bench.park());
 
         bench.post();
@@ -418,11 +409,11 @@ mod tests {
     }
 
     #[test]
-    fn others_are_woken_while_the_task_runs() {
+    fn other_tasks_are_woken_while_the_session_s_task_runs() {
         let mut bench = Bench::open();
         let other = bench.other.clone();
         bench.hold();
-        bench.wait(Wakers::set_receiver, &other);
+        bench.wait(Awaited::Frame, &other);
         bench.send();
         assert_eq!(bench.woken(), (0, 1));
         // The task does not wait for that.
@@ -430,7 +421,7 @@ mod tests {
     }
 
     #[test]
-    fn earlier_deadline_and_end_wake_the_task() {
+    fn earlier_deadline_and_end_wake_the_sleeping_task() {
         let mut bench = Bench::open();
         bench.hold();
         assert!(bench.park());
@@ -451,11 +442,11 @@ mod tests {
     }
 
     #[test]
-    fn whoever_does_not_wait_any_more_is_left_alone() {
+    fn task_that_stopped_waiting_is_not_woken() {
         let mut bench = Bench::open();
         let other = bench.other.clone();
-        bench.wait(Wakers::set_receiver, &other);
-        bench.wakers.set_receiver(None);
+        bench.wait(Awaited::Frame, &other);
+        bench.wakers.set(Awaited::Frame, None);
         bench.send();
         assert_eq!(bench.woken(), (0, 0));
     }

@@ -9,31 +9,33 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 
 use super::socket::Socket;
 
-/// How to take leave of a client whose session is over.
+/// The server's part in the closing handshake of RFC 6455 §7, when a session is over.
 #[derive(Debug)]
-pub(super) enum Farewell {
-    /// The connection is of no use any more.
-    Silent,
-    /// The client closed, and has yet to be answered.
-    Reply,
-    /// Send a WebSocket close frame.
-    Close(CloseReason),
+pub(super) enum ClosingHandshake {
+    /// None, because the connection is broken.
+    Skip,
+    /// Answer the client's close frame.
+    Answer,
+    /// Send a close frame, and wait for the client's.
+    Start(CloseReason),
 }
 
-impl Farewell {
-    /// Ends the connection as the protocol wants it, and waits for the client to do so, too: were
-    /// it just dropped with input unread, the client might never see the close frame.
-    pub(super) async fn take(self, socket: &mut WebSocketStream<Socket>) {
-        // A client that does not end its side in time has had its chance.
+impl ClosingHandshake {
+    /// Performs the handshake, and waits until the client closes the connection, but not for long.
+    ///
+    /// If the connection were dropped while unread input is left, it would be reset, and the client
+    /// might never see the close frame.
+    pub(super) async fn perform(self, socket: &mut WebSocketStream<Socket>) {
+        // A client that does not close its end in time loses nothing that it could still use.
         let _ = tokio::time::timeout(CLOSE_TIMEOUT, self.exchange(socket)).await;
     }
 
     async fn exchange(self, socket: &mut WebSocketStream<Socket>) {
-        let mut closed = matches!(self, Self::Reply);
+        let mut closed = matches!(self, Self::Answer);
         match self {
-            Self::Silent => return,
-            Self::Reply => {}
-            Self::Close(reason) => {
+            Self::Skip => return,
+            Self::Answer => {}
+            Self::Start(reason) => {
                 if socket.close(Some(close_frame(&reason))).await.is_err() {
                     return;
                 }
@@ -45,7 +47,8 @@ impl Farewell {
         if closed {
             return;
         }
-        // What follows a message that was refused cannot be read as WebSocket frames any more.
+        // The bytes after a refused message are not WebSocket frames any more, so they are read as
+        // plain bytes.
         let io = socket.get_mut();
         if io.shutdown().await.is_ok() {
             let _ = tokio::io::copy(io, &mut tokio::io::sink()).await;
@@ -53,7 +56,8 @@ impl Farewell {
     }
 }
 
-/// Puts a reason into a WebSocket close frame, as far as RFC 6455 §7.4 lets a server.
+/// Makes a WebSocket close frame. A code that RFC 6455 §7.4 forbids becomes 1000, and a long reason
+/// is cut.
 fn close_frame(reason: &CloseReason) -> CloseFrame {
     let code = match reason.code() {
         code @ (1000..=1003 | 1007..=1014 | 3000..=4999) => code,
@@ -73,8 +77,8 @@ fn close_frame(reason: &CloseReason) -> CloseFrame {
     }
 }
 
-/// A control frame has at most 125 bytes, two of which are the code.
+/// A control frame has at most 125 bytes, and the code takes two of them.
 const MAX_CLOSE_TEXT: usize = 123;
 
-/// How long a client may take to close its end.
+/// How long a client may take to close its end of the connection.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);

@@ -1,20 +1,18 @@
 use http::Response;
-use http::request::Parts;
 use sockjs_core::Receiver;
 
-use crate::body::OwnBody;
-use crate::endpoint::Endpoint;
 use crate::http::header::EVENT_STREAM;
 use crate::http::reject::Refusal;
+use crate::mount::{Mount, Opener};
 
-use super::receive;
+use super::{OwnBody, receive};
 
 /// `GET /SERVER/SESSION/eventsource`: answered with frames up to the response limit.
 pub(crate) async fn eventsource(
-    endpoint: &Endpoint,
-    parts: Box<Parts>,
-    id: Box<str>,
+    mount: &Mount,
+    opener: Opener,
+    id: &str,
 ) -> Result<Response<OwnBody>, Refusal> {
-    let receiver = Receiver::eventsource(endpoint.config().response_limit);
-    receive::stream(endpoint, parts, &id, receiver, EVENT_STREAM).await
+    let receiver = Receiver::eventsource(mount.config().response_limit);
+    receive::stream(mount, opener, id, receiver, EVENT_STREAM).await
 }

@@ -1,5 +1,6 @@
 //! The opening handshake of a WebSocket: RFC 6455 §4.2, and RFC 8441 over HTTP/2.
 
+use bytes::Bytes;
 use http::header::{
     CONNECTION, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE,
 };
@@ -9,11 +10,10 @@ use hyper::ext::Protocol;
 use hyper::upgrade::OnUpgrade;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
-use crate::body::OwnBody;
 use crate::http::reject::Reject;
 
-/// Checks a request for a WebSocket and returns the answer, after which the connection becomes one.
-pub(super) fn handshake(parts: &mut Parts) -> Result<(OnUpgrade, Response<OwnBody>), Reject> {
+/// Checks the opening handshake and returns the answer, and the connection that follows the answer.
+pub(super) fn handshake(parts: &mut Parts) -> Result<(OnUpgrade, Response<Bytes>), Reject> {
     let over_http2 = is_extended_connect(parts);
     if !over_http2 && !asks_for_upgrade(&parts.headers) {
         return Err(Reject::NotWebSocket);
@@ -25,7 +25,7 @@ pub(super) fn handshake(parts: &mut Parts) -> Result<(OnUpgrade, Response<OwnBod
     {
         return Err(Reject::WebSocketVersion);
     }
-    let mut response = Response::new(OwnBody::Whole(bytes::Bytes::new()));
+    let mut response = Response::new(Bytes::new());
     if !over_http2 {
         let key = parts
             .headers
@@ -41,7 +41,7 @@ pub(super) fn handshake(parts: &mut Parts) -> Result<(OnUpgrade, Response<OwnBod
             HeaderValue::try_from(accept).expect("Base64 is visible ASCII"),
         );
     }
-    // Missing if the server does not do upgrades, or a middleware took it.
+    // It is missing if the server does not support upgrades, or if a middleware took it.
     let on_upgrade = parts
         .extensions
         .remove::<OnUpgrade>()
@@ -49,7 +49,7 @@ pub(super) fn handshake(parts: &mut Parts) -> Result<(OnUpgrade, Response<OwnBod
     Ok((on_upgrade, response))
 }
 
-/// Returns whether this is how HTTP/2 asks for a WebSocket.
+/// Returns whether an HTTP/2 request asks for a WebSocket.
 pub(crate) fn is_extended_connect(parts: &Parts) -> bool {
     parts.method == Method::CONNECT
         && parts

@@ -1,21 +1,19 @@
 use http::Response;
-use http::request::Parts;
 use sockjs_core::{Callback, Receiver};
 
-use crate::body::OwnBody;
-use crate::endpoint::Endpoint;
 use crate::http::header::HTML;
 use crate::http::reject::{Refusal, Reject};
+use crate::mount::{Mount, Opener};
 
-use super::receive;
+use super::{OwnBody, receive};
 
 /// `GET /SERVER/SESSION/htmlfile?c=CALLBACK`: answered with frames up to the response limit.
 pub(crate) async fn htmlfile(
-    endpoint: &Endpoint,
-    parts: Box<Parts>,
-    id: Box<str>,
+    mount: &Mount,
+    opener: Opener,
+    id: &str,
 ) -> Result<Response<OwnBody>, Refusal> {
-    let callback = Callback::from_query(parts.uri.query()).map_err(Reject::Callback)?;
-    let receiver = Receiver::htmlfile(callback, endpoint.config().response_limit);
-    receive::stream(endpoint, parts, &id, receiver, HTML).await
+    let callback = Callback::from_query(opener.parts.uri.query()).map_err(Reject::Callback)?;
+    let receiver = Receiver::htmlfile(callback, mount.config().response_limit);
+    receive::stream(mount, opener, id, receiver, HTML).await
 }

@@ -1,20 +1,18 @@
 use http::Response;
-use http::request::Parts;
 use sockjs_core::{Callback, Receiver};
 
-use crate::body::OwnBody;
-use crate::endpoint::Endpoint;
 use crate::http::header::JAVASCRIPT;
 use crate::http::reject::{Refusal, Reject};
+use crate::mount::{Mount, Opener};
 
-use super::receive;
+use super::{OwnBody, receive};
 
 /// `GET /SERVER/SESSION/jsonp?c=CALLBACK`: answered with one frame.
 pub(crate) async fn jsonp(
-    endpoint: &Endpoint,
-    parts: Box<Parts>,
-    id: Box<str>,
+    mount: &Mount,
+    opener: Opener,
+    id: &str,
 ) -> Result<Response<OwnBody>, Refusal> {
-    let callback = Callback::from_query(parts.uri.query()).map_err(Reject::Callback)?;
-    receive::poll(endpoint, parts, &id, Receiver::jsonp(callback), JAVASCRIPT).await
+    let callback = Callback::from_query(opener.parts.uri.query()).map_err(Reject::Callback)?;
+    receive::poll(mount, opener, id, Receiver::jsonp(callback), JAVASCRIPT).await
 }

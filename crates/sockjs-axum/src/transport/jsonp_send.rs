@@ -5,31 +5,30 @@ use http::request::Parts;
 use http_body::Body;
 use sockjs_core::form_payload;
 
-use crate::body::OwnBody;
-use crate::endpoint::Endpoint;
 use crate::error::BoxError;
 use crate::http::header::TEXT_PLAIN;
 use crate::http::reject::Refusal;
+use crate::mount::Mount;
 
-use super::send;
+use super::{OwnBody, send};
 
 /// `POST /SERVER/SESSION/jsonp_send`: a JSON array of messages, in the field `d` of a form or bare.
 pub(crate) async fn jsonp_send<B>(
-    endpoint: &Endpoint,
-    parts: Box<Parts>,
+    mount: &Mount,
+    parts: &Parts,
     body: B,
-    id: Box<str>,
+    id: &str,
 ) -> Result<Response<OwnBody>, Refusal>
 where
     B: Body<Data: Buf + Send, Error: Into<BoxError>> + Send + 'static,
 {
-    let decode = if is_form(&parts) {
+    let decode = if is_form(parts) {
         // A form without the field is as good as no body.
         |body: Vec<u8>| form_payload(&body).unwrap_or_default()
     } else {
         send::into_text
     };
-    send::receive(endpoint, &parts, body, &id, decode).await?;
+    send::send(mount, parts, body, id, decode).await?;
 
     let mut response = Response::new(OwnBody::from(Bytes::from_static(b"ok")));
     response.headers_mut().insert(CONTENT_TYPE, TEXT_PLAIN);

@@ -1,4 +1,4 @@
-//! From an HTTP request to a session and back: one file a transport, and what several share.
+//! From an HTTP request to a session and back: one file a transport, and the files that several share.
 
 mod eventsource;
 mod htmlfile;
@@ -10,20 +10,25 @@ mod xhr;
 mod xhr_send;
 mod xhr_streaming;
 
+mod receive;
+mod send;
+
 mod close;
 mod handshake;
 mod pump;
-mod receive;
-mod send;
 mod socket;
+mod upgrade;
 
+mod body;
+mod stream;
+
+pub(crate) use self::body::OwnBody;
 pub(crate) use self::eventsource::eventsource;
 pub(crate) use self::handshake::is_extended_connect;
 pub(crate) use self::htmlfile::htmlfile;
 pub(crate) use self::jsonp::jsonp;
 pub(crate) use self::jsonp_send::jsonp_send;
 pub(crate) use self::raw_websocket::raw_websocket;
-pub(crate) use self::receive::Stream;
 pub(crate) use self::websocket::websocket;
 pub(crate) use self::xhr::xhr;
 pub(crate) use self::xhr_send::xhr_send;

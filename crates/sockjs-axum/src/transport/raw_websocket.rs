@@ -1,23 +1,24 @@
+use std::sync::Arc;
+
 use bytes::Bytes;
 use http::Response;
-use http::request::Parts;
 use sockjs_core::{Frame, Payload, PayloadError, Transport};
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::body::OwnBody;
 use crate::config::Config;
-use crate::endpoint::Endpoint;
 use crate::http::reject::Refusal;
-use crate::mount::admission::Addressed;
+use crate::mount::{Mount, Opener};
 
-use super::pump::{self, Framing, Input};
+use super::OwnBody;
+use super::pump::{Framing, Input};
+use super::upgrade::upgrade;
 
 /// `GET /websocket`: messages in a WebSocket, without SockJS frames and heartbeats.
 pub(crate) async fn raw_websocket(
-    endpoint: &Endpoint,
-    parts: Box<Parts>,
+    mount: &Arc<Mount>,
+    opener: Opener,
 ) -> Result<Response<OwnBody>, Refusal> {
-    pump::upgrade::<Raw>(endpoint, parts, Addressed::Anonymously).await
+    upgrade::<Raw>(mount, opener).await
 }
 
 /// A text frame is a message.

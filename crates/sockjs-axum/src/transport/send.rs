@@ -1,6 +1,5 @@
 //! What the send requests share: from a body to the session.
 
-use std::future::poll_fn;
 use std::pin::pin;
 use std::time::Duration;
 
@@ -11,17 +10,17 @@ use http_body::Body;
 use http_body_util::BodyExt;
 use sockjs_core::Payload;
 
-use crate::endpoint::Endpoint;
 use crate::error::BoxError;
 use crate::http::reject::Reject;
+use crate::mount::Mount;
 
 /// Takes the body of a send request, checks it, and hands it to the session of that id.
 ///
-/// One request of a session at a time has a body in memory, and none before there is room for it:
-/// some more may wait with theirs in the network. A body is looked at before the session: a broken one
-/// is refused as such, whether there is a session or not.
-pub(super) async fn receive<B>(
-    endpoint: &Endpoint,
+/// One request of a session at a time has its body in memory, and only after the receive buffer has
+/// room for it. The bodies of a few more requests may wait in the network. A body is checked before
+/// the session is: a broken body is refused as broken, even if the session does not exist.
+pub(super) async fn send<B>(
+    mount: &Mount,
     parts: &Parts,
     body: B,
     id: &str,
@@ -30,28 +29,28 @@ pub(super) async fn receive<B>(
 where
     B: Body<Data: Buf, Error: Into<BoxError>>,
 {
-    let config = endpoint.config();
+    let config = mount.config();
     if declared_len(parts).is_some_and(|len| len > config.body_limit as u64) {
         return Err(Reject::BodyTooLarge);
     }
-    let driver = endpoint.find(parts, id);
-    let turn = match &driver {
-        Some(driver) => {
-            let turn = driver.turn().await.ok_or(Reject::NoRoom)?;
-            poll_fn(|cx| driver.poll_room(cx)).await;
-            Some(turn)
+    let queue = mount.find(parts, id);
+    let permit = match &queue {
+        Some(queue) => {
+            let permit = queue.acquire().await.ok_or(Reject::NoRoom)?;
+            permit.room().await;
+            Some(permit)
         }
         None => None,
     };
     let text = decode(read(body, config.body_limit).await?);
     let payload = Payload::parse(&text, config.message_limit).map_err(Reject::Payload)?;
-    let driver = driver.as_ref().ok_or(Reject::NoSession)?;
-    driver.post(payload).map_err(|_| Reject::NoSession)?;
-    drop(turn);
+    let queue = queue.as_ref().ok_or(Reject::NoSession)?;
+    queue.post(payload).map_err(|_| Reject::NoSession)?;
+    drop(permit);
     Ok(())
 }
 
-/// Reads a body up to a limit. It is limited here, as axum's own limit is not for layers.
+/// Reads a body up to a limit. axum's own limit does not apply to layers.
 async fn read<B>(body: B, limit: usize) -> Result<Vec<u8>, Reject>
 where
     B: Body<Data: Buf, Error: Into<BoxError>>,
@@ -76,7 +75,7 @@ where
             data.advance(len);
         }
     }
-    // It is kept until the application has read it, and counted by its length.
+    // The session keeps the allocation until the application has read it, and counts its length.
     bytes.shrink_to_fit();
     Ok(bytes)
 }
@@ -91,11 +90,11 @@ fn declared_len(parts: &Parts) -> Option<u64> {
         .ok()
 }
 
-/// Takes text as it came; each bad sequence is U+FFFD.
+/// Decodes UTF-8. Each invalid sequence becomes U+FFFD.
 pub(super) fn into_text(bytes: Vec<u8>) -> String {
     String::from_utf8(bytes)
         .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
 }
 
-/// How long a client may take for the next part of a body.
+/// How long a client may take to send the next part of a body.
 const BODY_TIMEOUT: Duration = Duration::from_secs(30);

@@ -6,10 +6,10 @@ use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// An upgraded connection that counts what passes.
+/// An upgraded connection with counters of the bytes read and written.
 ///
-/// The count tells a client that is slow from one that takes nothing, and that one is alive of
-/// which only half a frame has arrived.
+/// The counters distinguish a slow client from a stalled one, and show that a client is alive even
+/// when only part of a frame has arrived.
 #[derive(Debug)]
 pub(super) struct Socket {
     io: TokioIo<Upgraded>,

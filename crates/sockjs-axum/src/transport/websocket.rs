@@ -1,26 +1,27 @@
+use std::sync::Arc;
+
 use http::Response;
-use http::request::Parts;
 use sockjs_core::{Frame, Payload, PayloadError, Transport};
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::frame::Frame as WebSocketFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 
-use crate::body::OwnBody;
 use crate::config::Config;
-use crate::endpoint::Endpoint;
 use crate::http::reject::Refusal;
-use crate::mount::admission::Addressed;
+use crate::mount::{Mount, Opener};
 
-use super::pump::{self, Framing, Input};
+use super::OwnBody;
+use super::pump::{Framing, Input};
+use super::upgrade::upgrade;
 
 /// `GET /SERVER/SESSION/websocket`: SockJS frames in a WebSocket.
 ///
 /// The session id in the URL means nothing: every WebSocket is a session of its own.
 pub(crate) async fn websocket(
-    endpoint: &Endpoint,
-    parts: Box<Parts>,
+    mount: &Arc<Mount>,
+    opener: Opener,
 ) -> Result<Response<OwnBody>, Refusal> {
-    pump::upgrade::<Framed>(endpoint, parts, Addressed::ById).await
+    upgrade::<Framed>(mount, opener).await
 }
 
 /// Frames as text, payloads as JSON.

@@ -1,19 +1,17 @@
 use http::Response;
-use http::request::Parts;
 use sockjs_core::Receiver;
 
-use crate::body::OwnBody;
-use crate::endpoint::Endpoint;
 use crate::http::header::JAVASCRIPT;
 use crate::http::reject::Refusal;
+use crate::mount::{Mount, Opener};
 
-use super::receive;
+use super::{OwnBody, receive};
 
 /// `POST /SERVER/SESSION/xhr`: answered with one frame.
 pub(crate) async fn xhr(
-    endpoint: &Endpoint,
-    parts: Box<Parts>,
-    id: Box<str>,
+    mount: &Mount,
+    opener: Opener,
+    id: &str,
 ) -> Result<Response<OwnBody>, Refusal> {
-    receive::poll(endpoint, parts, &id, Receiver::xhr(), JAVASCRIPT).await
+    receive::poll(mount, opener, id, Receiver::xhr(), JAVASCRIPT).await
 }

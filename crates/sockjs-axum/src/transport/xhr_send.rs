@@ -4,25 +4,24 @@ use http::request::Parts;
 use http::{Response, StatusCode};
 use http_body::Body;
 
-use crate::body::OwnBody;
-use crate::endpoint::Endpoint;
 use crate::error::BoxError;
 use crate::http::header::TEXT_PLAIN;
 use crate::http::reject::Refusal;
+use crate::mount::Mount;
 
-use super::send;
+use super::{OwnBody, send};
 
 /// `POST /SERVER/SESSION/xhr_send`: a JSON array of messages, of whatever content type.
 pub(crate) async fn xhr_send<B>(
-    endpoint: &Endpoint,
-    parts: Box<Parts>,
+    mount: &Mount,
+    parts: &Parts,
     body: B,
-    id: Box<str>,
+    id: &str,
 ) -> Result<Response<OwnBody>, Refusal>
 where
     B: Body<Data: Buf + Send, Error: Into<BoxError>> + Send + 'static,
 {
-    send::receive(endpoint, &parts, body, &id, send::into_text).await?;
+    send::send(mount, parts, body, id, send::into_text).await?;
 
     let mut response = Response::new(OwnBody::from(Bytes::new()));
     *response.status_mut() = StatusCode::NO_CONTENT;

@@ -1,20 +1,18 @@
 use http::Response;
-use http::request::Parts;
 use sockjs_core::Receiver;
 
-use crate::body::OwnBody;
-use crate::endpoint::Endpoint;
 use crate::http::header::JAVASCRIPT;
 use crate::http::reject::Refusal;
+use crate::mount::{Mount, Opener};
 
-use super::receive;
+use super::{OwnBody, receive};
 
 /// `POST /SERVER/SESSION/xhr_streaming`: answered with frames up to the response limit.
 pub(crate) async fn xhr_streaming(
-    endpoint: &Endpoint,
-    parts: Box<Parts>,
-    id: Box<str>,
+    mount: &Mount,
+    opener: Opener,
+    id: &str,
 ) -> Result<Response<OwnBody>, Refusal> {
-    let receiver = Receiver::xhr_streaming(endpoint.config().response_limit);
-    receive::stream(endpoint, parts, &id, receiver, JAVASCRIPT).await
+    let receiver = Receiver::xhr_streaming(mount.config().response_limit);
+    receive::stream(mount, opener, id, receiver, JAVASCRIPT).await
 }

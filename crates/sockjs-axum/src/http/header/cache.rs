@@ -1,22 +1,24 @@
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use http::header::{CACHE_CONTROL, EXPIRES};
 use http::{HeaderMap, HeaderValue};
 
-/// Forbids to keep the response, and proxies to change it.
-pub(crate) fn never(headers: &mut HeaderMap) {
+use crate::clock;
+
+/// Forbids caches to keep the response, and proxies to change it.
+pub(super) fn never(headers: &mut HeaderMap) {
     headers.insert(CACHE_CONTROL, NEVER);
 }
 
-/// Allows anyone to keep the response, if they ask each time whether it still holds.
+/// Allows caches to keep the response, if they ask each time whether it is still valid.
 pub(crate) fn if_unchanged(headers: &mut HeaderMap) {
     headers.insert(CACHE_CONTROL, IF_UNCHANGED);
 }
 
-/// Allows anyone to keep the response for a year.
+/// Allows caches to keep the response for a year.
 pub(crate) fn for_a_year(headers: &mut HeaderMap) {
     headers.insert(CACHE_CONTROL, FOR_A_YEAR);
-    let expires = httpdate::fmt_http_date(SystemTime::now() + YEAR);
+    let expires = httpdate::fmt_http_date(clock::date() + YEAR);
     if let Ok(expires) = HeaderValue::try_from(expires) {
         headers.insert(EXPIRES, expires);
     }

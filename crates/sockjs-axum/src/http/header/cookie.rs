@@ -1,11 +1,140 @@
+use std::fmt;
+use std::sync::Arc;
+
 use http::header::COOKIE;
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue};
 
-use crate::config::{CookieValue, JSessionId, SameSite};
+/// The `JSESSIONID` cookie, by which some load balancers keep a client on one server.
+///
+/// `true` makes a [`dummy`](Self::dummy), `false` turns it [`off`](Self::off).
+///
+/// # Example
+///
+/// Pages of other sites get a cookie only with these attributes.
+///
+/// ```
+/// use sockjs_axum::{JSessionId, SameSite, SockJsLayer};
+///
+/// let cookie = JSessionId::dummy().secure(true).same_site(SameSite::None);
+/// let layer = SockJsLayer::<()>::new("/echo").jsessionid(cookie);
+/// ```
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct JSessionId {
+    value: CookieValue,
+    attributes: Attributes,
+}
+
+/// What a cookie's value is.
+#[derive(Clone)]
+enum CookieValue {
+    Off,
+    Dummy,
+    Custom(Arc<CustomValue>),
+}
+
+type CustomValue = dyn Fn(&Parts) -> Option<String> + Send + Sync;
+
+/// The attributes of the cookie.
+#[derive(Clone, Debug)]
+struct Attributes {
+    path: String,
+    secure: bool,
+    http_only: bool,
+    same_site: Option<SameSite>,
+}
+
+impl JSessionId {
+    /// No cookie. The default.
+    pub fn off() -> Self {
+        Self::with_value(CookieValue::Off)
+    }
+
+    /// The value that the client sent, else `dummy`.
+    pub fn dummy() -> Self {
+        Self::with_value(CookieValue::Dummy)
+    }
+
+    /// The value that `value` returns for a request of a session; no cookie for `None`, or if it
+    /// has a character that cookies may not have.
+    pub fn custom(value: impl Fn(&Parts) -> Option<String> + Send + Sync + 'static) -> Self {
+        Self::with_value(CookieValue::Custom(Arc::new(value)))
+    }
+
+    /// Sets the attribute `Path`. Default: `/`. Semicolons and control characters are left out.
+    pub fn path(mut self, path: impl Into<String>) -> Self {
+        self.attributes.path = path.into();
+        self.attributes
+            .path
+            .retain(|c| c != ';' && !c.is_control() && c.is_ascii());
+        self
+    }
+
+    /// Sets the attribute `Secure`: only over HTTPS. Default: `false`.
+    pub fn secure(mut self, secure: bool) -> Self {
+        self.attributes.secure = secure;
+        self
+    }
+
+    /// Sets the attribute `HttpOnly`: not for scripts. Default: `false`.
+    pub fn http_only(mut self, http_only: bool) -> Self {
+        self.attributes.http_only = http_only;
+        self
+    }
+
+    /// Sets the attribute `SameSite`. Default: none, which browsers take for
+    /// [`Lax`](SameSite::Lax): pages of other sites then do not send the cookie.
+    pub fn same_site(mut self, same_site: SameSite) -> Self {
+        self.attributes.same_site = Some(same_site);
+        self
+    }
+
+    /// Returns whether clients need the cookie, which `/info` tells them.
+    pub(crate) fn is_enabled(&self) -> bool {
+        !matches!(self.value, CookieValue::Off)
+    }
+
+    fn with_value(value: CookieValue) -> Self {
+        let attributes = Attributes {
+            path: "/".to_owned(),
+            secure: false,
+            http_only: false,
+            same_site: None,
+        };
+        Self { value, attributes }
+    }
+}
+
+impl From<bool> for JSessionId {
+    fn from(enabled: bool) -> Self {
+        if enabled { Self::dummy() } else { Self::off() }
+    }
+}
+
+impl fmt::Debug for CookieValue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Off => "Off",
+            Self::Dummy => "Dummy",
+            Self::Custom(_) => "Custom",
+        })
+    }
+}
+
+/// When a browser sends a cookie along with requests of other sites.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum SameSite {
+    /// Never.
+    Strict,
+    /// When the user follows a link.
+    Lax,
+    /// Always; browsers want it [`secure`](JSessionId::secure) then.
+    None,
+}
 
 /// Returns the `Set-Cookie` value that the responses of a session carry.
-pub(crate) fn jsessionid(cookie: &JSessionId, parts: &Parts) -> Option<HeaderValue> {
+pub(super) fn jsessionid(cookie: &JSessionId, parts: &Parts) -> Option<HeaderValue> {
     let value = match &cookie.value {
         CookieValue::Off => return None,
         CookieValue::Dummy => sent(&parts.headers).unwrap_or("dummy").to_owned(),

@@ -5,9 +5,16 @@ use http::header::{
 };
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-/// What to tell the browser about other origins, found in a request's headers.
+/// Whether pages of other origins may use the HTTP transports.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Cors {
+    Enabled,
+    Disabled,
+}
+
+/// The CORS headers of a response, computed from the headers of the request.
 #[derive(Debug)]
-pub(crate) struct CorsHeaders {
+pub(super) struct CorsHeaders {
     origin: Option<Origin>,
     allow_headers: Option<HeaderValue>,
 }
@@ -19,7 +26,7 @@ enum Origin {
 }
 
 impl CorsHeaders {
-    pub(crate) fn for_request(headers: &HeaderMap) -> Self {
+    pub(super) fn for_request(headers: &HeaderMap) -> Self {
         Self {
             origin: match single(headers, ORIGIN) {
                 Ok(None) => Some(Origin::Any),
@@ -33,8 +40,8 @@ impl CorsHeaders {
         }
     }
 
-    /// Adds the headers every response of a shared URL carries.
-    pub(crate) fn apply(self, headers: &mut HeaderMap) {
+    /// Adds the headers of every response of a URL that pages of other origins may read.
+    pub(super) fn apply(self, headers: &mut HeaderMap) {
         match self.origin {
             Some(Origin::Any) => {
                 headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
@@ -55,7 +62,7 @@ impl CorsHeaders {
     }
 }
 
-/// Adds what only the answer to a preflight carries.
+/// Adds the headers of the response to a preflight.
 pub(crate) fn preflight(headers: &mut HeaderMap, methods: &'static str) {
     headers.insert(
         ACCESS_CONTROL_ALLOW_METHODS,
@@ -64,10 +71,10 @@ pub(crate) fn preflight(headers: &mut HeaderMap, methods: &'static str) {
     headers.insert(ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("31536000"));
 }
 
-/// A header that must not repeat did.
+/// A header that must not repeat occurs more than once.
 struct Several;
 
-/// Returns a header's only value; an empty one counts as missing.
+/// Returns the only value of a header. An empty value counts as missing.
 fn single(headers: &HeaderMap, name: HeaderName) -> Result<Option<&HeaderValue>, Several> {
     let mut values = headers.get_all(name).iter();
     let first = values.next();
@@ -77,7 +84,7 @@ fn single(headers: &HeaderMap, name: HeaderName) -> Result<Option<&HeaderValue>,
     }
 }
 
-/// Returns whether a value may be echoed: nothing in it can end the header or hide in a log.
+/// Returns whether a value may be echoed: no byte of it can end the header or hide in a log.
 fn is_visible(value: &HeaderValue) -> bool {
     value.as_bytes().iter().all(u8::is_ascii_graphic)
 }

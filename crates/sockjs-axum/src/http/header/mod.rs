@@ -1,19 +1,22 @@
 pub(crate) mod cache;
-pub(crate) mod cookie;
-pub(crate) mod cors;
-pub(crate) mod origin;
+mod cookie;
+mod cors;
+mod origin;
 
 use http::header::{SET_COOKIE, X_CONTENT_TYPE_OPTIONS};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method};
 
-use crate::config::{Config, Cors};
-use crate::http::route::Route;
+use super::route::Route;
 
 use self::cors::CorsHeaders;
-use self::origin::Judgement;
 
-/// The headers that a response has for its URL's sake, whatever the answer.
+pub use self::cookie::{JSessionId, SameSite};
+pub(crate) use self::cors::{Cors, preflight};
+pub use self::origin::AllowedOrigins;
+pub(crate) use self::origin::{Judgement, NullOriginPolicy, is_loaded_by_own_page};
+
+/// The headers that every response of a URL has, whether the request succeeds or fails.
 pub(crate) struct Headers {
     cors: Option<CorsHeaders>,
     cookie: Option<HeaderValue>,
@@ -27,26 +30,30 @@ enum Cache {
 
 impl Headers {
     pub(crate) fn for_request(
-        config: &Config,
+        cors: Cors,
+        jsessionid: &JSessionId,
         route: &Route,
         parts: &Parts,
         judgement: Judgement,
     ) -> Self {
         let cors = match judgement {
-            Judgement::Allowed | Judgement::Nameless | Judgement::Unstated => {
-                (config.cors == Cors::Enabled && route.is_shared())
+            Judgement::Allowed | Judgement::NullOrigin | Judgement::NoOrigin => {
+                (cors == Cors::Enabled && route.is_readable_by_other_origins())
                     .then(|| CorsHeaders::for_request(&parts.headers))
             }
             Judgement::Refused => None,
         };
-        let cookie = match route {
-            Route::Session(..) => cookie::jsessionid(&config.jsessionid, parts),
-            _ => None,
+        let cookie = if route.is_session() {
+            cookie::jsessionid(jsessionid, parts)
+        } else {
+            None
         };
-        let cache = match route {
-            // The answer to a preflight may be kept.
-            Route::Info | Route::Session(..) if parts.method != Method::OPTIONS => Cache::Never,
-            _ => Cache::AsIs,
+        // Caches may keep the answer to a preflight.
+        let is_cached = parts.method == Method::OPTIONS;
+        let cache = if !is_cached && (route.is_session() || matches!(route, Route::Info)) {
+            Cache::Never
+        } else {
+            Cache::AsIs
         };
         Self {
             cors,

@@ -84,7 +84,7 @@ impl AllowedOrigins {
     }
 
     /// Judges where a request comes from. `null` is what browsers say of pages without an origin.
-    pub(crate) fn judge(&self, null: NullOrigin, parts: &Parts) -> Judgement {
+    pub(crate) fn judge(&self, null: NullOriginPolicy, parts: &Parts) -> Judgement {
         if let Kind::Any = self.0 {
             return Judgement::Allowed;
         }
@@ -92,8 +92,8 @@ impl AllowedOrigins {
         match (origins.next(), origins.next()) {
             (None, _) => self.judge_without_origin(parts),
             (Some(origin), None) if origin == "null" => match null {
-                NullOrigin::Allowed => Judgement::Nameless,
-                NullOrigin::Refused => Judgement::Refused,
+                NullOriginPolicy::Allow => Judgement::NullOrigin,
+                NullOriginPolicy::Refuse => Judgement::Refused,
             },
             (Some(origin), None) if self.allows(origin, parts) => Judgement::Allowed,
             (Some(_), _) => Judgement::Refused,
@@ -105,7 +105,7 @@ impl AllowedOrigins {
     fn judge_without_origin(&self, parts: &Parts) -> Judgement {
         let site = parts.headers.get(SEC_FETCH_SITE).map(HeaderValue::as_bytes);
         if let Some(b"same-origin" | b"none") = site {
-            return Judgement::Unstated;
+            return Judgement::NoOrigin;
         }
         let referer = parts
             .headers
@@ -119,7 +119,7 @@ impl AllowedOrigins {
             }
         };
         if allowed {
-            Judgement::Unstated
+            Judgement::NoOrigin
         } else {
             Judgement::Refused
         }
@@ -158,22 +158,22 @@ impl fmt::Debug for AllowedOrigins {
     }
 }
 
-/// Whether pages without an origin, such as sandboxed frames and files, are allowed.
+/// Whether requests with `Origin: null` are allowed. Browsers send it for sandboxed frames and files.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum NullOrigin {
-    Refused,
-    Allowed,
+pub(crate) enum NullOriginPolicy {
+    Refuse,
+    Allow,
 }
 
-/// What is to be thought of where a request comes from.
+/// The result of checking the origin of a request.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Judgement {
-    /// From a page of an allowed origin.
+    /// The request comes from a page of an allowed origin.
     Allowed,
-    /// From a page without an origin, which is allowed to be here but could be anybody's.
-    Nameless,
-    /// It does not say, and nothing speaks against it.
-    Unstated,
+    /// The request says `Origin: null`, which is allowed, but anybody's page can say it.
+    NullOrigin,
+    /// The request has no `Origin` header, and no other header speaks against it.
+    NoOrigin,
     Refused,
 }
 

@@ -4,7 +4,7 @@ use http::header::CONTENT_TYPE;
 
 use crate::http::header::TEXT_PLAIN;
 
-/// Answers who asks for the mount itself, mostly people who wonder whether it is there.
+/// Answers a request for the mount itself, which shows people that the mount is there.
 pub(crate) fn greeting() -> Response<Bytes> {
     let mut response = Response::new(Bytes::from_static(b"Welcome to SockJS!\n"));
     response.headers_mut().insert(CONTENT_TYPE, TEXT_PLAIN);

@@ -5,10 +5,10 @@ use http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, IF_NONE_MATCH};
 use http::request::Parts;
 use http::{HeaderValue, Response, StatusCode};
 
-use crate::http::header::origin::AllowedOrigins;
-use crate::http::header::{HTML, cache};
+use crate::http::header::{AllowedOrigins, HTML, cache};
 
-/// The page that clients of other origins load into a hidden frame, to send from there.
+/// The page that clients of other origins load into a hidden frame. They send their requests from
+/// there.
 #[derive(Clone, Debug)]
 pub(crate) struct Iframe {
     body: Bytes,
@@ -17,8 +17,8 @@ pub(crate) struct Iframe {
 }
 
 impl Iframe {
-    /// Makes the page. Pages of other origins than `allowed` cannot embed it: what acts inside it
-    /// acts from the server's own origin, whoever's page is around it.
+    /// Makes the page. Only pages of `allowed` origins can embed it, because a script inside it acts
+    /// from the server's own origin, whichever page embeds it.
     pub(crate) fn new(sockjs_url: &str, allowed: &AllowedOrigins) -> Self {
         let policy = allowed.frame_ancestors().map(|ancestors| {
             HeaderValue::try_from(format!("frame-ancestors {ancestors}"))
@@ -46,7 +46,7 @@ impl Iframe {
         response.headers_mut().insert(ETAG, self.etag.clone());
         match &self.policy {
             None => cache::for_a_year(response.headers_mut()),
-            // An origin that is allowed no longer must not be for another year.
+            // A cached page would let an origin that was removed from the list embed it for a year.
             Some(policy) => {
                 cache::if_unchanged(response.headers_mut());
                 response
@@ -57,8 +57,7 @@ impl Iframe {
         response
     }
 
-    /// Returns whether the client says that it has this very page: weak comparison, RFC 9110
-    /// §13.1.2.
+    /// Returns whether the client already has this page: weak comparison, RFC 9110 §13.1.2.
     fn matches(&self, parts: &Parts) -> bool {
         parts
             .headers

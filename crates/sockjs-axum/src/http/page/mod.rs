@@ -2,6 +2,6 @@ mod greeting;
 mod iframe;
 mod info;
 
-pub(crate) use greeting::greeting;
-pub(crate) use iframe::Iframe;
-pub(crate) use info::info;
+pub(crate) use self::greeting::greeting;
+pub(crate) use self::iframe::Iframe;
+pub(crate) use self::info::Info;
