@@ -27,6 +27,7 @@ mod json;
 mod jsonp;
 mod jsonp_send;
 mod layer;
+mod layout;
 mod limits;
 mod middleware;
 mod observability;
