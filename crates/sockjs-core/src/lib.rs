@@ -8,8 +8,8 @@
 //!
 //! - [`Session`] is the state machine: told what the client, the clock and the application did, it
 //!   says what to send, what the application should hear, and when it wants to be woken.
-//! - [`Receiver`] turns the [`Frame`]s of a session into the bytes of one HTTP response, for each
-//!   of the HTTP transports.
+//! - [`ResponseEncoder`] turns the [`Frame`]s of a session into the bytes of one HTTP response,
+//!   for each of the HTTP transports.
 //! - [`Payload`] checks what a client posted and hands it out as [`Message`]s.
 //!
 //! # Example: a session by hand
@@ -18,15 +18,15 @@
 //!
 //! ```
 //! use std::time::{Duration, Instant};
-//! use sockjs_core::{Cause, CloseReason, Event, Payload, Receiver, Session, SessionConfig};
+//! use sockjs_core::{Cause, CloseReason, Event, Payload, ResponseEncoder, Session, SessionConfig};
 //!
 //! /// Answers one poll: everything the session has for it, or nothing yet.
 //! fn poll(session: &mut Session, now: Instant) -> Option<Vec<u8>> {
-//!     let mut receiver = Receiver::xhr();
+//!     let mut encoder = ResponseEncoder::xhr();
 //!     let frame = session.poll_frame(now)?;
-//!     let body = receiver.encode(&frame);
+//!     let body = encoder.encode(&frame);
 //!     session.handle_flushed(now);
-//!     if receiver.is_complete() {
+//!     if encoder.is_complete() {
 //!         session.detach(now);
 //!     }
 //!     Some(body)
@@ -89,4 +89,4 @@ pub use message::{JsonError, Message};
 pub use payload::{Payload, PayloadError};
 pub use quote::quote;
 pub use session::{AttachError, ReceiveError, Session, SessionState, TrySendError};
-pub use transport::{Callback, CallbackError, Receiver, Transport, form_payload};
+pub use transport::{Callback, CallbackError, ResponseEncoder, Transport, form_payload};

@@ -1,6 +1,6 @@
 use http::Response;
 use http::request::Parts;
-use sockjs_core::Receiver;
+use sockjs_core::ResponseEncoder;
 
 use crate::body::OwnBody;
 use crate::endpoint::Endpoint;
@@ -15,6 +15,6 @@ pub(crate) async fn eventsource(
     parts: Box<Parts>,
     id: Box<str>,
 ) -> Result<Response<OwnBody>, Refusal> {
-    let receiver = Receiver::eventsource(endpoint.config().response_limit);
+    let receiver = ResponseEncoder::eventsource(endpoint.config().response_limit);
     receive::stream(endpoint, parts, &id, receiver, EVENT_STREAM).await
 }

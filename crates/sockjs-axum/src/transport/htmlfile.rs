@@ -1,6 +1,6 @@
 use http::Response;
 use http::request::Parts;
-use sockjs_core::{Callback, Receiver};
+use sockjs_core::{Callback, ResponseEncoder};
 
 use crate::body::OwnBody;
 use crate::endpoint::Endpoint;
@@ -16,6 +16,6 @@ pub(crate) async fn htmlfile(
     id: Box<str>,
 ) -> Result<Response<OwnBody>, Refusal> {
     let callback = Callback::from_query(parts.uri.query()).map_err(Reject::Callback)?;
-    let receiver = Receiver::htmlfile(callback, endpoint.config().response_limit);
+    let receiver = ResponseEncoder::htmlfile(callback, endpoint.config().response_limit);
     receive::stream(endpoint, parts, &id, receiver, HTML).await
 }

@@ -1,6 +1,6 @@
 use http::Response;
 use http::request::Parts;
-use sockjs_core::{Callback, Receiver};
+use sockjs_core::{Callback, ResponseEncoder};
 
 use crate::body::OwnBody;
 use crate::endpoint::Endpoint;
@@ -16,5 +16,6 @@ pub(crate) async fn jsonp(
     id: Box<str>,
 ) -> Result<Response<OwnBody>, Refusal> {
     let callback = Callback::from_query(parts.uri.query()).map_err(Reject::Callback)?;
-    receive::poll(endpoint, parts, &id, Receiver::jsonp(callback), JAVASCRIPT).await
+    let encoder = ResponseEncoder::jsonp(callback);
+    receive::poll(endpoint, parts, &id, encoder, JAVASCRIPT).await
 }

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use http::request::Parts;
 use http::{HeaderName, HeaderValue, Response};
-use sockjs_core::{CloseReason, Frame, Receiver};
+use sockjs_core::{CloseReason, Frame, ResponseEncoder};
 
 use crate::body::OwnBody;
 use crate::endpoint::Endpoint;
@@ -21,7 +21,7 @@ pub(super) async fn poll(
     endpoint: &Endpoint,
     parts: Box<Parts>,
     id: &str,
-    mut receiver: Receiver,
+    mut receiver: ResponseEncoder,
     content_type: HeaderValue,
 ) -> Result<Response<OwnBody>, Refusal> {
     let frame = match endpoint.attach(parts, id, receiver.transport()).await? {
@@ -44,7 +44,7 @@ pub(super) async fn stream(
     endpoint: &Endpoint,
     parts: Box<Parts>,
     id: &str,
-    receiver: Receiver,
+    receiver: ResponseEncoder,
     content_type: HeaderValue,
 ) -> Result<Response<OwnBody>, Refusal> {
     let source = match endpoint.attach(parts, id, receiver.transport()).await? {
@@ -65,7 +65,7 @@ pub(super) async fn stream(
 #[derive(Debug)]
 pub(crate) struct Stream {
     prelude: Option<Bytes>,
-    receiver: Receiver,
+    receiver: ResponseEncoder,
     source: Source,
 }
 
@@ -79,7 +79,7 @@ enum Source {
 }
 
 impl Stream {
-    fn new(receiver: Receiver, source: Source) -> Self {
+    fn new(receiver: ResponseEncoder, source: Source) -> Self {
         let prelude = receiver.prelude().map(|prelude| match prelude {
             std::borrow::Cow::Borrowed(prelude) => Bytes::from_static(prelude.as_bytes()),
             std::borrow::Cow::Owned(prelude) => Bytes::from(prelude),

@@ -1,6 +1,6 @@
 use http::Response;
 use http::request::Parts;
-use sockjs_core::Receiver;
+use sockjs_core::ResponseEncoder;
 
 use crate::body::OwnBody;
 use crate::endpoint::Endpoint;
@@ -15,5 +15,5 @@ pub(crate) async fn xhr(
     parts: Box<Parts>,
     id: Box<str>,
 ) -> Result<Response<OwnBody>, Refusal> {
-    receive::poll(endpoint, parts, &id, Receiver::xhr(), JAVASCRIPT).await
+    receive::poll(endpoint, parts, &id, ResponseEncoder::xhr(), JAVASCRIPT).await
 }

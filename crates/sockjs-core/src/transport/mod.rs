@@ -2,7 +2,7 @@ mod callback;
 mod eventsource;
 mod htmlfile;
 mod jsonp;
-mod receiver;
+mod response_encoder;
 mod xhr;
 mod xhr_streaming;
 
@@ -10,7 +10,7 @@ use std::fmt;
 
 pub use callback::{Callback, CallbackError};
 pub use jsonp::form_payload;
-pub use receiver::Receiver;
+pub use response_encoder::ResponseEncoder;
 
 /// How a client is connected.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]

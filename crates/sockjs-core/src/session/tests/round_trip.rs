@@ -7,7 +7,7 @@ use proptest::prelude::*;
 
 use super::trial::{any_config, any_time};
 use super::*;
-use crate::Receiver;
+use crate::ResponseEncoder;
 
 #[derive(Clone, Debug)]
 enum Deed {
@@ -54,7 +54,7 @@ struct World {
 /// What answers the client's request.
 #[derive(Debug)]
 struct Response {
-    receiver: Receiver,
+    encoder: ResponseEncoder,
     /// Frames on their way to the client.
     buffer: String,
     network: Network,
@@ -98,8 +98,8 @@ impl World {
                 self.wait(Duration::ZERO);
             }
             Deed::FireEarly => self.bench.session.handle_timeout(self.bench.now),
-            Deed::Poll => self.request(Receiver::xhr()),
-            Deed::Stream(limit) => self.request(Receiver::xhr_streaming(limit)),
+            Deed::Poll => self.request(ResponseEncoder::xhr()),
+            Deed::Stream(limit) => self.request(ResponseEncoder::xhr_streaming(limit)),
             Deed::Stall => self.set_network(Network::Stalled),
             Deed::Trickle => {
                 if self.response.as_ref().is_some_and(Response::is_writing) {
@@ -150,14 +150,14 @@ impl World {
         self.bench.now = end;
     }
 
-    fn request(&mut self, receiver: Receiver) {
+    fn request(&mut self, encoder: ResponseEncoder) {
         let state = self.bench.state();
         match self.bench.session.attach(self.bench.now) {
             Ok(()) => {
                 self.opened |= state == SessionState::Connecting;
                 assert!(self.response.is_none());
                 self.response = Some(Response {
-                    receiver,
+                    encoder,
                     buffer: String::new(),
                     network: Network::Flowing,
                 });
@@ -218,11 +218,11 @@ impl World {
             return false;
         };
         if !response.is_writing() {
-            while !response.receiver.is_complete() {
+            while !response.encoder.is_complete() {
                 let Some(frame) = self.bench.session.poll_frame(self.bench.now) else {
                     break;
                 };
-                let bytes = response.receiver.encode(&frame);
+                let bytes = response.encoder.encode(&frame);
                 response.buffer.push_str(str::from_utf8(&bytes).unwrap());
             }
         }
@@ -237,7 +237,7 @@ impl World {
         self.received.extend(response.frames().map(str::to_owned));
         response.buffer.clear();
         self.bench.session.handle_flushed(self.bench.now);
-        if response.receiver.is_complete() {
+        if response.encoder.is_complete() {
             self.response = None;
             self.bench.session.detach(self.bench.now);
         }
@@ -260,7 +260,7 @@ impl World {
 
     fn poll(&mut self) {
         let before = self.received.len();
-        self.request(Receiver::xhr());
+        self.request(ResponseEncoder::xhr());
         self.drive();
         assert_eq!(self.received.len(), before + 1);
         assert!(before < 1000, "there is no end of frames");

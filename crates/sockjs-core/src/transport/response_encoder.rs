@@ -7,25 +7,25 @@ use crate::Frame;
 ///
 /// It owns no connection. Send [`prelude`](Self::prelude) first, then every frame as
 /// [`encode`](Self::encode) returns it, until the response [`is_complete`](Self::is_complete); then
-/// the client asks again and a new receiver takes the next frame.
+/// the client asks again and a new encoder takes the next frame.
 ///
 /// ```
-/// use sockjs_core::{Frame, Receiver};
+/// use sockjs_core::{Frame, ResponseEncoder};
 ///
-/// let mut receiver = Receiver::eventsource(4096);
-/// assert_eq!(receiver.prelude().as_deref(), Some("\r\n"));
-/// assert_eq!(receiver.encode(&Frame::Open), b"data: o\r\n\r\n");
-/// assert!(!receiver.is_complete());
+/// let mut encoder = ResponseEncoder::eventsource(4096);
+/// assert_eq!(encoder.prelude().as_deref(), Some("\r\n"));
+/// assert_eq!(encoder.encode(&Frame::Open), b"data: o\r\n\r\n");
+/// assert!(!encoder.is_complete());
 /// ```
 #[derive(Clone, Debug)]
-pub struct Receiver {
-    framing: Framing,
+pub struct ResponseEncoder {
+    format: Format,
     /// How many more bytes make the response complete.
     wanted: usize,
 }
 
 #[derive(Clone, Debug)]
-enum Framing {
+enum Format {
     Xhr,
     XhrStreaming,
     EventSource,
@@ -33,40 +33,40 @@ enum Framing {
     Jsonp(Callback),
 }
 
-impl Receiver {
+impl ResponseEncoder {
     /// Makes the response to a `xhr` request: one frame.
     pub fn xhr() -> Self {
-        Self::polling(Framing::Xhr)
+        Self::polling(Format::Xhr)
     }
 
     /// Makes the response to a `xhr_streaming` request: frames up to the limit.
     pub fn xhr_streaming(response_limit: usize) -> Self {
-        Self::streaming(Framing::XhrStreaming, response_limit)
+        Self::streaming(Format::XhrStreaming, response_limit)
     }
 
     /// Makes the response to an `eventsource` request: frames up to the limit.
     pub fn eventsource(response_limit: usize) -> Self {
-        Self::streaming(Framing::EventSource, response_limit)
+        Self::streaming(Format::EventSource, response_limit)
     }
 
     /// Makes the response to an `htmlfile` request: frames up to the limit.
     pub fn htmlfile(callback: Callback, response_limit: usize) -> Self {
-        Self::streaming(Framing::HtmlFile(callback), response_limit)
+        Self::streaming(Format::HtmlFile(callback), response_limit)
     }
 
     /// Makes the response to a `jsonp` request: one frame.
     pub fn jsonp(callback: Callback) -> Self {
-        Self::polling(Framing::Jsonp(callback))
+        Self::polling(Format::Jsonp(callback))
     }
 
-    /// Returns the bytes of `frame` in this transport's framing, and counts them. They are UTF-8.
+    /// Returns the bytes of `frame` in this transport's format, and counts them. They are UTF-8.
     pub fn encode(&mut self, frame: &Frame) -> Vec<u8> {
-        let bytes = match &self.framing {
-            Framing::Xhr => xhr::encode(frame),
-            Framing::XhrStreaming => xhr_streaming::encode(frame),
-            Framing::EventSource => eventsource::encode(frame),
-            Framing::HtmlFile(_) => htmlfile::encode(frame),
-            Framing::Jsonp(callback) => jsonp::encode(callback, frame),
+        let bytes = match &self.format {
+            Format::Xhr => xhr::encode(frame),
+            Format::XhrStreaming => xhr_streaming::encode(frame),
+            Format::EventSource => eventsource::encode(frame),
+            Format::HtmlFile(_) => htmlfile::encode(frame),
+            Format::Jsonp(callback) => jsonp::encode(callback, frame),
         };
         self.wanted = match frame {
             Frame::Close(_) => 0,
@@ -77,23 +77,23 @@ impl Receiver {
 
     /// Returns the transport.
     pub fn transport(&self) -> Transport {
-        match self.framing {
-            Framing::Xhr => Transport::Xhr,
-            Framing::XhrStreaming => Transport::XhrStreaming,
-            Framing::EventSource => Transport::EventSource,
-            Framing::HtmlFile(_) => Transport::HtmlFile,
-            Framing::Jsonp(_) => Transport::Jsonp,
+        match self.format {
+            Format::Xhr => Transport::Xhr,
+            Format::XhrStreaming => Transport::XhrStreaming,
+            Format::EventSource => Transport::EventSource,
+            Format::HtmlFile(_) => Transport::HtmlFile,
+            Format::Jsonp(_) => Transport::Jsonp,
         }
     }
 
     /// Returns the bytes a streaming response starts with, as a chunk of their own; `None` for
     /// polling. They do not count towards the limit.
     pub fn prelude(&self) -> Option<Cow<'static, str>> {
-        match &self.framing {
-            Framing::Xhr | Framing::Jsonp(_) => None,
-            Framing::XhrStreaming => Some(xhr_streaming::PRELUDE.into()),
-            Framing::EventSource => Some(eventsource::PRELUDE.into()),
-            Framing::HtmlFile(callback) => Some(htmlfile::prelude(callback).into()),
+        match &self.format {
+            Format::Xhr | Format::Jsonp(_) => None,
+            Format::XhrStreaming => Some(xhr_streaming::PRELUDE.into()),
+            Format::EventSource => Some(eventsource::PRELUDE.into()),
+            Format::HtmlFile(callback) => Some(htmlfile::prelude(callback).into()),
         }
     }
 
@@ -105,15 +105,15 @@ impl Receiver {
         self.wanted == 0
     }
 
-    fn polling(framing: Framing) -> Self {
+    fn polling(format: Format) -> Self {
         // One byte, because any frame has more.
-        Self { framing, wanted: 1 }
+        Self { format, wanted: 1 }
     }
 
-    fn streaming(framing: Framing, response_limit: usize) -> Self {
+    fn streaming(format: Format, response_limit: usize) -> Self {
         // A response that was complete before its first frame would bring nothing for ever.
         Self {
-            framing,
+            format,
             wanted: response_limit.max(1),
         }
     }
@@ -124,10 +124,10 @@ mod tests {
     use super::*;
     use crate::{CloseReason, Message};
 
-    const MAKE_STREAMING: [fn(usize) -> Receiver; 3] = [
-        Receiver::xhr_streaming,
-        Receiver::eventsource,
-        |response_limit| Receiver::htmlfile(callback(), response_limit),
+    const MAKE_STREAMING: [fn(usize) -> ResponseEncoder; 3] = [
+        ResponseEncoder::xhr_streaming,
+        ResponseEncoder::eventsource,
+        |response_limit| ResponseEncoder::htmlfile(callback(), response_limit),
     ];
 
     fn callback() -> Callback {
@@ -150,7 +150,7 @@ mod tests {
         frames
     }
 
-    /// Takes the frame out of its framing, as the client does.
+    /// Takes the frame out of its format, as the client does.
     fn decode(transport: Transport, bytes: &str) -> String {
         let within = |start, end| {
             bytes
@@ -174,15 +174,15 @@ mod tests {
         for make in MAKE_STREAMING {
             for limit in 1..600 {
                 let mut arrived = Vec::new();
-                let mut receiver = make(limit);
+                let mut encoder = make(limit);
                 let mut sent = 0;
                 for frame in &frames {
-                    let bytes = String::from_utf8(receiver.encode(frame)).unwrap();
+                    let bytes = String::from_utf8(encoder.encode(frame)).unwrap();
                     sent += bytes.len();
-                    arrived.push(decode(receiver.transport(), &bytes));
-                    assert_eq!(receiver.is_complete(), sent >= limit);
-                    if receiver.is_complete() {
-                        receiver = make(limit);
+                    arrived.push(decode(encoder.transport(), &bytes));
+                    assert_eq!(encoder.is_complete(), sent >= limit);
+                    if encoder.is_complete() {
+                        encoder = make(limit);
                         sent = 0;
                     }
                 }
@@ -195,10 +195,10 @@ mod tests {
     fn a_limit_of_one_or_none_takes_one_frame() {
         for make in MAKE_STREAMING {
             for limit in [0, 1] {
-                let mut receiver = make(limit);
-                assert!(!receiver.is_complete());
-                receiver.encode(&Frame::Open);
-                assert!(receiver.is_complete());
+                let mut encoder = make(limit);
+                assert!(!encoder.is_complete());
+                encoder.encode(&Frame::Open);
+                assert!(encoder.is_complete());
             }
         }
     }
@@ -211,10 +211,10 @@ mod tests {
             Frame::Heartbeat,
             Frame::Messages(vec![message]),
         ] {
-            for mut receiver in [Receiver::xhr(), Receiver::jsonp(callback())] {
-                assert!(!receiver.is_complete());
-                receiver.encode(&frame);
-                assert!(receiver.is_complete());
+            for mut encoder in [ResponseEncoder::xhr(), ResponseEncoder::jsonp(callback())] {
+                assert!(!encoder.is_complete());
+                encoder.encode(&frame);
+                assert!(encoder.is_complete());
             }
         }
     }
@@ -222,50 +222,50 @@ mod tests {
     #[test]
     fn a_close_frame_completes_every_response() {
         for make in MAKE_STREAMING {
-            let mut receiver = make(usize::MAX);
-            receiver.encode(&Frame::Open);
-            assert!(!receiver.is_complete());
-            receiver.encode(&Frame::Close(CloseReason::NORMAL));
-            assert!(receiver.is_complete());
+            let mut encoder = make(usize::MAX);
+            encoder.encode(&Frame::Open);
+            assert!(!encoder.is_complete());
+            encoder.encode(&Frame::Close(CloseReason::NORMAL));
+            assert!(encoder.is_complete());
         }
     }
 
     #[test]
-    fn each_transport_has_its_prelude_and_framing() {
+    fn each_transport_has_its_prelude_and_format() {
         let cases = [
-            (Receiver::xhr(), Transport::Xhr, None, "o\n"),
+            (ResponseEncoder::xhr(), Transport::Xhr, None, "o\n"),
             (
-                Receiver::xhr_streaming(9),
+                ResponseEncoder::xhr_streaming(9),
                 Transport::XhrStreaming,
                 Some("hhh"),
                 "o\n",
             ),
             (
-                Receiver::eventsource(9),
+                ResponseEncoder::eventsource(9),
                 Transport::EventSource,
                 Some("\r\n"),
                 "data: o\r\n\r\n",
             ),
             (
-                Receiver::htmlfile(callback(), 9),
+                ResponseEncoder::htmlfile(callback(), 9),
                 Transport::HtmlFile,
                 Some("<!doctype html>"),
                 "<script>\np(\"o\");\n</script>\r\n",
             ),
             (
-                Receiver::jsonp(callback()),
+                ResponseEncoder::jsonp(callback()),
                 Transport::Jsonp,
                 None,
                 "/**/cb(\"o\");\r\n",
             ),
         ];
-        for (mut receiver, transport, prelude, open) in cases {
-            assert_eq!(receiver.transport(), transport);
-            match (receiver.prelude(), prelude) {
+        for (mut encoder, transport, prelude, open) in cases {
+            assert_eq!(encoder.transport(), transport);
+            match (encoder.prelude(), prelude) {
                 (Some(bytes), Some(start)) => assert!(bytes.starts_with(start)),
                 (bytes, _) => assert_eq!(bytes.as_deref(), prelude),
             }
-            assert_eq!(receiver.encode(&Frame::Open), open.as_bytes());
+            assert_eq!(encoder.encode(&Frame::Open), open.as_bytes());
         }
     }
 }
