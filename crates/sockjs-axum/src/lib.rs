@@ -84,7 +84,7 @@ mod error;
 
 pub use body::ResponseBody;
 pub use config::{BaseUrl, JSessionId, SameSite};
-pub use error::{SendError, SendJsonError};
+pub use error::{SendError, SendJsonError, TrySendError};
 pub use future::ResponseFuture;
 pub use http::header::origin::AllowedOrigins;
 pub use layer::SockJsLayer;
@@ -93,6 +93,4 @@ pub use service::{NotFound, SockJs};
 pub use session::handler::SessionHandler;
 pub use session::session_ref::SessionRef;
 pub use session::{Receiver, Sender, Session};
-pub use sockjs_core::{
-    Cause, CloseReason, Ending, JsonError, Message, SessionState, Transport, TrySendError,
-};
+pub use sockjs_core::{Cause, CloseReason, Ending, JsonError, Message, SessionState, Transport};

@@ -88,5 +88,5 @@ pub use frame::Frame;
 pub use message::{JsonError, Message};
 pub use payload::{Payload, PayloadError};
 pub use quote::quote;
-pub use session::{AttachError, ReceiveError, Session, SessionState, TrySendError};
+pub use session::{AttachError, ReceiveError, SendError, Session, SessionState};
 pub use transport::{Callback, CallbackError, ResponseEncoder, Transport, form_payload};

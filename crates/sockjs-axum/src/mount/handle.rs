@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
-use sockjs_core::{Cause, CloseReason, Message, Transport, TrySendError};
+use sockjs_core::{Cause, CloseReason, Message, Transport};
 use uuid::Uuid;
 
+use crate::error::TrySendError;
 use crate::mount::registry::{GOING_AWAY, Phase, Registry};
 use crate::session::session_ref::SessionRef;
 

@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 
 use sockjs_core::{
     AttachError, Cause, CloseReason, Ending, Event, Frame, Message, Payload, ReceiveError, Session,
-    SessionConfig, SessionState, Transport, TrySendError,
+    SessionConfig, SessionState, Transport,
 };
 
-use crate::error::SendError;
+use crate::error::{SendError, TrySendError};
 use crate::meter::{Meter, Volume};
 use crate::session::attachment::Attachment;
 use crate::session::opening::Opening;
@@ -350,7 +350,9 @@ impl Live {
         if self.session.unsent() == 0 {
             self.clock = now();
         }
-        self.session.send(self.clock, message)
+        self.session
+            .send(self.clock, message)
+            .map_err(TrySendError::from_core)
     }
 
     fn poll_frame(&mut self, cx: &Context<'_>) -> Poll<Option<Frame>> {

@@ -18,10 +18,10 @@ use std::task::{Context, Poll, ready};
 use futures_util::{Sink, Stream};
 use http::{HeaderMap, Uri};
 use serde::Serialize;
-use sockjs_core::{Cause, CloseReason, Ending, Message, SessionState, Transport, TrySendError};
+use sockjs_core::{Cause, CloseReason, Ending, Message, SessionState, Transport};
 use uuid::Uuid;
 
-use crate::error::{SendError, SendJsonError};
+use crate::error::{SendError, SendJsonError, TrySendError};
 use crate::mount::task::PANICKED;
 use crate::session::driver::Driver;
 

@@ -4,10 +4,10 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use http::{HeaderMap, Uri};
-use sockjs_core::{Cause, CloseReason, Ending, Message, SessionState, Transport, TrySendError};
+use sockjs_core::{Cause, CloseReason, Ending, Message, SessionState, Transport};
 use uuid::Uuid;
 
-use crate::error::SendError;
+use crate::error::{SendError, TrySendError};
 use crate::session::driver::Driver;
 
 /// A session seen from outside its handler. It does not keep the session open.

@@ -175,10 +175,10 @@ impl Session {
     ///
     /// Gives the message back if the send buffer is full or the session closes. A message is never
     /// refused for its length alone: into an empty buffer any fits.
-    pub fn send(&mut self, now: Instant, message: Message) -> Result<(), TrySendError> {
+    pub fn send(&mut self, now: Instant, message: Message) -> Result<(), SendError> {
         match self.state {
             State::Connecting { .. } | State::Open(_) => {}
-            State::Closing { .. } | State::Closed(_) => return Err(TrySendError::Closed(message)),
+            State::Closing { .. } | State::Closed(_) => return Err(SendError::Closed(message)),
         }
         self.outbox.push(message, self.config.send_buffer)?;
         self.note_waiting(now);
@@ -338,7 +338,7 @@ pub enum ReceiveError {
 /// Why a message was not queued. It is given back.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
-pub enum TrySendError {
+pub enum SendError {
     /// The client has not taken enough of what it was sent before.
     #[error("send buffer is full")]
     Full(Message),
@@ -347,7 +347,7 @@ pub enum TrySendError {
     Closed(Message),
 }
 
-impl TrySendError {
+impl SendError {
     /// Returns the message that was not queued.
     pub fn into_message(self) -> Message {
         match self {

@@ -1,4 +1,4 @@
-use crate::{Frame, Message, SessionConfig, TrySendError};
+use crate::{Frame, Message, SendError, SessionConfig};
 
 /// What the client has not been sent yet, close frame aside.
 #[derive(Debug)]
@@ -24,10 +24,10 @@ impl Outbox {
         }
     }
 
-    pub(super) fn push(&mut self, message: Message, limit: usize) -> Result<(), TrySendError> {
+    pub(super) fn push(&mut self, message: Message, limit: usize) -> Result<(), SendError> {
         let size = self.size + message.len() + SessionConfig::MESSAGE_OVERHEAD;
         if size > limit && !self.messages.is_empty() {
-            return Err(TrySendError::Full(message));
+            return Err(SendError::Full(message));
         }
         self.size = size;
         self.messages.push(message);

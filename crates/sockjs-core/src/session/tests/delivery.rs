@@ -114,7 +114,7 @@ fn full_outbox_gives_the_message_back() {
     assert_eq!(bench.session.unsent(), bench.session.config().send_buffer);
     let before = bench.snapshot();
     let error = bench.send("").unwrap_err();
-    assert_eq!(error, TrySendError::Full("".into()));
+    assert_eq!(error, SendError::Full("".into()));
     assert_eq!(error.into_message(), "");
     assert_eq!(bench.snapshot(), before);
 
@@ -133,10 +133,10 @@ fn a_long_message_fits_an_empty_buffer() {
             ..SessionConfig::default()
         });
         bench.send(&long).unwrap();
-        assert!(matches!(bench.send(""), Err(TrySendError::Full(_))));
+        assert!(matches!(bench.send(""), Err(SendError::Full(_))));
         assert_eq!(bench.write(), messages([&long]));
         bench.send("a").unwrap();
-        assert!(matches!(bench.send(&long), Err(TrySendError::Full(_))));
+        assert!(matches!(bench.send(&long), Err(SendError::Full(_))));
     }
 }
 

@@ -119,7 +119,7 @@ fn a_silent_client_is_told_why_it_is_closed() {
     bench.write();
     bench.send("x").unwrap();
     bench.advance(secs(10));
-    assert_eq!(bench.send("y"), Err(TrySendError::Closed("y".into())));
+    assert_eq!(bench.send("y"), Err(SendError::Closed("y".into())));
     assert_eq!(bench.write(), messages(["x"]));
     let reason = CloseReason::NO_HEARTBEAT;
     assert_eq!(bench.write(), Some(Frame::Close(reason.clone())));

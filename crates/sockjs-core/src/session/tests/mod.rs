@@ -90,7 +90,7 @@ impl Bench {
         self.session.handle_flushed(self.now);
     }
 
-    fn send(&mut self, text: &str) -> Result<(), TrySendError> {
+    fn send(&mut self, text: &str) -> Result<(), SendError> {
         self.session.send(self.now, text.into())
     }
 

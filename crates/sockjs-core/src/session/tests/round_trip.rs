@@ -192,11 +192,11 @@ impl World {
         while let Some(message) = self.to_send.pop_front() {
             match self.bench.session.send(self.bench.now, message) {
                 Ok(()) => self.sent += 1,
-                Err(TrySendError::Full(message)) => {
+                Err(SendError::Full(message)) => {
                     self.to_send.push_front(message);
                     break;
                 }
-                Err(TrySendError::Closed(_)) => self.to_send.clear(),
+                Err(SendError::Closed(_)) => self.to_send.clear(),
             }
         }
         while let Some(payload) = self.to_post.pop_front() {

@@ -194,7 +194,7 @@ fn messages_are_taken_until_the_close() {
         match situation {
             Connecting | Open | Alone => assert_eq!(answer, Ok(()), "{situation:?}"),
             Closing | ClosingAlone | Closed => {
-                assert_eq!(answer, Err(TrySendError::Closed("x".into())));
+                assert_eq!(answer, Err(SendError::Closed("x".into())));
                 assert_eq!(bench.session.unsent(), 0);
             }
         }

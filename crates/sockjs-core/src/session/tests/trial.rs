@@ -174,11 +174,11 @@ impl Trial {
                 self.longest = self.longest.max(size);
                 self.sent.push(message);
             }
-            Err(TrySendError::Full(refused)) => {
+            Err(SendError::Full(refused)) => {
                 assert!(full);
                 assert_eq!(refused, message);
             }
-            Err(TrySendError::Closed(refused)) => {
+            Err(SendError::Closed(refused)) => {
                 assert!(!self.is_open());
                 assert_eq!(refused, message);
             }
