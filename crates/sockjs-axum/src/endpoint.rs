@@ -45,7 +45,7 @@ impl Endpoint {
         let iframe = Iframe::new(&config.sockjs_url, &config.allowed_origins);
         Self(Arc::new(Mount {
             prefix,
-            sessions: SessionConfigs::new(config.session),
+            sessions: SessionConfigs::new(&config.session),
             config,
             handler,
             iframe,

@@ -314,7 +314,7 @@ impl Driver {
     }
 
     pub(crate) fn disconnect_delay(&self) -> Duration {
-        self.lock().session.config().disconnect_delay
+        self.lock().session.config().disconnect_delay()
     }
 
     pub(crate) fn ending(&self) -> Option<Ending> {

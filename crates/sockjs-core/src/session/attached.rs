@@ -40,7 +40,7 @@ pub(super) enum Verdict {
 impl Attached {
     pub(super) fn new(now: Instant, config: &SessionConfig) -> Self {
         Self {
-            heartbeat: Heartbeat::after(config.heartbeat_delay, now),
+            heartbeat: Heartbeat::after(config.heartbeat_delay(), now),
             pong: Pong::NotAsked,
             waiting_since: None,
             unwritten: 0,
@@ -57,14 +57,14 @@ impl Attached {
         self.unwritten += messages;
         self.wait(now);
         if let Heartbeat::At(_) | Heartbeat::Due = self.heartbeat {
-            self.heartbeat = Heartbeat::after(config.heartbeat_delay, now);
+            self.heartbeat = Heartbeat::after(config.heartbeat_delay(), now);
         }
     }
 
     /// The heartbeat that was due was handed out.
     pub(super) fn sent_heartbeat(&mut self, now: Instant, config: &SessionConfig) {
         self.sent(now, config, 0);
-        if config.pong_timeout.is_some() && matches!(self.pong, Pong::NotAsked) {
+        if config.pong_timeout().is_some() && matches!(self.pong, Pong::NotAsked) {
             self.pong = Pong::Unwritten;
         }
     }
@@ -80,7 +80,7 @@ impl Attached {
     pub(super) fn flushed(&mut self, now: Instant, config: &SessionConfig, more: bool) {
         self.unwritten = 0;
         self.waiting_since = (more || self.heartbeat_is_due()).then_some(now);
-        if let (Pong::Unwritten, Some(timeout)) = (&self.pong, config.pong_timeout) {
+        if let (Pong::Unwritten, Some(timeout)) = (&self.pong, config.pong_timeout()) {
             self.pong = Pong::Before(now + timeout);
         }
     }
@@ -139,7 +139,8 @@ impl Attached {
     }
 
     fn slow_at(&self, config: &SessionConfig) -> Option<Instant> {
-        self.waiting_since.map(|since| since + config.send_timeout)
+        self.waiting_since
+            .map(|since| since + config.send_timeout())
     }
 }
 

@@ -72,7 +72,7 @@ pub struct Session {
 impl Session {
     /// Makes a session that waits for its first receiver. Sessions may share their configuration.
     pub fn new(now: Instant, config: impl Into<Arc<SessionConfig>>) -> Self {
-        let config = config.into().normalized();
+        let config = config.into();
         Self {
             state: State::new(now, &config),
             outbox: Outbox::new(),
@@ -152,7 +152,7 @@ impl Session {
         let more = !self.outbox.is_empty() || matches!(self.state, State::Closing { .. });
         if let Some(attached) = self.state.attached_mut() {
             attached.flushed(now, &self.config, more);
-            if !self.inbox.has_room(self.config.receive_buffer) {
+            if !self.inbox.has_room(self.config.receive_buffer()) {
                 // No answer is expected of a client that is not read meanwhile.
                 attached.alive();
             }
@@ -180,7 +180,7 @@ impl Session {
             State::Connecting { .. } | State::Open(_) => {}
             State::Closing { .. } | State::Closed(_) => return Err(SendError::Closed(message)),
         }
-        self.outbox.push(message, self.config.send_buffer)?;
+        self.outbox.push(message, self.config.send_buffer())?;
         self.note_waiting(now);
         Ok(())
     }
@@ -256,11 +256,11 @@ impl Session {
 
     /// Returns whether [`handle_payload`](Self::handle_payload) has room for a payload.
     pub fn has_room(&self) -> bool {
-        self.inbox.has_room(self.config.receive_buffer)
+        self.inbox.has_room(self.config.receive_buffer())
     }
 
     /// Returns how many bytes wait for the client, counted as
-    /// [`send_buffer`](SessionConfig::send_buffer) is.
+    /// [`send_buffer`](SessionConfig::with_send_buffer) is.
     pub fn unsent(&self) -> usize {
         self.outbox.size()
     }

@@ -43,7 +43,7 @@ pub(super) enum Link {
 impl State {
     pub(super) fn new(now: Instant, config: &SessionConfig) -> Self {
         Self::Connecting {
-            deadline: now + config.disconnect_delay,
+            deadline: now + config.disconnect_delay(),
         }
     }
 
@@ -82,7 +82,7 @@ impl State {
                 ..
             } => {
                 *link = Link::Detached {
-                    deadline: now + config.disconnect_delay,
+                    deadline: now + config.disconnect_delay(),
                 };
             }
             Self::Open(Link::Detached { .. })
@@ -103,7 +103,7 @@ impl State {
         reason: CloseReason,
         cause: Cause,
     ) {
-        let deadline = now + config.disconnect_delay;
+        let deadline = now + config.disconnect_delay();
         let link = match self {
             Self::Connecting { .. } | Self::Open(Link::Detached { .. }) => {
                 Link::Detached { deadline }

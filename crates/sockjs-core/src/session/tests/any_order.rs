@@ -162,11 +162,11 @@ proptest! {
 
     #[test]
     fn no_more_is_held_than_the_limits_allow((config, calls) in any_script()) {
-        let mut trial = Trial::new(config);
+        let mut trial = Trial::new(config.clone());
         for call in &calls {
             trial.call(call);
             let unsent = trial.bench.session.unsent();
-            assert!(unsent <= config.send_buffer.max(trial.longest));
+            assert!(unsent <= config.send_buffer().max(trial.longest));
             let waiting = match trial.bench.state() {
                 SessionState::Closed => &[],
                 _ => &trial.sent[trial.taken..],
@@ -175,20 +175,20 @@ proptest! {
             assert_eq!(unsent, waiting.iter().map(|text| text.len()).sum::<usize>() + overhead);
 
             let held: usize = trial.held.iter().map(|&(_, size)| size).sum();
-            assert!(held <= config.receive_buffer + trial.largest);
+            assert!(held <= config.receive_buffer() + trial.largest);
             assert_eq!(trial.bench.session.has_messages(), held > 0);
-            assert_eq!(trial.bench.session.has_room(), held == 0 || held < config.receive_buffer);
+            assert_eq!(trial.bench.session.has_room(), held == 0 || held < config.receive_buffer());
         }
     }
 
     #[test]
     fn only_a_receiver_that_lacks_nothing_has_no_deadline((config, calls) in any_script()) {
-        let mut trial = Trial::new(config);
+        let mut trial = Trial::new(config.clone());
         for call in &calls {
             trial.call(call);
             let content = trial.is_attached()
                 && !trial.is_waiting()
-                && config.heartbeat_delay.is_none();
+                && config.heartbeat_delay().is_none();
             let over = trial.bench.state() == SessionState::Closed;
             assert_eq!(trial.bench.session.poll_timeout().is_none(), content || over);
         }
@@ -228,14 +228,13 @@ fn extreme_config() -> impl Strategy<Value = SessionConfig> {
     let limit = || prop::sample::select(vec![0, usize::MAX]);
     (delay(), delay(), delay(), delay(), limit(), limit()).prop_map(
         |(heartbeat, disconnect_delay, pong, send_timeout, send_buffer, receive_buffer)| {
-            SessionConfig {
-                heartbeat_delay: Some(heartbeat),
-                disconnect_delay,
-                pong_timeout: Some(pong),
-                send_timeout,
-                send_buffer,
-                receive_buffer,
-            }
+            SessionConfig::default()
+                .with_heartbeat_delay(Some(heartbeat))
+                .with_disconnect_delay(disconnect_delay)
+                .with_pong_timeout(Some(pong))
+                .with_send_timeout(send_timeout)
+                .with_send_buffer(send_buffer)
+                .with_receive_buffer(receive_buffer)
         },
     )
 }

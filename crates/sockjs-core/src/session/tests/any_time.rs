@@ -89,10 +89,10 @@ impl Clock {
     /// Returns all there are, the first of those that have passed being the one that counts.
     fn deadlines(&self, trial: &Trial) -> Vec<(Deadline, Instant)> {
         let config = &self.config;
-        let disconnect = Some(self.alone + config.disconnect_delay);
-        let send = self.waiting.map(|since| since + config.send_timeout);
+        let disconnect = Some(self.alone + config.disconnect_delay());
+        let send = self.waiting.map(|since| since + config.send_timeout());
         let pong = match self.question {
-            Question::Written(since) => config.pong_timeout.map(|timeout| since + timeout),
+            Question::Written(since) => config.pong_timeout().map(|timeout| since + timeout),
             Question::None | Question::Unwritten => None,
         };
         let candidates = match (trial.bench.state(), trial.is_attached()) {
@@ -110,14 +110,14 @@ impl Clock {
     }
 
     fn heartbeat(&self) -> Option<Instant> {
-        Some(self.silent? + self.config.heartbeat_delay?)
+        Some(self.silent? + self.config.heartbeat_delay()?)
     }
 }
 
 proptest! {
     #[test]
     fn the_first_deadline_is_the_one_told((config, calls) in any_script()) {
-        let mut trial = Trial::new(config);
+        let mut trial = Trial::new(config.clone());
         let mut clock = Clock::new(config, trial.bench.now);
         for call in &calls {
             clock.call(&mut trial, call);
@@ -128,7 +128,7 @@ proptest! {
 
     #[test]
     fn a_deadline_that_has_passed_has_its_effect_and_no_other((config, calls) in any_script()) {
-        let mut trial = Trial::new(config);
+        let mut trial = Trial::new(config.clone());
         let mut clock = Clock::new(config, trial.bench.now);
         for call in &calls {
             let mut deadlines = clock.deadlines(&trial).into_iter();

@@ -3,10 +3,7 @@
 use super::*;
 
 fn without_heartbeat() -> SessionConfig {
-    SessionConfig {
-        heartbeat_delay: None,
-        ..SessionConfig::default()
-    }
+    SessionConfig::default().with_heartbeat_delay(None)
 }
 
 #[test]
@@ -194,13 +191,13 @@ fn a_flush_does_not_end_the_wait_of_a_close_frame() {
 #[test]
 fn a_delay_without_end_does_not_pass() {
     for heartbeat_delay in [Duration::MAX, secs(25)] {
-        let mut bench = Bench::open_with(SessionConfig {
-            heartbeat_delay: Some(heartbeat_delay),
-            disconnect_delay: Duration::MAX,
-            pong_timeout: Some(Duration::MAX),
-            send_timeout: Duration::MAX,
-            ..SessionConfig::default()
-        });
+        let mut bench = Bench::open_with(
+            SessionConfig::default()
+                .with_heartbeat_delay(Some(heartbeat_delay))
+                .with_disconnect_delay(Duration::MAX)
+                .with_pong_timeout(Some(Duration::MAX))
+                .with_send_timeout(Duration::MAX),
+        );
         bench.advance(secs(25));
         // A heartbeat, or nothing.
         bench.write();

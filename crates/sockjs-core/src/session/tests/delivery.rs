@@ -3,13 +3,11 @@
 use super::*;
 
 fn small() -> SessionConfig {
-    SessionConfig {
+    SessionConfig::default()
         // Two messages of one byte.
-        send_buffer: 2 * (SessionConfig::MESSAGE_OVERHEAD + 1),
+        .with_send_buffer(2 * (SessionConfig::MESSAGE_OVERHEAD + 1))
         // Two payloads of one message of one byte.
-        receive_buffer: 2 * (SessionConfig::PAYLOAD_OVERHEAD + r#"["x"]"#.len()),
-        ..SessionConfig::default()
-    }
+        .with_receive_buffer(2 * (SessionConfig::PAYLOAD_OVERHEAD + r#"["x"]"#.len()))
 }
 
 fn events(bench: &mut Bench) -> Vec<Event> {
@@ -111,7 +109,7 @@ fn full_outbox_gives_the_message_back() {
     let mut bench = Bench::open_with(small());
     bench.send("a").unwrap();
     bench.send("b").unwrap();
-    assert_eq!(bench.session.unsent(), bench.session.config().send_buffer);
+    assert_eq!(bench.session.unsent(), bench.session.config().send_buffer());
     let before = bench.snapshot();
     let error = bench.send("").unwrap_err();
     assert_eq!(error, SendError::Full("".into()));
@@ -128,10 +126,7 @@ fn full_outbox_gives_the_message_back() {
 fn a_long_message_fits_an_empty_buffer() {
     let long = "x".repeat(1000);
     for send_buffer in [0, 999] {
-        let mut bench = Bench::open_with(SessionConfig {
-            send_buffer,
-            ..SessionConfig::default()
-        });
+        let mut bench = Bench::open_with(SessionConfig::default().with_send_buffer(send_buffer));
         bench.send(&long).unwrap();
         assert!(matches!(bench.send(""), Err(SendError::Full(_))));
         assert_eq!(bench.write(), messages([&long]));
@@ -180,10 +175,7 @@ fn full_inbox_refuses_and_gives_back() {
 
 #[test]
 fn a_payload_takes_room_until_its_last_message_is_out() {
-    let mut bench = Bench::open_with(SessionConfig {
-        receive_buffer: 1,
-        ..SessionConfig::default()
-    });
+    let mut bench = Bench::open_with(SessionConfig::default().with_receive_buffer(1));
     bench.post(r#"["a","b","c"]"#).unwrap();
     for _ in 0..3 {
         assert!(!bench.session.has_room());
@@ -194,10 +186,7 @@ fn a_payload_takes_room_until_its_last_message_is_out() {
 
 #[test]
 fn a_payload_fits_an_empty_inbox() {
-    let mut bench = Bench::open_with(SessionConfig {
-        receive_buffer: 0,
-        ..SessionConfig::default()
-    });
+    let mut bench = Bench::open_with(SessionConfig::default().with_receive_buffer(0));
     for _ in 0..2 {
         bench.post(r#"["a"]"#).unwrap();
         assert!(matches!(bench.post("[]"), Err(ReceiveError::Full(_))));

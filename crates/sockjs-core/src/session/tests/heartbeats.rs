@@ -4,10 +4,7 @@ use super::*;
 
 /// As for a WebSocket: a heartbeat asks for a sign of life.
 fn asking() -> SessionConfig {
-    SessionConfig {
-        pong_timeout: Some(secs(10)),
-        ..SessionConfig::default()
-    }
+    SessionConfig::default().with_pong_timeout(secs(10))
 }
 
 #[test]
@@ -56,10 +53,8 @@ fn a_message_takes_the_place_of_a_heartbeat_that_is_due() {
 #[test]
 fn heartbeats_can_be_off() {
     for heartbeat_delay in [None, Some(Duration::ZERO)] {
-        let mut bench = Bench::open_with(SessionConfig {
-            heartbeat_delay,
-            ..SessionConfig::default()
-        });
+        let mut bench =
+            Bench::open_with(SessionConfig::default().with_heartbeat_delay(heartbeat_delay));
         assert_eq!(bench.timeout(), None);
         bench.advance(FOREVER);
         assert_eq!(bench.write(), None);
@@ -143,10 +138,7 @@ fn any_byte_is_a_sign_of_life() {
 
 #[test]
 fn a_payload_is_a_sign_of_life_even_if_it_is_refused() {
-    let mut bench = Bench::open_with(SessionConfig {
-        receive_buffer: 0,
-        ..asking()
-    });
+    let mut bench = Bench::open_with(asking().with_receive_buffer(0));
     for taken in [true, false, false] {
         bench.pass_deadline();
         assert_eq!(bench.write(), Some(Frame::Heartbeat));
@@ -157,11 +149,8 @@ fn a_payload_is_a_sign_of_life_even_if_it_is_refused() {
 
 #[test]
 fn a_client_that_is_not_read_need_not_answer() {
-    let mut bench = Bench::open_with(SessionConfig {
-        // One payload and a bit.
-        receive_buffer: 100,
-        ..asking()
-    });
+    // The buffer has room for one payload and a bit.
+    let mut bench = Bench::open_with(asking().with_receive_buffer(100));
     // The second time the next deadline is that of the heartbeat after it.
     for next_deadline in [10, 25] {
         bench.post(r#"["x"]"#).unwrap();
@@ -183,10 +172,7 @@ fn a_sign_of_life_before_the_ping_is_written_will_do() {
 
 #[test]
 fn another_heartbeat_does_not_give_a_silent_client_more_time() {
-    let mut bench = Bench::open_with(SessionConfig {
-        heartbeat_delay: Some(secs(4)),
-        ..asking()
-    });
+    let mut bench = Bench::open_with(asking().with_heartbeat_delay(secs(4)));
     for _ in 0..3 {
         bench.advance(secs(4));
         assert_eq!(bench.write(), Some(Frame::Heartbeat));
@@ -197,10 +183,7 @@ fn another_heartbeat_does_not_give_a_silent_client_more_time() {
 
 #[test]
 fn only_an_answered_heartbeat_is_followed_by_another_question() {
-    let mut bench = Bench::open_with(SessionConfig {
-        heartbeat_delay: Some(secs(4)),
-        ..asking()
-    });
+    let mut bench = Bench::open_with(asking().with_heartbeat_delay(secs(4)));
     bench.advance(secs(4));
     bench.write();
     bench.advance(secs(4));

@@ -82,7 +82,7 @@ impl World {
     }
 
     fn run((config, deeds): &(SessionConfig, Vec<Deed>)) -> Self {
-        let mut world = Self::new(*config);
+        let mut world = Self::new(config.clone());
         for deed in deeds {
             world.act(deed);
             world.drive();

@@ -205,11 +205,11 @@ fn messages_are_taken_until_the_close() {
 fn each_state_has_its_deadline() {
     let config = SessionConfig::default();
     let deadlines = [
-        Some(config.disconnect_delay),
-        config.heartbeat_delay,
-        Some(config.disconnect_delay),
-        Some(config.send_timeout),
-        Some(config.disconnect_delay),
+        Some(config.disconnect_delay()),
+        config.heartbeat_delay(),
+        Some(config.disconnect_delay()),
+        Some(config.send_timeout()),
+        Some(config.disconnect_delay()),
         None,
     ];
     for (situation, deadline) in SITUATIONS.into_iter().zip(deadlines) {

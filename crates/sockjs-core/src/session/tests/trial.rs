@@ -74,7 +74,7 @@ impl Trial {
     }
 
     pub(super) fn run((config, calls): &(SessionConfig, Vec<Call>)) -> Self {
-        let mut trial = Self::new(*config);
+        let mut trial = Self::new(config.clone());
         for call in calls {
             trial.call(call);
         }
@@ -167,7 +167,7 @@ impl Trial {
         let message = Message::from(numbered(self.sent.len(), length));
         let before = self.bench.session.unsent();
         let size = message.len() + SessionConfig::MESSAGE_OVERHEAD;
-        let full = before > 0 && before + size > self.bench.session.config().send_buffer;
+        let full = before > 0 && before + size > self.bench.session.config().send_buffer();
         match self.bench.session.send(self.bench.now, message.clone()) {
             Ok(()) => {
                 assert!(!full);
@@ -251,14 +251,13 @@ pub(super) fn any_config() -> impl Strategy<Value = SessionConfig> {
     let delays = (optional_delay(), delay(), optional_delay(), delay());
     (delays, 0..600_usize, 0..300_usize).prop_map(|(delays, send_buffer, receive_buffer)| {
         let (heartbeat_delay, disconnect_delay, pong_timeout, send_timeout) = delays;
-        SessionConfig {
-            heartbeat_delay,
-            disconnect_delay,
-            pong_timeout,
-            send_timeout,
-            send_buffer,
-            receive_buffer,
-        }
+        SessionConfig::default()
+            .with_heartbeat_delay(heartbeat_delay)
+            .with_disconnect_delay(disconnect_delay)
+            .with_pong_timeout(pong_timeout)
+            .with_send_timeout(send_timeout)
+            .with_send_buffer(send_buffer)
+            .with_receive_buffer(receive_buffer)
     })
 }
 
