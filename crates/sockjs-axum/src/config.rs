@@ -36,7 +36,7 @@ impl Default for Config {
             session: SessionConfig::default().with_pong_timeout(Duration::from_secs(10)),
             sockjs_url: DEFAULT_SOCKJS_URL.to_owned(),
             response_limit: 128 * 1024,
-            transports: Transport::ALL.into_iter().collect(),
+            transports: Transport::ALL.iter().copied().collect(),
             jsessionid: JSessionId::off(),
             cors: Cors::Enabled,
             allowed_origins: AllowedOrigins::any(),

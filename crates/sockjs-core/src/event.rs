@@ -3,6 +3,7 @@ use crate::{CloseReason, Message};
 /// What the application hears of a session, in this order: `Opened`, any number of `Message`,
 /// `Closed`.
 #[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
 pub enum Event {
     /// The first receiver is attached. Missing if none was before the session closed.
     Opened,

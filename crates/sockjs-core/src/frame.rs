@@ -15,6 +15,10 @@ use crate::{CloseReason, Message};
 /// assert_eq!(Frame::Close(CloseReason::NORMAL).to_string(), r#"c[1000,"Normal closure"]"#);
 /// ```
 #[derive(Clone, Debug, Eq, PartialEq)]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "SockJS has these four frames, and a driver has to send each of them"
+)]
 pub enum Frame {
     /// `o`: the session is open. The first frame of every session.
     Open,

@@ -63,6 +63,9 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+// A new variant or field must not break other crates. Each exception gives its reason.
+#![warn(clippy::exhaustive_enums, clippy::exhaustive_structs)]
+
 mod session;
 
 mod event;

@@ -35,7 +35,7 @@ const REFUSED: &str = "sockjs_requests_refused_total";
 
 #[tokio::test]
 async fn each_transport_counts_what_goes_through_it() {
-    for transport in Transport::ALL {
+    for &transport in Transport::ALL {
         let recorder = Recorder::default();
         let _guard = set_default_local_recorder(&recorder);
         let mut bench = Frozen::start().await;
@@ -146,7 +146,7 @@ async fn a_session_counts_as_the_transport_it_has() {
 
 #[tokio::test]
 async fn a_session_that_is_lost_counts_as_closed_with_what_was_not_delivered() {
-    for transport in Transport::ALL {
+    for &transport in Transport::ALL {
         let recorder = Recorder::default();
         let _guard = set_default_local_recorder(&recorder);
         let mut bench = Frozen::start().await;
@@ -193,7 +193,7 @@ async fn whatever_happens_every_session_that_opens_closes_once() {
 
     let mut all = 0;
     for n in 0..20 {
-        for transport in Transport::ALL {
+        for &transport in Transport::ALL {
             let mut client = Client::open(server.addr(), "/echo", transport).await;
             all += 1;
             match n % 5 {

@@ -249,9 +249,9 @@ impl Driver {
         self.update(|live| {
             let message = loop {
                 match live.session.poll_event() {
-                    Some(Event::Opened) => {}
                     Some(Event::Message(message)) => break Some(message),
                     Some(Event::Closed(_)) => break None,
+                    Some(_) => {}
                     None if live.session.ending().is_some() => break None,
                     None => {
                         live.wakers.set_reader(Some(cx));

@@ -298,6 +298,10 @@ impl Session {
 
 /// Where a session is in its life.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "they are the four states of a browser's WebSocket, and of SockJS"
+)]
 pub enum SessionState {
     /// No receiver was attached yet.
     Connecting,
