@@ -28,7 +28,8 @@ use self::state::State;
 ///    [`handle_timeout`](Self::handle_timeout) when it fires. Too early, too late or twice does no
 ///    harm.
 ///
-/// `now` never goes back.
+/// Each `now` must be equal to or later than the one before. A driver that breaks this rule gets
+/// deadlines that are too early or too late; no method panics, and the guarantees below still hold.
 ///
 /// # Guarantees
 ///
