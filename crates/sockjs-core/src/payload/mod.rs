@@ -120,6 +120,20 @@ impl Payload {
         self.size
     }
 
+    /// Returns the number of bytes of UTF-8 in the messages that are left.
+    ///
+    /// It counts the text alone: neither quotation marks nor brackets, and an escape as the
+    /// character that it stands for.
+    pub fn text_len(&self) -> usize {
+        match &self.content {
+            Content::Raw(text) => text.len(),
+            Content::Decoded { messages, at } => match self.left.checked_sub(1) {
+                Some(separators) => messages.len() - at - separators,
+                None => 0,
+            },
+        }
+    }
+
     /// Returns how many messages are left.
     pub fn len(&self) -> usize {
         self.left

@@ -19,7 +19,18 @@ fn texts(parse: Parse, text: impl AsRef<str>) -> Result<Vec<String>, PayloadErro
     let (left, size) = (payload.len(), payload.size());
     let texts: Vec<String> = payload.clone().map(Message::into_string).collect();
     assert_eq!((texts.len(), payload.size()), (left, size));
+    assert_text_len(payload, &texts);
     Ok(texts)
+}
+
+/// Takes the messages one by one, and compares their length with that of the texts.
+fn assert_text_len(mut payload: Payload, texts: &[String]) {
+    for taken in 0..=texts.len() {
+        let len = texts[taken..].iter().map(String::len).sum::<usize>();
+        assert_eq!(payload.text_len(), len);
+        payload.next();
+    }
+    assert_eq!(payload.text_len(), 0);
 }
 
 #[test]
@@ -194,6 +205,13 @@ fn messages_come_one_by_one() {
     assert!(payload.is_empty());
     assert_eq!(payload.next(), None);
     assert_eq!((payload.len(), payload.size()), (0, 9));
+}
+
+#[test]
+fn text_len_counts_characters_and_not_escapes() {
+    let text = format!("[\"{}\",\"\"]", "\\u00e9".repeat(100));
+    let payload = Payload::parse(&text, NO_LIMIT).unwrap();
+    assert_eq!((text.len(), payload.text_len()), (607, 200));
 }
 
 #[test]
