@@ -16,7 +16,7 @@ pub(crate) fn copy_plain<'a>(text: &'a [u8], special: Special, out: &mut Vec<u8>
     // To take back what was too much is cheaper than to copy so many bytes and no more.
     while let Some((block, after)) = rest.split_first_chunk::<16>() {
         out.extend_from_slice(block);
-        if special.is_in(block) {
+        if special.any_in(block) {
             let len = special.position(block);
             out.truncate(out.len() - (block.len() - len));
             return &rest[len..];
@@ -54,7 +54,7 @@ impl Special {
     }
 
     #[inline]
-    fn is_in(self, block: &[u8; 16]) -> bool {
+    fn any_in(self, block: &[u8; 16]) -> bool {
         block
             .iter()
             .fold(false, |found, &byte| found | self.is(byte))

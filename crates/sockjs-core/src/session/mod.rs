@@ -93,7 +93,7 @@ impl Session {
         if first {
             self.inbox.open();
         }
-        self.note_waiting(now);
+        self.start_waiting(now);
         Ok(())
     }
 
@@ -182,7 +182,7 @@ impl Session {
             State::Closing { .. } | State::Closed(_) => return Err(SendError::Closed(message)),
         }
         self.outbox.push(message, self.config.send_buffer())?;
-        self.note_waiting(now);
+        self.start_waiting(now);
         Ok(())
     }
 
@@ -219,13 +219,13 @@ impl Session {
             attached.sent_heartbeat(now, &self.config);
             return Some(Frame::Heartbeat);
         }
-        let State::Closing { farewell, .. } = &self.state else {
+        let State::Closing { request, .. } = &self.state else {
             return None;
         };
-        if self.state.attached()?.unwritten() > 0 {
+        if self.state.attached()?.in_flight() > 0 {
             return None;
         }
-        let (reason, cause) = (farewell.reason.clone(), farewell.cause);
+        let (reason, cause) = (request.reason.clone(), request.cause);
         self.abort(reason.clone(), cause);
         Some(Frame::Close(reason))
     }
@@ -247,7 +247,7 @@ impl Session {
         };
         !self.outbox.is_empty()
             || attached.heartbeat_is_due()
-            || (matches!(self.state, State::Closing { .. }) && attached.unwritten() == 0)
+            || (matches!(self.state, State::Closing { .. }) && attached.in_flight() == 0)
     }
 
     /// Returns whether messages wait for the application.
@@ -288,10 +288,10 @@ impl Session {
 }
 
 impl Session {
-    fn note_waiting(&mut self, now: Instant) {
+    fn start_waiting(&mut self, now: Instant) {
         if let Some(attached) = self.state.attached_mut() {
             if !self.outbox.is_empty() {
-                attached.wait(now);
+                attached.start_waiting(now);
             }
         }
     }

@@ -3,22 +3,22 @@ use crate::{Frame, Message, SendError, SessionConfig};
 /// What the client has not been sent yet, close frame aside.
 #[derive(Debug)]
 pub(super) struct Outbox {
-    open: Open,
+    open: OpenFrame,
     messages: Vec<Message>,
     size: usize,
 }
 
 /// Whether the client has been sent the open frame.
 #[derive(Debug)]
-enum Open {
-    Due,
+enum OpenFrame {
+    Unsent,
     Sent,
 }
 
 impl Outbox {
     pub(super) fn new() -> Self {
         Self {
-            open: Open::Due,
+            open: OpenFrame::Unsent,
             messages: Vec::new(),
             size: 0,
         }
@@ -36,8 +36,8 @@ impl Outbox {
 
     /// Takes the next frame: the open frame, then everything that waits in one.
     pub(super) fn pop(&mut self) -> Option<Frame> {
-        if let Open::Due = self.open {
-            self.open = Open::Sent;
+        if let OpenFrame::Unsent = self.open {
+            self.open = OpenFrame::Sent;
             return Some(Frame::Open);
         }
         if self.messages.is_empty() {
@@ -54,7 +54,7 @@ impl Outbox {
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        matches!(self.open, Open::Sent) && self.messages.is_empty()
+        matches!(self.open, OpenFrame::Sent) && self.messages.is_empty()
     }
 
     pub(super) fn size(&self) -> usize {

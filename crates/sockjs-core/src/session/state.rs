@@ -2,7 +2,7 @@ use std::time::Instant;
 
 use crate::{AttachError, Cause, CloseReason, Ending, SessionConfig};
 
-use super::attached::{Attached, Verdict};
+use super::attached::{Attached, Expired};
 
 /// Where a session is in its life. It changes in this file alone.
 ///
@@ -20,7 +20,10 @@ pub(super) enum State {
     /// Messages go both ways.
     Open(Link),
     /// The client is yet to be sent what waits, then the close frame.
-    Closing { link: Link, farewell: Box<Farewell> },
+    Closing {
+        link: Link,
+        request: Box<CloseRequest>,
+    },
     /// Nothing goes either way.
     Closed(Ending),
 }
@@ -28,7 +31,7 @@ pub(super) enum State {
 /// How a session that closes is to end. On the heap, as a session lives nearly all its life
 /// without.
 #[derive(Debug)]
-pub(super) struct Farewell {
+pub(super) struct CloseRequest {
     pub(super) reason: CloseReason,
     pub(super) cause: Cause,
 }
@@ -114,22 +117,22 @@ impl State {
             }
             Self::Closing { .. } | Self::Closed(_) => return,
         };
-        let farewell = Box::new(Farewell { reason, cause });
-        *self = Self::Closing { link, farewell };
+        let request = Box::new(CloseRequest { reason, cause });
+        *self = Self::Closing { link, request };
     }
 
     /// Ends the session at once, whatever waits. A session that was closing ends as it was told to.
     pub(super) fn end(&mut self, reason: CloseReason, cause: Cause, unsent: usize) {
         let (reason, cause) = match self {
             Self::Connecting { .. } | Self::Open(_) => (reason, cause),
-            Self::Closing { farewell, .. } => (farewell.reason.clone(), farewell.cause),
+            Self::Closing { request, .. } => (request.reason.clone(), request.cause),
             Self::Closed(_) => return,
         };
-        let unwritten = self.attached().map_or(0, Attached::unwritten);
+        let in_flight = self.attached().map_or(0, Attached::in_flight);
         *self = Self::Closed(Ending {
             reason,
             cause,
-            undelivered: unsent + unwritten,
+            undelivered: unsent + in_flight,
         });
     }
 
@@ -147,9 +150,9 @@ impl State {
                 link: Link::Attached(attached),
                 ..
             } => match attached.handle_timeout(now, config) {
-                Verdict::Fine => None,
-                Verdict::Slow => Some(Cause::SlowClient),
-                Verdict::Silent => {
+                None => None,
+                Some(Expired::SendTimeout) => Some(Cause::SlowClient),
+                Some(Expired::PongTimeout) => {
                     let reason = CloseReason::NO_HEARTBEAT;
                     self.close(now, config, reason, Cause::HeartbeatTimeout);
                     None
