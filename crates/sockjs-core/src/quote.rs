@@ -1,10 +1,10 @@
 use crate::plain::{Special, copy_plain};
 
-/// Appends `text` to `out` as a JSON string, quotation marks included.
+/// Appends `text` to `out` as a JSON string with its quotation marks. The output is UTF-8.
 ///
-/// Besides what JSON demands this escapes the characters that browsers and proxies are known to
-/// drop or change on the way: U+200C–U+200F, U+2028–U+202F, U+2060–U+206F and U+FFF0–U+FFFF. All
-/// other text, characters beyond U+FFFF included, is copied as it is. So what is appended is UTF-8.
+/// The characters that JSON requires to be escaped are escaped. So are U+200C–U+200F, U+2028–U+202F,
+/// U+2060–U+206F and U+FFF0–U+FFFF, which some browsers and proxies drop or change; sockjs-node
+/// escapes the same ranges. All other characters are copied, including those above U+FFFF.
 pub fn quote(text: &str, out: &mut Vec<u8>) {
     out.push(b'"');
     escape(text.as_bytes(), out);

@@ -12,23 +12,23 @@ pub use callback::{Callback, CallbackError};
 pub use jsonp::form_payload;
 pub use response_encoder::ResponseEncoder;
 
-/// How a client is connected.
+/// How a client is connected to the server.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum Transport {
-    /// `websocket`: a WebSocket carrying SockJS frames.
+    /// `websocket`: a WebSocket that carries SockJS frames.
     WebSocket,
-    /// `websocket-raw`: a WebSocket without SockJS framing.
+    /// `websocket-raw`: a WebSocket without SockJS frames. Each text message is one message.
     RawWebSocket,
-    /// `xhr-polling`.
+    /// `xhr-polling`: one response per frame.
     Xhr,
-    /// `xhr-streaming`.
+    /// `xhr-streaming`: a response that stays open, with a frame per line.
     XhrStreaming,
-    /// `eventsource`.
+    /// `eventsource`: a stream of server-sent events, with a frame per event.
     EventSource,
-    /// `htmlfile`.
+    /// `htmlfile`: an HTML page that keeps loading, with a frame per script element.
     HtmlFile,
-    /// `jsonp-polling`.
+    /// `jsonp-polling`: one script per frame.
     Jsonp,
 }
 
@@ -44,7 +44,7 @@ impl Transport {
         Self::Jsonp,
     ];
 
-    /// Returns the name that SockJS servers use for the transport.
+    /// Returns the name of the transport, as sockjs-node writes it: `xhr-polling`.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::WebSocket => "websocket",
@@ -57,7 +57,8 @@ impl Transport {
         }
     }
 
-    /// Returns whether this is one of the two WebSocket transports.
+    /// Returns whether this is [`WebSocket`](Self::WebSocket) or
+    /// [`RawWebSocket`](Self::RawWebSocket).
     pub const fn is_websocket(self) -> bool {
         matches!(self, Self::WebSocket | Self::RawWebSocket)
     }

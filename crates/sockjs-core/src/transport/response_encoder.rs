@@ -3,11 +3,12 @@ use std::borrow::Cow;
 use super::{Callback, Transport, eventsource, htmlfile, jsonp, xhr, xhr_streaming};
 use crate::Frame;
 
-/// One response to a receive request: takes frames and gives the bytes of the body.
+/// Encodes frames as the body of one HTTP response.
 ///
-/// It owns no connection. Send [`prelude`](Self::prelude) first, then every frame as
-/// [`encode`](Self::encode) returns it, until the response [`is_complete`](Self::is_complete); then
-/// the client asks again and a new encoder takes the next frame.
+/// 1. Write the [`prelude`](Self::prelude), if the transport has one.
+/// 2. [`encode`](Self::encode) each frame and write the bytes.
+/// 3. Once the response [`is_complete`](Self::is_complete), end it. The client then sends another
+///    receive request, whose response needs a new encoder.
 ///
 /// ```
 /// use sockjs_core::{Frame, ResponseEncoder};
@@ -20,7 +21,7 @@ use crate::Frame;
 #[derive(Clone, Debug)]
 pub struct ResponseEncoder {
     format: Format,
-    /// How many more bytes make the response complete.
+    /// How many more bytes are needed to complete the response.
     wanted: usize,
 }
 
@@ -34,32 +35,40 @@ enum Format {
 }
 
 impl ResponseEncoder {
-    /// Makes the response to a `xhr` request: one frame.
+    /// Creates an encoder for the response to an `xhr` request, which has one frame.
     pub fn xhr() -> Self {
         Self::polling(Format::Xhr)
     }
 
-    /// Makes the response to a `xhr_streaming` request: frames up to the limit.
+    /// Creates an encoder for the response to an `xhr_streaming` request.
+    ///
+    /// The response is complete once its frames have at least `response_limit` bytes.
     pub fn xhr_streaming(response_limit: usize) -> Self {
         Self::streaming(Format::XhrStreaming, response_limit)
     }
 
-    /// Makes the response to an `eventsource` request: frames up to the limit.
+    /// Creates an encoder for the response to an `eventsource` request.
+    ///
+    /// The response is complete once its frames have at least `response_limit` bytes.
     pub fn eventsource(response_limit: usize) -> Self {
         Self::streaming(Format::EventSource, response_limit)
     }
 
-    /// Makes the response to an `htmlfile` request: frames up to the limit.
+    /// Creates an encoder for the response to an `htmlfile` request.
+    ///
+    /// The response is complete once its frames have at least `response_limit` bytes.
     pub fn htmlfile(callback: Callback, response_limit: usize) -> Self {
         Self::streaming(Format::HtmlFile(callback), response_limit)
     }
 
-    /// Makes the response to a `jsonp` request: one frame.
+    /// Creates an encoder for the response to a `jsonp` request, which has one frame.
     pub fn jsonp(callback: Callback) -> Self {
         Self::polling(Format::Jsonp(callback))
     }
 
-    /// Returns the bytes of `frame` in this transport's format, and counts them. They are UTF-8.
+    /// Encodes a frame in the format of the transport, and counts its bytes towards the limit.
+    ///
+    /// The bytes are UTF-8.
     pub fn encode(&mut self, frame: &Frame) -> Vec<u8> {
         let bytes = match &self.format {
             Format::Xhr => xhr::encode(frame),
@@ -75,7 +84,7 @@ impl ResponseEncoder {
         bytes
     }
 
-    /// Returns the transport.
+    /// Returns the transport that this encoder is for.
     pub fn transport(&self) -> Transport {
         match self.format {
             Format::Xhr => Transport::Xhr,
@@ -86,8 +95,10 @@ impl ResponseEncoder {
         }
     }
 
-    /// Returns the bytes a streaming response starts with, as a chunk of their own; `None` for
-    /// polling. They do not count towards the limit.
+    /// Returns the text that a streaming response begins with; `None` for a polling response.
+    ///
+    /// Write it before the first frame, even if no frame is ready. It does not count towards the
+    /// limit.
     pub fn prelude(&self) -> Option<Cow<'static, str>> {
         match &self.format {
             Format::Xhr | Format::Jsonp(_) => None,
@@ -97,21 +108,23 @@ impl ResponseEncoder {
         }
     }
 
-    /// Returns whether the response is to end here, so that the client asks again.
+    /// Returns whether the response must end, so that the client sends another receive request.
     ///
-    /// A polling response is complete after one frame, a streaming response once its frames have
-    /// as many bytes as the limit says. After a close frame every response is complete.
+    /// A polling response is complete after one frame. A streaming response is complete once its
+    /// frames have reached the limit, but never before its first frame. A close frame completes any
+    /// response.
     pub fn is_complete(&self) -> bool {
         self.wanted == 0
     }
 
     fn polling(format: Format) -> Self {
-        // One byte, because any frame has more.
+        // Every frame has at least one byte, so the first one completes the response.
         Self { format, wanted: 1 }
     }
 
     fn streaming(format: Format, response_limit: usize) -> Self {
-        // A response that was complete before its first frame would bring nothing for ever.
+        // With a limit of zero, every response would be complete before its first frame, and the
+        // client would never get one.
         Self {
             format,
             wanted: response_limit.max(1),
