@@ -37,7 +37,7 @@ pub struct Payload {
 enum Content {
     /// The one message.
     Raw(String),
-    /// Messages with an [`END`] between them, of which the first `at` bytes are done.
+    /// Messages in UTF-8, with an [`END`] between two. The next message starts at `at`.
     Decoded { messages: Vec<u8>, at: usize },
 }
 
@@ -108,7 +108,7 @@ impl Payload {
         if longest > message_limit {
             return Err(PayloadError::TooLong);
         }
-        // Escapes and white space may have been most of the text.
+        // The buffer is as long as the text, of which escapes and white space may be the most part.
         let spare = messages.capacity() - messages.len();
         if spare > MAX_SPARE + messages.len() / 4 {
             messages.shrink_to_fit();
@@ -172,7 +172,7 @@ impl Iterator for Payload {
                     rest[..len].to_vec()
                 };
                 *at += len + 1;
-                String::from_utf8(message).expect("decoded from UTF-8 between two that are not")
+                String::from_utf8(message).expect("UTF-8 was decoded, and END is not part of it")
             }
         };
         Some(text.into())
@@ -198,7 +198,7 @@ pub enum PayloadError {
     TooLong,
 }
 
-/// How many bytes it is not worth to reallocate for.
+/// The number of spare bytes that do not justify a reallocation.
 const MAX_SPARE: usize = 16;
 
 fn starts_with(text: &str, first: u8) -> bool {
@@ -206,7 +206,7 @@ fn starts_with(text: &str, first: u8) -> bool {
 }
 
 fn is_json(text: &str) -> bool {
-    // Ignoring a value needs no recursion, so nesting cannot overflow the stack.
+    // `IgnoredAny` is parsed without recursion, so nested values cannot overflow the stack.
     serde_json::from_str::<IgnoredAny>(text).is_ok()
 }
 

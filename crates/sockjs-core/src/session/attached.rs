@@ -2,14 +2,14 @@ use std::time::{Duration, Instant};
 
 use crate::SessionConfig;
 
-/// What a session knows of its attached receiver.
+/// The state of the attached receiver: its deadlines, and the messages in flight.
 #[derive(Debug)]
 pub(super) struct Attached {
     heartbeat: Heartbeat,
     pong: Pong,
-    /// Since when something waits that the receiver does not take.
+    /// Since when the receiver has taken no bytes although some are waiting for it.
     waiting_since: Option<Instant>,
-    /// How many messages were handed out and may still sit in a buffer.
+    /// The number of messages that were handed out but not yet flushed.
     in_flight: usize,
 }
 
@@ -23,13 +23,13 @@ enum Heartbeat {
 #[derive(Debug)]
 enum Pong {
     NotExpected,
-    /// The heartbeat that asks was handed out. The client's time starts once it is written, or a
-    /// large message before it on a slow link would cost the session.
+    /// A heartbeat was handed out but not yet flushed. The pong timeout starts with the flush,
+    /// because a large message before the heartbeat may take long on a slow link.
     HeartbeatInFlight,
     ExpectedBy(Instant),
 }
 
-/// What a receiver's deadlines demand.
+/// A deadline that passed and ends the session.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Expired {
     SendTimeout,
@@ -46,12 +46,12 @@ impl Attached {
         }
     }
 
-    /// Something waits for the receiver.
+    /// Starts the send timeout, unless it is running already.
     pub(super) fn start_waiting(&mut self, now: Instant) {
         self.waiting_since.get_or_insert(now);
     }
 
-    /// A frame with that many messages was handed out.
+    /// Records that a frame with this many messages was handed out.
     pub(super) fn sent(&mut self, now: Instant, config: &SessionConfig, messages: usize) {
         self.in_flight += messages;
         self.start_waiting(now);
@@ -60,7 +60,7 @@ impl Attached {
         }
     }
 
-    /// The heartbeat that was due was handed out.
+    /// Records that the heartbeat that was due was handed out.
     pub(super) fn sent_heartbeat(&mut self, now: Instant, config: &SessionConfig) {
         self.sent(now, config, 0);
         if config.pong_timeout().is_some() && matches!(self.pong, Pong::NotExpected) {
@@ -68,14 +68,14 @@ impl Attached {
         }
     }
 
-    /// The receiver took some bytes, but not all.
+    /// Records that the receiver took some bytes, but not all.
     pub(super) fn progressed(&mut self, now: Instant) {
         if self.waiting_since.is_some() {
             self.waiting_since = Some(now);
         }
     }
 
-    /// The receiver took all that was handed out; `more` waits behind that.
+    /// Records that the receiver took all bytes. `more` says whether other frames are waiting.
     pub(super) fn flushed(&mut self, now: Instant, config: &SessionConfig, more: bool) {
         self.in_flight = 0;
         self.waiting_since = (more || self.heartbeat_is_due()).then_some(now);
@@ -84,12 +84,12 @@ impl Attached {
         }
     }
 
-    /// Something arrived from the client.
+    /// Records that bytes arrived from the client.
     pub(super) fn alive(&mut self) {
         self.pong = Pong::NotExpected;
     }
 
-    /// The session closes: no more heartbeats, and no more waiting for an answer to one.
+    /// Records that the session is closing, which stops heartbeats and the pong timeout.
     pub(super) fn close(&mut self, now: Instant) {
         self.heartbeat = Heartbeat::Off;
         self.pong = Pong::NotExpected;

@@ -2,14 +2,14 @@ use std::collections::VecDeque;
 
 use crate::{Ending, Event, Payload, SessionConfig};
 
-/// What the application has not heard yet.
+/// The queue of events for the application.
 #[derive(Debug)]
 pub(super) struct Inbox {
-    /// Whether the application has yet to hear that the session is open.
+    /// Whether [`Event::Opened`] is the next event.
     opened_due: bool,
     payloads: VecDeque<Payload>,
     size: usize,
-    /// Whether the application has heard of the end.
+    /// Whether [`Event::Closed`] was taken.
     closed_taken: bool,
 }
 
@@ -34,8 +34,9 @@ impl Inbox {
         }
     }
 
-    /// Takes the next event of a session that ended so, if it has. Messages that were received
-    /// before the end are still handed out.
+    /// Takes the next event. `ending` is how the session ended, if it has.
+    ///
+    /// Messages that were received before the end come first.
     pub(super) fn pop(&mut self, ending: Option<&Ending>) -> Option<Event> {
         if std::mem::take(&mut self.opened_due) {
             return Some(Event::Opened);
@@ -62,7 +63,7 @@ impl Inbox {
     }
 }
 
-/// Returns what a payload counts against the limit: also an empty message takes up room.
+/// Returns how many bytes a payload counts against the limit.
 fn cost(payload: &Payload) -> usize {
     payload.size() + SessionConfig::PAYLOAD_OVERHEAD
 }

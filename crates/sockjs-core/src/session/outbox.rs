@@ -1,6 +1,6 @@
 use crate::{Frame, Message, SendError, SessionConfig};
 
-/// What the client has not been sent yet, close frame aside.
+/// The queue of frames for the client, without heartbeats and the close frame.
 #[derive(Debug)]
 pub(super) struct Outbox {
     open: OpenFrame,
@@ -8,7 +8,7 @@ pub(super) struct Outbox {
     size: usize,
 }
 
-/// Whether the client has been sent the open frame.
+/// Whether the open frame was sent.
 #[derive(Debug)]
 enum OpenFrame {
     Unsent,
@@ -34,7 +34,7 @@ impl Outbox {
         Ok(())
     }
 
-    /// Takes the next frame: the open frame, then everything that waits in one.
+    /// Takes the next frame: first the open frame, then all queued messages in one frame.
     pub(super) fn pop(&mut self) -> Option<Frame> {
         if let OpenFrame::Unsent = self.open {
             self.open = OpenFrame::Sent;
@@ -47,7 +47,7 @@ impl Outbox {
         Some(Frame::Messages(std::mem::take(&mut self.messages)))
     }
 
-    /// Drops what waits and returns how many messages that were.
+    /// Drops the queued messages and returns their number.
     pub(super) fn clear(&mut self) -> usize {
         self.size = 0;
         std::mem::take(&mut self.messages).len()

@@ -4,7 +4,7 @@ use crate::{AttachError, Cause, CloseReason, Ending, SessionConfig};
 
 use super::attached::{Attached, Expired};
 
-/// Where a session is in its life. It changes in this file alone.
+/// The state of a session. Only this file changes it.
 ///
 /// ```text
 ///             attach           close            close frame taken
@@ -15,28 +15,29 @@ use super::attached::{Attached, Expired};
 /// ```
 #[derive(Debug)]
 pub(super) enum State {
-    /// No receiver was ever attached.
+    /// No receiver was attached yet.
     Connecting { deadline: Instant },
-    /// Messages go both ways.
+    /// Messages are accepted in both directions.
     Open(Link),
-    /// The client is yet to be sent what waits, then the close frame.
+    /// The client must still be sent the queued messages, then the close frame.
     Closing {
         link: Link,
         request: Box<CloseRequest>,
     },
-    /// Nothing goes either way.
+    /// The session has ended. Nothing is sent or received.
     Closed(Ending),
 }
 
-/// How a session that closes is to end. On the heap, as a session lives nearly all its life
-/// without.
+/// The reason and cause with which a closing session will end.
+///
+/// It is boxed to keep `State` small, because a session is closing only for a short time.
 #[derive(Debug)]
 pub(super) struct CloseRequest {
     pub(super) reason: CloseReason,
     pub(super) cause: Cause,
 }
 
-/// Whether the client has a receiver here at the moment.
+/// Whether a receiver is attached.
 #[derive(Debug)]
 pub(super) enum Link {
     Detached { deadline: Instant },
@@ -98,7 +99,7 @@ impl State {
         }
     }
 
-    /// Starts the end. The first reason given stays.
+    /// Starts to close the session, unless it is closing or closed already.
     pub(super) fn close(
         &mut self,
         now: Instant,
@@ -121,7 +122,7 @@ impl State {
         *self = Self::Closing { link, request };
     }
 
-    /// Ends the session at once, whatever waits. A session that was closing ends as it was told to.
+    /// Ends the session at once. A session that is closing keeps its own reason and cause.
     pub(super) fn end(&mut self, reason: CloseReason, cause: Cause, unsent: usize) {
         let (reason, cause) = match self {
             Self::Connecting { .. } | Self::Open(_) => (reason, cause),
@@ -136,7 +137,7 @@ impl State {
         });
     }
 
-    /// Lets deadlines that have passed take effect, and says what that ended, if anything.
+    /// Applies the deadlines that have passed. Returns a cause if the session must end for it.
     pub(super) fn handle_timeout(&mut self, now: Instant, config: &SessionConfig) -> Option<Cause> {
         match self {
             Self::Connecting { deadline }

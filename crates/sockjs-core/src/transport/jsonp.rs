@@ -1,4 +1,4 @@
-//! `jsonp`: a script that hands one frame to the client's callback.
+//! `jsonp`: each response is a script that passes one frame to a callback of the client.
 
 use std::borrow::Cow;
 
