@@ -29,8 +29,8 @@ impl CloseReason {
 
     /// Creates a close reason.
     ///
-    /// Use 1000 or a code from 3000 to 4999, which are the codes that browsers allow applications to
-    /// use. The code is not checked, because SockJS clients accept any number.
+    /// Use 1000 or a code from 3000 to 4999, because browsers allow applications only these. The
+    /// code is not checked, because SockJS clients accept any number.
     pub fn new(code: u16, reason: impl Into<Cow<'static, str>>) -> Self {
         Self {
             code,

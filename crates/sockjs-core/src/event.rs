@@ -20,10 +20,10 @@ pub enum Event {
 ///
 /// [`CloseReason`] is for the client. It is the code and the text of the close frame.
 ///
-/// [`Cause`] is for the server: the application, its logs and its metrics. It says which event ended
-/// the session, and is never sent. Several causes can have the same reason. For example, the reason
-/// is [`CloseReason::INTERRUPTED`] after [`Cause::ReceiverLost`], [`Cause::DisconnectTimeout`] and
-/// [`Cause::SlowClient`].
+/// [`Cause`] is for the server: the application, its logs and its metrics. It says which event
+/// ended the session, and is never sent. Several causes can have the same reason. For example, the
+/// reason is [`CloseReason::INTERRUPTED`] after [`Cause::ReceiverLost`],
+/// [`Cause::DisconnectTimeout`] and [`Cause::SlowClient`].
 ///
 /// Both are set when the session starts to close, and do not change after that. If a session is
 /// closed twice, the first reason and cause are kept.

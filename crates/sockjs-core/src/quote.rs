@@ -2,9 +2,10 @@ use crate::plain::{Special, copy_plain};
 
 /// Appends `text` to `out` as a JSON string with its quotation marks. The output is UTF-8.
 ///
-/// The characters that JSON requires to be escaped are escaped. So are U+200C–U+200F, U+2028–U+202F,
-/// U+2060–U+206F and U+FFF0–U+FFFF, which some browsers and proxies drop or change; sockjs-node
-/// escapes the same ranges. All other characters are copied, including those above U+FFFF.
+/// The characters that JSON requires to be escaped are escaped. So are U+200C–U+200F,
+/// U+2028–U+202F, U+2060–U+206F and U+FFF0–U+FFFF, which some browsers and proxies drop or change;
+/// sockjs-node escapes the same ranges. All other characters are copied, including those above
+/// U+FFFF.
 pub fn quote(text: &str, out: &mut Vec<u8>) {
     out.push(b'"');
     escape(text.as_bytes(), out);

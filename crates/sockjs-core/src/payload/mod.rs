@@ -124,9 +124,9 @@ impl Payload {
     /// [`receive_buffer`](crate::SessionConfig::with_receive_buffer).
     ///
     /// After [`parse`](Self::parse) and [`parse_frame`](Self::parse_frame), that is the capacity of
-    /// the buffer with the decoded messages. After [`raw`](Self::raw), it is the length of the text.
-    /// It never exceeds the length of the text that was parsed. It stays the same when messages are
-    /// taken, because the buffer is freed as a whole.
+    /// the buffer with the decoded messages. After [`raw`](Self::raw), it is the length of the
+    /// text. It never exceeds the length of the text that was parsed. It stays the same when
+    /// messages are taken, because the buffer is freed as a whole.
     pub fn size(&self) -> usize {
         self.size
     }

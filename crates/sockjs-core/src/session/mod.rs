@@ -39,9 +39,9 @@ use self::state::State;
 ///
 /// - The open frame is sent at most once, and is the first frame. The close frame is sent at most
 ///   once, and is the last frame.
-/// - Messages to the client are handed out in the order of [`send`](Self::send), and messages to the
-///   application in the order of [`handle_payload`](Self::handle_payload), each message once. The
-///   next receiver gets the messages that were accepted while none was attached.
+/// - Messages to the client are handed out in the order of [`send`](Self::send), and messages to
+///   the application in the order of [`handle_payload`](Self::handle_payload), each message once.
+///   The next receiver gets the messages that were accepted while none was attached.
 /// - An attempt to attach a second receiver changes nothing.
 /// - A session ends if it has no receiver for the disconnect delay, or if its receiver takes no
 ///   bytes for the send timeout.
@@ -267,7 +267,7 @@ impl Session {
         self.inbox.pop(self.state.ending())
     }
 
-    /// Returns when to call [`handle_timeout`](Self::handle_timeout); `None` if there is no deadline.
+    /// Returns when to call [`handle_timeout`](Self::handle_timeout); `None` if no deadline is set.
     pub fn poll_timeout(&self) -> Option<Instant> {
         self.state.poll_timeout(&self.config)
     }
