@@ -240,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn the_only_handle_gives_its_text_away() {
+    fn into_string_does_not_copy_without_clones() {
         let text = String::from("hello");
         let address = text.as_ptr();
         let text = Message::from(text).into_string();
@@ -248,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn a_clone_keeps_its_text() {
+    fn into_string_leaves_clones_intact() {
         let message = Message::from("hello");
         let clone = message.clone();
         assert_eq!(message.into_string(), "hello");
@@ -256,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn a_broadcast_is_quoted_once() {
+    fn clones_share_one_encoding() {
         let message = Message::from("\"hello\"\n");
         let clone = message.clone();
         assert_eq!(quoted(&message), r#""\"hello\"\n""#);
@@ -271,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn a_single_message_keeps_no_second_copy() {
+    fn a_message_without_clones_keeps_no_encoding() {
         let message = Message::from("hello");
         assert_eq!(quoted(&message), r#""hello""#);
         assert!(message.shared.get().is_none());

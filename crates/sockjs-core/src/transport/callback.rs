@@ -67,8 +67,8 @@ impl fmt::Display for Callback {
 
 /// Why a request has no valid callback.
 ///
-/// The error messages are the bodies that sockjs-node answers with. They never contain text from the
-/// request.
+/// The error messages are the bodies that sockjs-node answers with. They never contain text from
+/// the request.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum CallbackError {
@@ -146,7 +146,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn whatever_is_accepted_is_harmless(query in any::<String>(), name in any::<String>()) {
+        fn accepted_names_have_only_allowed_characters(
+            query in any::<String>(), name in any::<String>(),
+        ) {
             let callbacks = [Callback::parse(&name), Callback::from_query(Some(&query))];
             for Callback(name) in callbacks.into_iter().flatten() {
                 let is_allowed = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);

@@ -75,7 +75,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn transports_have_the_names_other_servers_give_them() {
+    fn transports_have_the_names_of_sockjs_node() {
         let names: Vec<_> = Transport::ALL.iter().map(|it| it.as_str()).collect();
         assert_eq!(
             names,

@@ -1,5 +1,5 @@
-//! A client, a network, a driver that keeps the contract, and an application. They may do whatever
-//! such do; what goes in at one end has to come out at the other.
+//! Properties of a session together with a client, a network, an application, and a driver that
+//! keeps the contract: messages arrive at the other end, whatever happens between.
 
 use std::collections::VecDeque;
 
@@ -16,16 +16,16 @@ enum Deed {
     Oversleep(Duration),
     /// The timer fires too early.
     FireEarly,
-    /// The client asks for one frame, or for frames of so many bytes.
+    /// The client sends a polling request, or a streaming request with this response limit.
     Poll,
     Stream(usize),
-    /// The network takes nothing any more, some of it, or all again.
+    /// The network takes no more bytes, takes some bytes, or takes all bytes again.
     Stall,
     Trickle,
     Flow,
     /// The connection breaks.
     Break,
-    /// Something arrives from the client.
+    /// Bytes arrive from the client.
     Alive,
     Post(usize),
     Send(usize),
@@ -40,18 +40,18 @@ struct World {
     response: Option<Response>,
     /// Frames that the client got.
     received: Vec<String>,
-    /// What the client wants to post.
+    /// Payloads that the client has yet to post.
     to_post: VecDeque<Payload>,
     posted: usize,
-    /// What the application wants to send.
+    /// Messages that the application has yet to send.
     to_send: VecDeque<Message>,
     sent: usize,
-    /// Whether a client came before the session closed.
+    /// Whether a receiver was attached before the session was closed.
     opened: bool,
     heard: Vec<Event>,
 }
 
-/// What answers the client's request.
+/// The response to a receive request.
 #[derive(Debug)]
 struct Response {
     encoder: ResponseEncoder,
@@ -124,7 +124,7 @@ impl World {
         }
     }
 
-    /// Does what the contract wants done after each input and command.
+    /// Does what the contract requires after each input and command.
     fn drive(&mut self) {
         loop {
             self.offer();
@@ -187,7 +187,7 @@ impl World {
         self.heard.extend(events.take(count));
     }
 
-    /// Offers the session what waits for room.
+    /// Offers the session the messages and payloads that have not been accepted yet.
     fn offer(&mut self) {
         while let Some(message) = self.to_send.pop_front() {
             match self.bench.session.send(self.bench.now, message) {
@@ -212,7 +212,7 @@ impl World {
         }
     }
 
-    /// Hands frames to the client if it is ready, and says whether it took any.
+    /// Writes frames if the network is ready. Returns whether it took any.
     fn write(&mut self) -> bool {
         let Some(response) = &mut self.response else {
             return false;
@@ -244,7 +244,7 @@ impl World {
         true
     }
 
-    /// Lets everything that waits go out to a client that keeps asking, then closes.
+    /// Polls until all messages have arrived, then closes the session and polls until it ends.
     fn settle(&mut self) {
         self.set_network(Network::Flowing);
         self.drive();
@@ -299,7 +299,7 @@ proptest! {
     }
 
     #[test]
-    fn a_client_gets_each_message_once_and_the_application_knows_how_many(
+    fn a_client_gets_each_message_once_or_it_counts_as_undelivered(
         script in any_script(),
     ) {
         let mut world = World::run(&script);
@@ -310,7 +310,7 @@ proptest! {
     }
 
     #[test]
-    fn a_client_that_keeps_asking_gets_everything(script in any_script()) {
+    fn a_client_that_keeps_polling_gets_every_message(script in any_script()) {
         let mut world = World::run(&script);
         if world.bench.session.ending().is_none() {
             world.settle();
@@ -324,7 +324,7 @@ proptest! {
     }
 
     #[test]
-    fn the_application_hears_all_that_was_posted_and_then_the_end(script in any_script()) {
+    fn the_application_gets_all_posted_messages_then_closed(script in any_script()) {
         let mut world = World::run(&script);
         world.act(&Deed::Abort);
         world.hear(world.posted + 3);
@@ -349,7 +349,7 @@ fn any_script() -> impl Strategy<Value = (SessionConfig, Vec<Deed>)> {
     (any_config(), prop::collection::vec(any_deed(), 0..100))
 }
 
-/// What ends a session is rare, so that there is something to end.
+/// Deeds that end a session are rare, so that most scripts are long.
 fn any_deed() -> impl Strategy<Value = Deed> {
     prop_oneof![
         8 => any_time().prop_map(Deed::Wait),
