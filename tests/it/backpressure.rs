@@ -59,7 +59,7 @@ fn small(layer: SockJsLayer) -> SockJsLayer {
 
 #[tokio::test]
 async fn send_waits_for_room_and_goes_on_when_the_client_takes() {
-    for transport in Transport::ALL {
+    for &transport in Transport::ALL {
         let (_server, mut client, session) = open(transport, small).await;
         let sent = fill(&session).await;
         let full = session.try_send(message(sent)).unwrap_err();
@@ -99,7 +99,7 @@ async fn who_sends_or_waits_for_room_gets_its_message_back_at_the_end() {
 #[tokio::test]
 async fn a_message_above_the_buffers_passes_alone() {
     let tiny = |layer: SockJsLayer| layer.send_buffer(10).receive_buffer(10);
-    for transport in Transport::ALL {
+    for &transport in Transport::ALL {
         let (_server, mut client, mut session) = open(transport, tiny).await;
         for n in 0..3 {
             client.send(&message(n)).await;
@@ -320,7 +320,7 @@ async fn serve_places(places: usize) -> Server {
 
 /// Asks each transport for a session and asserts that all are told the same.
 async fn assert_told(server: &Server, status: u16, body: &str) {
-    for transport in Transport::ALL {
+    for &transport in Transport::ALL {
         let request = match Wire::ALL.into_iter().find(|it| it.transport() == transport) {
             Some(wire) => server.peer().receive(wire),
             None => {
@@ -355,7 +355,7 @@ async fn a_session_of_any_transport_has_one_place_until_its_end() {
     let server = serve_places(2).await;
     let mut other = Client::open(server.addr(), "/echo", Transport::Xhr).await;
 
-    for transport in Transport::ALL {
+    for &transport in Transport::ALL {
         let mut client = Client::open(server.addr(), "/echo", transport).await;
 
         assert_told(&server, 503, "Too many sessions.").await;
@@ -379,7 +379,7 @@ async fn a_session_of_any_transport_has_one_place_until_its_end() {
 async fn a_session_of_any_transport_that_is_lost_gives_its_place_back() {
     let server = serve_places(1).await;
 
-    for transport in Transport::ALL {
+    for &transport in Transport::ALL {
         let mut client = Client::open(server.addr(), "/echo", transport).await;
         client.attach().await;
         client.reset();

@@ -94,7 +94,7 @@ async fn what_is_no_handshake_is_refused() {
 async fn it_is_404_when_disabled() {
     let without_any = |layer: SockJsLayer| layer.websocket(false);
     let without_raw = |layer: SockJsLayer| {
-        let all = Transport::ALL.into_iter();
+        let all = Transport::ALL.iter().copied();
         layer.transports(all.filter(|it| *it != Transport::RawWebSocket))
     };
     for configure in [without_any, without_raw] {

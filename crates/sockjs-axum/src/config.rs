@@ -33,13 +33,10 @@ pub(crate) struct Config {
 impl Default for Config {
     fn default() -> Self {
         Self {
-            session: SessionConfig {
-                pong_timeout: Some(Duration::from_secs(10)),
-                ..SessionConfig::default()
-            },
+            session: SessionConfig::default().with_pong_timeout(Duration::from_secs(10)),
             sockjs_url: DEFAULT_SOCKJS_URL.to_owned(),
             response_limit: 128 * 1024,
-            transports: Transport::ALL.into_iter().collect(),
+            transports: Transport::ALL.iter().copied().collect(),
             jsessionid: JSessionId::off(),
             cors: Cors::Enabled,
             allowed_origins: AllowedOrigins::any(),
@@ -69,14 +66,11 @@ pub(crate) struct SessionConfigs {
 }
 
 impl SessionConfigs {
-    pub(crate) fn new(config: SessionConfig) -> Self {
+    pub(crate) fn new(config: &SessionConfig) -> Self {
         Self {
-            websocket: Arc::new(config),
+            websocket: Arc::new(config.clone()),
             // Nobody else is asked for a pong, or has a way to answer.
-            other: Arc::new(SessionConfig {
-                pong_timeout: None,
-                ..config
-            }),
+            other: Arc::new(config.clone().with_pong_timeout(None)),
         }
     }
 

@@ -18,6 +18,34 @@ impl SendError {
     }
 }
 
+/// Why a message could not be sent at once. Holds the message.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum TrySendError {
+    /// The send buffer is full.
+    #[error("send buffer is full")]
+    Full(Message),
+    /// The session is closing or closed.
+    #[error("session is closed")]
+    Closed(Message),
+}
+
+impl TrySendError {
+    pub(crate) fn from_core(error: sockjs_core::SendError) -> Self {
+        match error {
+            sockjs_core::SendError::Full(message) => Self::Full(message),
+            error => Self::Closed(error.into_message()),
+        }
+    }
+
+    /// Returns the message that was not sent.
+    pub fn into_message(self) -> Message {
+        match self {
+            Self::Full(message) | Self::Closed(message) => message,
+        }
+    }
+}
+
 /// Why a value was not sent as JSON.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]

@@ -2,7 +2,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::request::Parts;
-use sockjs_core::Transport;
+use sockjs_core::{SessionConfig, Transport};
 use tower_layer::Layer;
 
 use crate::config::{BaseUrl, Config};
@@ -223,14 +223,14 @@ impl<S> SockJsLayer<S> {
     /// Sets after how long a silence a client is sent a heartbeat. Default: 25 s, less than the
     /// minute after which many proxies drop an idle connection. Zero turns heartbeats off.
     pub fn heartbeat_delay(self, delay: Duration) -> Self {
-        self.configure(|config| config.session.heartbeat_delay = nonzero(delay))
+        self.configure_session(|session| session.with_heartbeat_delay(nonzero(delay)))
     }
 
     /// Sets how long a session lives without a receive request. Default: 5 s.
     ///
     /// For as long and a minute more, a session that ended repeats its close frame to whoever asks.
     pub fn disconnect_delay(self, delay: Duration) -> Self {
-        self.configure(|config| config.session.disconnect_delay = delay)
+        self.configure_session(|session| session.with_disconnect_delay(delay))
     }
 
     /// Leaves out CORS headers, preflight and the iframe page, for mounts that only pages of the
@@ -254,14 +254,14 @@ impl<S> SockJsLayer<S> {
     /// Sets how long a WebSocket client may take to show a sign of life once a heartbeat was
     /// written; any byte is one. Default: 10 s. Zero waits for ever.
     pub fn pong_timeout(self, timeout: Duration) -> Self {
-        self.configure(|config| config.session.pong_timeout = nonzero(timeout))
+        self.configure_session(|session| session.with_pong_timeout(nonzero(timeout)))
     }
 
     /// Sets how long a client may take nothing while something waits for it, before its session is
     /// closed as [`SlowClient`](crate::Cause::SlowClient). Default: 30 s. Zero waits for ever.
     pub fn send_timeout(self, timeout: Duration) -> Self {
         let timeout = nonzero(timeout).unwrap_or(Duration::MAX);
-        self.configure(|config| config.session.send_timeout = timeout)
+        self.configure_session(|session| session.with_send_timeout(timeout))
     }
 
     /// Sets how long a message from a client may be, in bytes of UTF-8. Default: 1 MiB.
@@ -284,7 +284,7 @@ impl<S> SockJsLayer<S> {
     /// Each message counts 64 bytes more than its text. When it is full,
     /// [`Session::send`](crate::Session::send) waits.
     pub fn send_buffer(self, bytes: usize) -> Self {
-        self.configure(|config| config.session.send_buffer = bytes)
+        self.configure_session(|session| session.with_send_buffer(bytes))
     }
 
     /// Sets how many bytes of payloads may wait for the handler. Default: 256 KiB.
@@ -292,7 +292,7 @@ impl<S> SockJsLayer<S> {
     /// When it is full, WebSockets are not read, nor are the bodies of send requests, so that the
     /// client feels it.
     pub fn receive_buffer(self, bytes: usize) -> Self {
-        self.configure(|config| config.session.receive_buffer = bytes)
+        self.configure_session(|session| session.with_receive_buffer(bytes))
     }
 
     /// Sets how many sessions there may be at once. Default: any number. Requests that would open
@@ -358,6 +358,10 @@ impl<S> SockJsLayer<S> {
     /// is answered. Default: 10 s.
     pub fn handshake_timeout(self, timeout: Duration) -> Self {
         self.configure(|config| config.handshake_timeout = timeout)
+    }
+
+    fn configure_session(self, change: impl FnOnce(SessionConfig) -> SessionConfig) -> Self {
+        self.configure(|config| config.session = change(config.session.clone()))
     }
 
     fn configure(mut self, change: impl FnOnce(&mut Config)) -> Self {

@@ -85,13 +85,11 @@ mod error;
 
 pub use body::ResponseBody;
 pub use config::BaseUrl;
-pub use error::{SendError, SendJsonError};
+pub use error::{SendError, SendJsonError, TrySendError};
 pub use future::ResponseFuture;
 pub use http::header::{AllowedOrigins, JSessionId, SameSite};
 pub use layer::SockJsLayer;
 pub use mount::{Broadcast, Shutdown, Slow, SockJsHandle};
 pub use service::{NotFound, SockJs};
 pub use session::{Receiver, Sender, Session, SessionHandler, SessionRef};
-pub use sockjs_core::{
-    Cause, CloseReason, Ending, JsonError, Message, SessionState, Transport, TrySendError,
-};
+pub use sockjs_core::{Cause, CloseReason, Ending, JsonError, Message, SessionState, Transport};

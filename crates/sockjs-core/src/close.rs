@@ -1,6 +1,10 @@
 use std::borrow::Cow;
 
-/// Why a session ends, as the client is told: the two values of a `c[code,"reason"]` frame.
+/// The code and text that tell a client why its session ended.
+///
+/// They are the two values of a `c[code,"reason"]` frame. See
+/// [`Ending`](crate::Ending#reason-and-cause) for how this type relates to
+/// [`Cause`](crate::Cause).
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub struct CloseReason {
     code: u16,
@@ -8,19 +12,25 @@ pub struct CloseReason {
 }
 
 impl CloseReason {
-    /// 1000 `Normal closure`: what closing without a reason of one's own means.
+    /// 1000 `Normal closure`: the application closed the session without a reason of its own.
     pub const NORMAL: Self = Self::from_static(1000, "Normal closure");
 
-    /// 1002 `Connection interrupted`: the client vanished, or did not come back in time.
+    /// 1002 `Connection interrupted`: the connection broke, the client did not return in time, or
+    /// it took data too slowly.
     pub const INTERRUPTED: Self = Self::from_static(1002, "Connection interrupted");
 
-    /// 2010 `Another connection still open`: what a second receiver is told.
+    /// 2010 `Another connection still open`: the session already has a receiver.
+    ///
+    /// It is sent to the second receiver, and does not end the session.
     pub const ANOTHER_CONNECTION: Self = Self::from_static(2010, "Another connection still open");
 
-    /// 3000 `No response from heartbeat`: a WebSocket answered neither ping nor heartbeat.
+    /// 3000 `No response from heartbeat`: the client sent no byte within the pong timeout.
     pub const NO_HEARTBEAT: Self = Self::from_static(3000, "No response from heartbeat");
 
-    /// Makes a close reason. Applications use 1000 or 3000–4999 as codes; clients take any number.
+    /// Creates a close reason.
+    ///
+    /// Use 1000 or a code from 3000 to 4999, because browsers allow applications only these. The
+    /// code is not checked, because SockJS clients accept any number.
     pub fn new(code: u16, reason: impl Into<Cow<'static, str>>) -> Self {
         Self {
             code,
@@ -28,7 +38,7 @@ impl CloseReason {
         }
     }
 
-    /// Makes a close reason in a constant.
+    /// Creates a close reason from a static text; usable in constants.
     pub const fn from_static(code: u16, reason: &'static str) -> Self {
         Self {
             code,

@@ -1,18 +1,36 @@
 use crate::{CloseReason, Message};
 
-/// What the application hears of a session, in this order: `Opened`, any number of `Message`,
-/// `Closed`.
+/// Something that happened in a session, for the application.
+///
+/// The order is: at most one `Opened`, any number of `Message`, one `Closed`.
 #[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
 pub enum Event {
-    /// The first receiver is attached. Missing if none was before the session closed.
+    /// The first receiver was attached. A session that is closed before that has no such event.
     Opened,
     /// The client sent a message.
     Message(Message),
-    /// The session is over, and nothing follows.
+    /// The session has ended. This is the last event.
     Closed(Ending),
 }
 
-/// How a session ended.
+/// How a session ended: its close reason, its cause, and the number of undelivered messages.
+///
+/// # Reason and cause
+///
+/// [`CloseReason`] is for the client. It is the code and the text of the close frame.
+///
+/// [`Cause`] is for the server: the application, its logs and its metrics. It says which event
+/// ended the session, and is never sent. Several causes can have the same reason. For example, the
+/// reason is [`CloseReason::INTERRUPTED`] after [`Cause::ReceiverLost`],
+/// [`Cause::DisconnectTimeout`] and [`Cause::SlowClient`].
+///
+/// Both are set when the session starts to close, and do not change after that. If a session is
+/// closed twice, the first reason and cause are kept.
+///
+/// A client cannot be told the reason while it has no receiver attached. It is told when it asks
+/// again: see [`AttachError::Closed`](crate::AttachError::Closed). If the client itself closed the
+/// session, the reason is the one that the client gave.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Ending {
     pub(crate) reason: CloseReason,
@@ -21,52 +39,56 @@ pub struct Ending {
 }
 
 impl Ending {
-    /// Returns the code and text that a client is told, or that it gave.
+    /// Returns the code and text for the client, or from the client if it closed the session.
     pub fn reason(&self) -> &CloseReason {
         &self.reason
     }
 
-    /// Returns what ended the session.
+    /// Returns which event ended the session.
     pub fn cause(&self) -> Cause {
         self.cause
     }
 
-    /// Returns how many messages the application sent that were not handed to the network.
+    /// Returns how many messages were accepted from the application but not delivered.
     ///
-    /// What was handed over may still be lost there; only the client can tell.
+    /// A message counts as delivered when the driver has written it to the connection. The network
+    /// may still lose it after that; only an answer from the client proves that it arrived.
     pub fn undelivered(&self) -> usize {
         self.undelivered
     }
 }
 
-/// What ended a session.
+/// Which event ended a session. It is not sent to the client.
+///
+/// See [`Ending`](Ending#reason-and-cause) for how it relates to [`CloseReason`].
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum Cause {
-    /// The application closed it.
+    /// The application closed the session.
     ClosedByApp,
-    /// The client closed its WebSocket with a close frame.
+    /// The client sent a WebSocket close frame.
     ClosedByClient,
-    /// The connection of an attached receiver broke, or the client went without a word.
+    /// The connection of the attached receiver broke, or was closed without a close frame.
     ReceiverLost,
-    /// No receiver was attached for the disconnect delay.
+    /// No receiver was attached for as long as the disconnect delay.
     DisconnectTimeout,
-    /// The client showed no sign of life after a heartbeat.
+    /// The client did not answer a heartbeat within the pong timeout.
     HeartbeatTimeout,
-    /// The client took nothing for the send timeout while something waited for it.
+    /// The client took no bytes for as long as the send timeout while some were waiting for it, or
+    /// the application gave up on it because its send buffer was full.
     SlowClient,
-    /// The client sent more than a limit allows.
+    /// The client exceeded a limit, for example the length of a message.
     LimitExceeded,
-    /// The client broke the protocol.
+    /// The client violated the SockJS or the WebSocket protocol.
     ProtocolError,
     /// The application's handler panicked.
     HandlerPanicked,
-    /// The server shuts down.
+    /// The server is shutting down.
     ShuttingDown,
 }
 
 impl Cause {
-    /// Returns the cause in a form for logs and metrics: `closed_by_app`.
+    /// Returns the name of the cause for logs and metrics, in snake case: `closed_by_app`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::ClosedByApp => "closed_by_app",

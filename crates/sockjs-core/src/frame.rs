@@ -3,7 +3,7 @@ use std::fmt;
 use crate::quote::quote;
 use crate::{CloseReason, Message};
 
-/// One frame from the server to the client, without any transport's wrapping.
+/// A frame from the server to the client, before a transport encodes it.
 ///
 /// ```
 /// use sockjs_core::{CloseReason, Frame};
@@ -15,19 +15,23 @@ use crate::{CloseReason, Message};
 /// assert_eq!(Frame::Close(CloseReason::NORMAL).to_string(), r#"c[1000,"Normal closure"]"#);
 /// ```
 #[derive(Clone, Debug, Eq, PartialEq)]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "SockJS has these four frames, and a driver has to send each of them"
+)]
 pub enum Frame {
-    /// `o`: the session is open. The first frame of every session.
+    /// `o`: the session is open. It is the first frame of every session.
     Open,
-    /// `h`: nothing to say, still here.
+    /// `h`: a heartbeat. It keeps proxies from closing an idle connection.
     Heartbeat,
     /// `a[...]`: one or more messages.
     Messages(Vec<Message>),
-    /// `c[code,"reason"]`: the session is over. The last frame of every session.
+    /// `c[code,"reason"]`: the session has ended. No frame follows it.
     Close(CloseReason),
 }
 
 impl Frame {
-    /// Appends the frame's text to `out`, in UTF-8.
+    /// Appends the text of the frame to `out`, in UTF-8.
     pub fn write_to(&self, out: &mut Vec<u8>) {
         match self {
             Self::Open => out.push(b'o'),
@@ -53,7 +57,7 @@ impl Frame {
         }
     }
 
-    /// Returns about how many bytes [`write_to`](Self::write_to) appends.
+    /// Estimates how many bytes [`write_to`](Self::write_to) appends.
     pub(crate) fn len_hint(&self) -> usize {
         match self {
             Self::Open | Self::Heartbeat => 1,

@@ -1,32 +1,34 @@
-//! The [SockJS](https://github.com/sockjs/sockjs-protocol) protocol, version 0.3.3, as plain
-//! values: no I/O, no clock, no async, no HTTP types.
+//! The server side of [SockJS](https://github.com/sockjs/sockjs-protocol) 0.3.3 as a state machine
+//! without I/O.
 //!
-//! SockJS gives a browser something that behaves like a WebSocket, over WebSocket where that works
-//! and over HTTP streaming or polling where it does not. This crate knows what goes over the wire
-//! and what has to happen when. A *driver* owns sockets and time; `sockjs-axum` is one, and with
-//! this crate another can be written for any server.
+//! SockJS gives a web page an object that behaves like a WebSocket. The connection is a WebSocket
+//! where the network allows it, and HTTP streaming or polling elsewhere. This crate implements the
+//! protocol in plain values: it opens no socket, reads no clock, spawns no task and uses no HTTP
+//! types. A *driver* supplies the sockets and the time. `sockjs-axum` is a driver for axum; this
+//! crate can be the base of a driver for another server.
 //!
-//! - [`Session`] is the state machine: told what the client, the clock and the application did, it
-//!   says what to send, what the application should hear, and when it wants to be woken.
-//! - [`Receiver`] turns the [`Frame`]s of a session into the bytes of one HTTP response, for each
-//!   of the HTTP transports.
-//! - [`Payload`] checks what a client posted and hands it out as [`Message`]s.
+//! - [`Session`] is the state machine. The driver tells it what the client, the clock and the
+//!   application did. The session returns frames for the client, events for the application, and
+//!   the time of the next deadline.
+//! - [`ResponseEncoder`] encodes the [`Frame`]s of a session as the body of an HTTP response, for
+//!   each HTTP transport.
+//! - [`Payload`] validates what a client posted, and yields the [`Message`]s in it.
 //!
-//! # Example: a session by hand
+//! # Example: drive a session by hand
 //!
-//! A polling client opens a session, sends a message, and gets it back.
+//! A polling client opens a session, sends a message, and receives its echo.
 //!
 //! ```
 //! use std::time::{Duration, Instant};
-//! use sockjs_core::{Cause, CloseReason, Event, Payload, Receiver, Session, SessionConfig};
+//! use sockjs_core::{Cause, CloseReason, Event, Payload, ResponseEncoder, Session, SessionConfig};
 //!
-//! /// Answers one poll: everything the session has for it, or nothing yet.
+//! /// Answers one poll with the next frame; `None` if there is no frame yet.
 //! fn poll(session: &mut Session, now: Instant) -> Option<Vec<u8>> {
-//!     let mut receiver = Receiver::xhr();
+//!     let mut encoder = ResponseEncoder::xhr();
 //!     let frame = session.poll_frame(now)?;
-//!     let body = receiver.encode(&frame);
+//!     let body = encoder.encode(&frame);
 //!     session.handle_flushed(now);
-//!     if receiver.is_complete() {
+//!     if encoder.is_complete() {
 //!         session.detach(now);
 //!     }
 //!     Some(body)
@@ -42,7 +44,7 @@
 //! // POST /echo/000/abc/xhr_send
 //! session.handle_payload(Payload::parse(r#"["hello"]"#, 1024)?)?;
 //!
-//! // The application echoes what it hears.
+//! // The application echoes each message.
 //! while let Some(event) = session.poll_event() {
 //!     if let Event::Message(message) = event {
 //!         session.send(now, message)?;
@@ -53,7 +55,7 @@
 //! session.attach(now)?;
 //! assert_eq!(poll(&mut session, now).as_deref(), Some(&b"a[\"hello\"]\n"[..]));
 //!
-//! // Nobody asks again, and five seconds later the session is over.
+//! // The client does not poll again, so the session ends five seconds later.
 //! assert_eq!(session.poll_timeout(), Some(now + Duration::from_secs(5)));
 //! now += Duration::from_secs(5);
 //! session.handle_timeout(now);
@@ -62,6 +64,9 @@
 //! assert_eq!(*ending.reason(), CloseReason::INTERRUPTED);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
+
+// A new variant or field must not break other crates. Each exception gives its reason.
+#![warn(clippy::exhaustive_enums, clippy::exhaustive_structs)]
 
 mod session;
 
@@ -88,5 +93,5 @@ pub use frame::Frame;
 pub use message::{JsonError, Message};
 pub use payload::{Payload, PayloadError};
 pub use quote::quote;
-pub use session::{AttachError, ReceiveError, Session, SessionState, TrySendError};
-pub use transport::{Callback, CallbackError, Receiver, Transport, form_payload};
+pub use session::{AttachError, ReceiveError, SendError, Session, SessionState};
+pub use transport::{Callback, CallbackError, ResponseEncoder, Transport, form_payload};

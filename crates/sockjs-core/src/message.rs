@@ -8,10 +8,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::quote::quote;
 
-/// A message of the application: Unicode text, cheap to clone.
+/// A message of the application: Unicode text that is cheap to clone.
 ///
-/// Clones share the text, which the first of them copies, and also its encoded form, so that one
-/// message sent to many sessions is encoded once.
+/// The first clone copies the text. All clones share that copy and its JSON encoding, so a message
+/// that is sent to many sessions is encoded once.
 ///
 /// ```
 /// use sockjs_core::Message;
@@ -22,8 +22,7 @@ use crate::quote::quote;
 /// assert!(message.starts_with("hell"));
 /// ```
 pub struct Message {
-    /// The text, as long as nobody shares it. Most messages have one reader, who has no use for
-    /// a second allocation.
+    /// The text until the first clone. Most messages are never cloned, so they need no `Arc`.
     own: String,
     /// The text from the first clone on.
     shared: OnceLock<Arc<Shared>>,
@@ -43,7 +42,7 @@ impl Message {
         }
     }
 
-    /// Returns the text as a `String`; without a copy where this is the only clone.
+    /// Returns the text as a `String`. It is copied only if a clone of this message exists.
     pub fn into_string(self) -> String {
         match self.shared.into_inner().map(Arc::try_unwrap) {
             Some(Ok(Shared { text, .. })) => text,
@@ -52,11 +51,12 @@ impl Message {
         }
     }
 
-    /// Makes a message of any value, as JSON.
+    /// Serializes a value as JSON, and creates a message from it.
     ///
     /// # Errors
     ///
-    /// If the value's `Serialize` fails, or it has a map whose keys are no strings.
+    /// Fails if the `Serialize` implementation of the value fails, or if the value has a map with a
+    /// key that is not a string.
     ///
     /// # Example
     ///
@@ -78,15 +78,15 @@ impl Message {
     ///
     /// # Errors
     ///
-    /// If the text is no JSON, or not of that type.
+    /// Fails if the text is not JSON, or does not fit the type `T`.
     pub fn json<'a, T: Deserialize<'a>>(&'a self) -> Result<T, JsonError> {
         serde_json::from_str(self).map_err(JsonError)
     }
 
-    /// Appends the message as a JSON string to `out`.
+    /// Appends the text to `out` as a JSON string.
     pub(crate) fn write_quoted(&self, out: &mut Vec<u8>) {
         match self.shared.get() {
-            // The other clones will be written too.
+            // Other clones will probably be written too, so the encoding is worth keeping.
             Some(shared) if Arc::strong_count(shared) > 1 => {
                 out.extend_from_slice(shared.quoted.get_or_init(|| {
                     let mut quoted = Vec::with_capacity(self.quoted_len_hint());
@@ -98,9 +98,10 @@ impl Message {
         }
     }
 
-    /// Returns about how many bytes [`write_quoted`](Self::write_quoted) appends.
+    /// Estimates how many bytes [`write_quoted`](Self::write_quoted) appends.
     pub(crate) fn quoted_len_hint(&self) -> usize {
-        // JSON as text needs an escape every five characters or so, and most text none.
+        // A message that is itself JSON has a quotation mark to escape about every five bytes. Most
+        // other text has none.
         match self.shared.get().and_then(|shared| shared.quoted.get()) {
             Some(quoted) => quoted.len(),
             None => self.len() + self.len() / 4 + 2,
@@ -216,12 +217,12 @@ impl PartialEq<String> for Message {
 
 impl Hash for Message {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        // The same as for the text itself, as `Borrow<str>` promises.
+        // `Borrow<str>` requires the same hash as that of the text.
         self.as_str().hash(state);
     }
 }
 
-/// Why a value could not be made a message, or a message a value.
+/// Why a value could not be serialized as a message, or a message could not be parsed as a value.
 #[derive(Debug, thiserror::Error)]
 #[error(transparent)]
 pub struct JsonError(serde_json::Error);
@@ -239,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn the_only_handle_gives_its_text_away() {
+    fn into_string_does_not_copy_without_clones() {
         let text = String::from("hello");
         let address = text.as_ptr();
         let text = Message::from(text).into_string();
@@ -247,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn a_clone_keeps_its_text() {
+    fn into_string_leaves_clones_intact() {
         let message = Message::from("hello");
         let clone = message.clone();
         assert_eq!(message.into_string(), "hello");
@@ -255,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn a_broadcast_is_quoted_once() {
+    fn clones_share_one_encoding() {
         let message = Message::from("\"hello\"\n");
         let clone = message.clone();
         assert_eq!(quoted(&message), r#""\"hello\"\n""#);
@@ -270,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn a_single_message_keeps_no_second_copy() {
+    fn a_message_without_clones_keeps_no_encoding() {
         let message = Message::from("hello");
         assert_eq!(quoted(&message), r#""hello""#);
         assert!(message.shared.get().is_none());

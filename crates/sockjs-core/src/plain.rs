@@ -1,22 +1,24 @@
-//! Runs of text in which nothing is escaped, eight or sixteen bytes at a time.
+//! Copies runs of text that need no escape, eight or sixteen bytes at a time.
 
-/// Which bytes end a run.
+/// The set of bytes that end a run.
 #[derive(Clone, Copy)]
 pub(crate) enum Special {
-    /// Those that cannot stand in a JSON string.
+    /// Bytes that a JSON string cannot contain unescaped.
     InJson,
-    /// Those, and the first bytes of what [`quote`](crate::quote()) escapes beyond that.
+    /// The same, and the first byte of each other character that [`quote`](crate::quote())
+    /// escapes.
     ToQuote,
 }
 
-/// Appends what comes before the first special byte of `text`, and returns the rest.
+/// Appends the part of `text` before the first special byte, and returns the rest.
 #[inline]
 pub(crate) fn copy_plain<'a>(text: &'a [u8], special: Special, out: &mut Vec<u8>) -> &'a [u8] {
     let mut rest = text;
-    // To take back what was too much is cheaper than to copy so many bytes and no more.
+    // Copying a whole block and truncating it is cheaper than copying a number of bytes that the
+    // compiler does not know.
     while let Some((block, after)) = rest.split_first_chunk::<16>() {
         out.extend_from_slice(block);
-        if special.is_in(block) {
+        if special.any_in(block) {
             let len = special.position(block);
             out.truncate(out.len() - (block.len() - len));
             return &rest[len..];
@@ -44,23 +46,24 @@ pub(crate) fn copy_plain<'a>(text: &'a [u8], special: Special, out: &mut Vec<u8>
 impl Special {
     #[inline]
     fn is(self, byte: u8) -> bool {
-        // Without a branch, so that compilers look at all bytes of a block at once.
+        // Without branches, the compiler can vectorize the check of a block.
         let in_json = (byte < 0x20) | (byte == b'"') | (byte == b'\\');
         match self {
             Self::InJson => in_json,
-            // Those from U+200C to U+206F begin with 0xe2, those from U+FFF0 with 0xef.
+            // In UTF-8, U+200C to U+206F begin with 0xe2, and U+FFF0 to U+FFFF with 0xef.
             Self::ToQuote => in_json | (byte == 0xe2) | (byte == 0xef),
         }
     }
 
     #[inline]
-    fn is_in(self, block: &[u8; 16]) -> bool {
+    fn any_in(self, block: &[u8; 16]) -> bool {
         block
             .iter()
             .fold(false, |found, &byte| found | self.is(byte))
     }
 
-    /// Returns where the first special byte is in a number of words, or how many bytes there are.
+    /// Returns the position of the first special byte, or the length if there is none. The length
+    /// must be a multiple of eight.
     #[inline]
     fn position(self, words: &[u8]) -> usize {
         let mut before = 0;
@@ -74,11 +77,14 @@ impl Special {
         before
     }
 
-    /// Sets the high bit of each special byte in `word`, the first of them lowest. It may set wrong
-    /// ones above a right one, which is as far as one looks.
+    /// Sets the high bit of each special byte in `word`, which is little-endian.
+    ///
+    /// Because subtraction borrows, bytes above a special one may be marked wrongly. Only the
+    /// lowest mark is used, and it is always right.
     #[inline]
     fn find(self, word: u64) -> u64 {
-        // Subtracting 0x20 gives a high bit to what is smaller; what had one before is not ASCII.
+        // Subtracting 0x20 sets the high bit of bytes below 0x20. `!word` excludes bytes that had
+        // the high bit before, which are not ASCII.
         let control = word.wrapping_sub(EACH_BYTE * 0x20) & !word;
         let in_json = control | equal(word, b'"') | equal(word, b'\\');
         let found = match self {
@@ -91,7 +97,7 @@ impl Special {
 
 #[inline]
 fn equal(word: u64, byte: u8) -> u64 {
-    // In the same way, subtracting one gives a high bit to nothing but zero.
+    // Subtracting one sets the high bit of a zero byte, as above.
     let zero_if_equal = word ^ (EACH_BYTE * u64::from(byte));
     zero_if_equal.wrapping_sub(EACH_BYTE) & !zero_if_equal
 }
@@ -108,7 +114,7 @@ mod tests {
         let in_json = |byte| byte < 0x20 || byte == b'"' || byte == b'\\';
         let to_quote = |byte| in_json(byte) || byte == 0xe2 || byte == 0xef;
         for len in 0..60 {
-            // Bytes one off a special one are where a borrow could go wrong.
+            // A wrong borrow would show at bytes that differ by one from a special byte.
             let plain = [b' ', b'!', b'#', b'[', b']', 0x7f, 0x80, 0xff].repeat(8);
             for at in 0..len {
                 for byte in 0..=0xff {

@@ -1,17 +1,18 @@
 use crate::plain::{Special, copy_plain};
 
-/// Appends `text` to `out` as a JSON string, quotation marks included.
+/// Appends `text` to `out` as a JSON string with its quotation marks. The output is UTF-8.
 ///
-/// Besides what JSON demands this escapes the characters that browsers and proxies are known to
-/// drop or change on the way: U+200C–U+200F, U+2028–U+202F, U+2060–U+206F and U+FFF0–U+FFFF. All
-/// other text, characters beyond U+FFFF included, is copied as it is. So what is appended is UTF-8.
+/// The characters that JSON requires to be escaped are escaped. So are U+200C–U+200F,
+/// U+2028–U+202F, U+2060–U+206F and U+FFF0–U+FFFF, which some browsers and proxies drop or change;
+/// sockjs-node escapes the same ranges. All other characters are copied, including those above
+/// U+FFFF.
 pub fn quote(text: &str, out: &mut Vec<u8>) {
     out.push(b'"');
     escape(text.as_bytes(), out);
     out.push(b'"');
 }
 
-/// Appends what [`quote`] puts between the quotation marks. `text` is UTF-8.
+/// Appends the escaped text without quotation marks. `text` must be UTF-8.
 pub(crate) fn escape(text: &[u8], out: &mut Vec<u8>) {
     let mut rest = text;
     loop {
@@ -48,10 +49,12 @@ pub(crate) fn escape(text: &[u8], out: &mut Vec<u8>) {
     }
 }
 
-/// Appends a backslash before each quotation mark and backslash, as long as there are some in every
-/// eight bytes and nothing else is special, and returns the rest.
+/// Escapes quotation marks and backslashes, eight bytes at a time, and returns the rest.
 ///
-/// JSON is full of them. To look where each one is would take longer than to treat all bytes alike.
+/// It stops at the first eight bytes that have neither, or that have another special byte.
+///
+/// Text that is itself JSON has many quotation marks. Treating all bytes alike is faster there than
+/// searching for each mark.
 #[inline]
 fn copy_with_backslashes<'a>(text: &'a [u8], out: &mut Vec<u8>) -> &'a [u8] {
     let mut rest = text;
@@ -60,7 +63,7 @@ fn copy_with_backslashes<'a>(text: &'a [u8], out: &mut Vec<u8>) -> &'a [u8] {
         let mut len = 0;
         let mut others = false;
         for &byte in word {
-            // It is in range, and compilers see that, too.
+            // `len` is below 16 here. The remainder lets the compiler drop the bounds check.
             escaped[len % 16] = b'\\';
             len += usize::from((byte == b'"') | (byte == b'\\'));
             escaped[len % 16] = byte;
@@ -78,7 +81,7 @@ fn copy_with_backslashes<'a>(text: &'a [u8], out: &mut Vec<u8>) -> &'a [u8] {
     rest
 }
 
-/// Returns whether a character of three bytes is one that must be escaped.
+/// Returns whether a character that has three bytes in UTF-8 must be escaped.
 fn is_special(code: u16) -> bool {
     matches!(
         code,
@@ -114,7 +117,7 @@ mod tests {
         String::from_utf8(out).unwrap()
     }
 
-    /// The rule of the protocol, written down a second time and as simply as possible.
+    /// A second, simple implementation of the same rule.
     fn expected(c: char) -> String {
         match c as u32 {
             0x08 => r"\b".to_owned(),

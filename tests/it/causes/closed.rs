@@ -23,7 +23,7 @@ fn is_pending<T>(future: impl Future<Output = T>) -> bool {
 
 #[tokio::test]
 async fn every_handle_tells_the_same_end_any_number_of_times() {
-    for transport in Transport::ALL {
+    for &transport in Transport::ALL {
         let (layer, mut sessions) = Sessions::capture(SockJsLayer::new("/echo"));
         let handle = layer.handle();
         let server = Server::start(Router::new().layer(layer)).await;
@@ -79,7 +79,7 @@ async fn who_stops_waiting_for_the_end_changes_nothing() {
 
 #[tokio::test]
 async fn the_end_does_not_wait_for_messages_to_be_read() {
-    for transport in Transport::ALL {
+    for &transport in Transport::ALL {
         let (_server, mut client, mut session) = open(transport).await;
         client.send("1").await;
         client.send("2").await;
@@ -107,7 +107,7 @@ async fn a_session_has_one_end_whatever_happens_at_once() {
     let server = Server::start(Router::new().layer(layer)).await;
 
     for round in 0..24 {
-        for transport in Transport::ALL {
+        for &transport in Transport::ALL {
             let mut client = Client::open(server.addr(), "/echo", transport).await;
             let session = sessions.next().await;
             let outside = handle.get(session.id()).expect("it is open");

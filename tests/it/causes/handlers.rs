@@ -58,7 +58,7 @@ async fn a_handler_that_returns_closes_its_session_once_all_was_sent() {
     };
     let bench = Bench::serve(returns).await;
 
-    for transport in Transport::ALL {
+    for &transport in Transport::ALL {
         let (mut client, session) = bench.open(transport).await;
         client.echo("last").await;
         client.expect_close(1000, "Normal closure").await;
@@ -76,7 +76,7 @@ async fn a_handler_that_panics_closes_its_session_once_all_was_sent() {
     };
     let bench = Bench::serve(panics).await;
 
-    for transport in Transport::ALL {
+    for &transport in Transport::ALL {
         let (mut client, session) = bench.open(transport).await;
         client.echo("last").await;
         client.expect_close(1011, "Internal error").await;
@@ -92,7 +92,7 @@ async fn a_handler_that_panics_when_it_is_called_closes_its_session() {
     }
     let bench = Bench::serve(panics).await;
 
-    for transport in Transport::ALL {
+    for &transport in Transport::ALL {
         let mut client = Client::open(bench.server.addr(), "/echo", transport).await;
         client.expect_close(1011, "Internal error").await;
         until("its end", || bench.handle.is_empty()).await;
@@ -117,7 +117,7 @@ async fn a_handler_that_drops_its_session_closes_it_and_goes_on() {
     };
     let bench = Bench::serve(drops).await;
 
-    for transport in Transport::ALL {
+    for &transport in Transport::ALL {
         let (mut client, session) = bench.open(transport).await;
         client.attach().await;
         client.send("drop").await;
@@ -145,7 +145,7 @@ async fn a_handler_that_goes_on_holds_no_connection() {
     };
     let bench = Bench::serve(drops).await;
 
-    for transport in Transport::ALL {
+    for &transport in Transport::ALL {
         let mut client = Client::open(bench.server.addr(), "/echo", transport).await;
         // Up to the end of the connection of what is a WebSocket.
         client.expect_close(1000, "Normal closure").await;
@@ -173,7 +173,7 @@ async fn a_handler_may_leave_its_session_to_another_task() {
     let bench = Bench::serve(leaves).await;
 
     for (last, expected) in [("drop", NORMAL), ("panic", PANICKED)] {
-        for transport in Transport::ALL {
+        for &transport in Transport::ALL {
             let (mut client, session) = bench.open(transport).await;
             for n in 0..10 {
                 client.echo(&n.to_string()).await;
@@ -200,7 +200,7 @@ async fn a_handler_that_panics_after_its_session_changes_nothing() {
     };
     let bench = Bench::serve(panics).await;
 
-    for transport in Transport::ALL {
+    for &transport in Transport::ALL {
         let (mut client, session) = bench.open(transport).await;
         client.send("close").await;
         client.expect_close(3000, "Go away!").await;
@@ -217,7 +217,7 @@ async fn a_handler_that_closes_and_panics_closes_as_it_said() {
     };
     let bench = Bench::serve(panics).await;
 
-    for transport in Transport::ALL {
+    for &transport in Transport::ALL {
         let mut client = Client::open(bench.server.addr(), "/echo", transport).await;
         client.expect_close(3000, "Go away!").await;
     }

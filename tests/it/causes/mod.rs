@@ -26,9 +26,9 @@ const WEBSOCKETS: &[Transport] = &[WebSocket, RawWebSocket];
 /// Where each cause can occur, the code and reason that the application is told, and how many
 /// messages were not delivered then.
 const TABLE: &[(Cause, &[Transport], u16, &str, usize)] = &[
-    (ClosedByApp, &Transport::ALL, 3000, "Go away!", 0),
+    (ClosedByApp, Transport::ALL, 3000, "Go away!", 0),
     (ClosedByClient, WEBSOCKETS, 4321, "Over and out", 0),
-    (ReceiverLost, &Transport::ALL, 1002, INTERRUPTED, 0),
+    (ReceiverLost, Transport::ALL, 1002, INTERRUPTED, 0),
     (DisconnectTimeout, HTTP, 1002, INTERRUPTED, 0),
     (HeartbeatTimeout, &[WebSocket], 3000, NO_RESPONSE, 0),
     // One waits; on a WebSocket, another one is seen to be stuck halfway.
@@ -37,8 +37,8 @@ const TABLE: &[(Cause, &[Transport], u16, &str, usize)] = &[
     (LimitExceeded, WEBSOCKETS, 1009, "Message too long", 0),
     (ProtocolError, &[WebSocket], 1007, "Broken framing.", 0),
     (ProtocolError, &[RawWebSocket], 1002, "Protocol error", 0),
-    (HandlerPanicked, &Transport::ALL, 1011, "Internal error", 0),
-    (ShuttingDown, &Transport::ALL, 1001, "Going away", 0),
+    (HandlerPanicked, Transport::ALL, 1011, "Internal error", 0),
+    (ShuttingDown, Transport::ALL, 1001, "Going away", 0),
 ];
 
 const INTERRUPTED: &str = "Connection interrupted";

@@ -46,7 +46,7 @@ const LONG: &str = "a message to all of more than a few characters";
 async fn a_broadcast_reaches_every_session_of_every_transport() {
     let mut bench = Bench::start(|layer| layer).await;
     let mut open = Vec::new();
-    for transport in Transport::ALL.into_iter().chain(Transport::ALL) {
+    for &transport in Transport::ALL.iter().chain(Transport::ALL) {
         open.push(bench.open(transport).await);
     }
 
@@ -65,7 +65,7 @@ async fn a_broadcast_reaches_every_session_of_every_transport() {
 async fn a_broadcast_reaches_only_those_that_are_chosen() {
     let mut bench = Bench::start(|layer| layer).await;
     let mut open = Vec::new();
-    for transport in Transport::ALL {
+    for &transport in Transport::ALL {
         open.push(bench.open(transport).await);
     }
 

@@ -44,7 +44,7 @@ async fn counts_follow_the_sessions() {
     let mut open = Vec::new();
     let mut counts = HashMap::new();
 
-    for (more, transport) in Transport::ALL.into_iter().enumerate() {
+    for (more, &transport) in Transport::ALL.iter().enumerate() {
         for _ in 0..=more {
             open.push(bench.open(transport).await);
         }
@@ -115,7 +115,7 @@ async fn a_handle_knows_the_sessions_of_its_mount_alone() {
 
 #[tokio::test]
 async fn a_session_looks_the_same_from_outside() {
-    for transport in Transport::ALL {
+    for &transport in Transport::ALL {
         let mut bench = Bench::start(|layer| layer).await;
         let (mut client, mut session) = bench.open(transport).await;
         let outside = bench.handle.get(session.id()).expect("it is open");
@@ -153,7 +153,7 @@ async fn a_session_looks_the_same_from_outside() {
 
 #[tokio::test]
 async fn looking_at_a_session_does_not_keep_it() {
-    for transport in Transport::ALL {
+    for &transport in Transport::ALL {
         let mut bench = Bench::start(|layer| layer).await;
         let (mut client, session) = bench.open(transport).await;
         client.attach().await;
@@ -174,7 +174,7 @@ async fn looking_at_a_session_does_not_keep_it() {
 async fn close_all_closes_all_once_they_have_what_was_sent() {
     let mut bench = Bench::start(|layer| layer).await;
     let mut open = Vec::new();
-    for transport in Transport::ALL {
+    for &transport in Transport::ALL {
         open.push(bench.open(transport).await);
     }
     for (_, session) in &open {
@@ -205,7 +205,7 @@ async fn close_all_closes_all_once_they_have_what_was_sent() {
 async fn close_where_closes_those_that_are_chosen() {
     let mut bench = Bench::start(|layer| layer).await;
     let mut open = Vec::new();
-    for transport in Transport::ALL.into_iter().chain(Transport::ALL) {
+    for &transport in Transport::ALL.iter().chain(Transport::ALL) {
         open.push(bench.open(transport).await);
     }
 

@@ -30,7 +30,7 @@ fn assert_within(event: &Record, span: &Record) {
 
 #[tokio::test]
 async fn a_session_has_a_span_with_an_event_at_either_end() {
-    for transport in Transport::ALL {
+    for &transport in Transport::ALL {
         let log = Log::start();
         let mut bench = Bench::start().await;
         let mut client = Client::open(bench.server.addr(), "/echo", transport).await;
@@ -105,7 +105,7 @@ async fn what_the_handler_logs_is_in_the_span_of_its_session() {
     };
     let server = Server::echo(|layer| layer.on_session(handler)).await;
 
-    for transport in Transport::ALL {
+    for &transport in Transport::ALL {
         let mut client = Client::open(server.addr(), "/echo", transport).await;
         client.attach().await;
         client.send("x").await;

@@ -38,7 +38,7 @@ fn assert_shut_down(ending: &Ending, undelivered: usize) {
 async fn what_waits_is_delivered_before_the_close() {
     let mut bench = Frozen::start().await;
     let mut open = Vec::new();
-    for transport in Transport::ALL {
+    for &transport in Transport::ALL {
         open.push(bench.open(transport).await);
     }
     for (_, session) in &open {
@@ -225,7 +225,7 @@ impl Drop for Gone {
 
 #[tokio::test]
 async fn a_handler_that_never_returns_is_cut_off_at_the_deadline_and_reported() {
-    for transport in Transport::ALL {
+    for &transport in Transport::ALL {
         let clock = Clock::freeze();
         let (tx, mut gone) = mpsc::unbounded_channel();
         let handler = move |session: Session| {
@@ -310,7 +310,7 @@ impl FromRequestParts<Gate> for Passed {
 
 #[tokio::test]
 async fn a_session_that_was_about_to_open_is_waited_for_and_told() {
-    for transport in Transport::ALL {
+    for &transport in Transport::ALL {
         let _clock = Clock::freeze();
         let gate = Gate::default();
         let layer = SockJsLayer::new("/echo")

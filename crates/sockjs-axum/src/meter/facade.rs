@@ -130,7 +130,7 @@ impl Volume {
     pub(crate) fn of(payload: &Payload) -> Self {
         Self {
             messages: payload.len() as u64,
-            bytes: payload.size() as u64,
+            bytes: payload.text_len() as u64,
         }
     }
 }

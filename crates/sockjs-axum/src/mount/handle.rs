@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
-use sockjs_core::{Cause, CloseReason, Message, Transport, TrySendError};
+use sockjs_core::{Cause, CloseReason, Message, Transport};
 use uuid::Uuid;
 
 use super::registry::{Phase, Registry};
+use crate::error::TrySendError;
 use crate::session::SessionRef;
 use crate::session::close::GOING_AWAY;
 

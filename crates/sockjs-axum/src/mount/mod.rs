@@ -44,7 +44,7 @@ impl Mount {
     ) -> Self {
         Self {
             prefix,
-            sessions: SessionConfigs::new(config.session),
+            sessions: SessionConfigs::new(&config.session),
             iframe: Iframe::new(&config.sockjs_url, &config.allowed_origins),
             config,
             handler,

@@ -39,11 +39,11 @@ use std::task::{Context, Poll, ready};
 use futures_util::{Sink, Stream};
 use http::{HeaderMap, Uri};
 use serde::Serialize;
-use sockjs_core::{Cause, CloseReason, Ending, Message, SessionState, Transport, TrySendError};
+use sockjs_core::{Cause, CloseReason, Ending, Message, SessionState, Transport};
 use uuid::Uuid;
 
 use self::close::PANICKED;
-use crate::error::{SendError, SendJsonError};
+use crate::error::{SendError, SendJsonError, TrySendError};
 
 /// The application's end of a session, handed to the handler of
 /// [`SockJsLayer::on_session`](crate::SockJsLayer::on_session).

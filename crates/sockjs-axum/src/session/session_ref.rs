@@ -4,11 +4,11 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use http::{HeaderMap, Uri};
-use sockjs_core::{Cause, CloseReason, Ending, Message, SessionState, Transport, TrySendError};
+use sockjs_core::{Cause, CloseReason, Ending, Message, SessionState, Transport};
 use uuid::Uuid;
 
 use super::shared::Shared;
-use crate::error::SendError;
+use crate::error::{SendError, TrySendError};
 
 /// A session seen from outside its handler. It does not keep the session open.
 ///

@@ -7,14 +7,14 @@ use std::time::{Duration, Instant};
 
 use sockjs_core::{
     AttachError, Cause, CloseReason, Ending, Event, Frame, Message, Payload, ReceiveError, Session,
-    SessionConfig, SessionState, Transport, TrySendError,
+    SessionConfig, SessionState, Transport,
 };
 use tokio::sync::Semaphore;
 
 use super::opening::Opening;
 use super::wakers::{Awaited, Parking, Wakers};
 use crate::clock;
-use crate::error::SendError;
+use crate::error::{SendError, TrySendError};
 use crate::meter::{Meter, Volume};
 
 /// One session, shared by its task, its receiver, its send requests and the application.
@@ -110,7 +110,7 @@ impl Shared {
     }
 
     pub(crate) fn disconnect_delay(&self) -> Duration {
-        self.lock().session.config().disconnect_delay
+        self.lock().session.config().disconnect_delay()
     }
 
     /// Closes the session: the client is sent all queued messages, then the close frame.
@@ -260,9 +260,10 @@ impl Shared {
         self.update(|live| {
             let message = loop {
                 match live.session.poll_event() {
-                    Some(Event::Opened) => {}
                     Some(Event::Message(message)) => break Some(message),
                     Some(Event::Closed(_)) => break None,
+                    // `Opened`: the handler itself tells the application.
+                    Some(_) => {}
                     None if live.session.ending().is_some() => break None,
                     None => {
                         live.wakers.set(Awaited::Message, Some(cx));
@@ -370,7 +371,9 @@ impl Live {
         } else {
             self.recent_time()
         };
-        self.session.send(now, message)
+        self.session
+            .send(now, message)
+            .map_err(TrySendError::from_core)
     }
 
     fn poll_frame(&mut self, cx: &Context<'_>) -> Poll<Option<Frame>> {

@@ -306,10 +306,7 @@ mod tests {
     impl Bench {
         fn open() -> Self {
             let now = Instant::now();
-            let config = SessionConfig {
-                receive_buffer: 1,
-                ..SessionConfig::default()
-            };
+            let config = SessionConfig::default().with_receive_buffer(1);
             let mut session = Session::new(now, config);
             session.attach(now).unwrap();
             session.poll_frame(now).unwrap();

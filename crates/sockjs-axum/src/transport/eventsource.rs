@@ -1,5 +1,5 @@
 use http::Response;
-use sockjs_core::Receiver;
+use sockjs_core::ResponseEncoder;
 
 use crate::http::header::EVENT_STREAM;
 use crate::http::reject::Refusal;
@@ -13,6 +13,6 @@ pub(crate) async fn eventsource(
     opener: Opener,
     id: &str,
 ) -> Result<Response<OwnBody>, Refusal> {
-    let receiver = Receiver::eventsource(mount.config().response_limit);
-    receive::stream(mount, opener, id, receiver, EVENT_STREAM).await
+    let encoder = ResponseEncoder::eventsource(mount.config().response_limit);
+    receive::stream(mount, opener, id, encoder, EVENT_STREAM).await
 }

@@ -1,5 +1,5 @@
 use http::Response;
-use sockjs_core::{Callback, Receiver};
+use sockjs_core::{Callback, ResponseEncoder};
 
 use crate::http::header::HTML;
 use crate::http::reject::{Refusal, Reject};
@@ -14,6 +14,6 @@ pub(crate) async fn htmlfile(
     id: &str,
 ) -> Result<Response<OwnBody>, Refusal> {
     let callback = Callback::from_query(opener.parts.uri.query()).map_err(Reject::Callback)?;
-    let receiver = Receiver::htmlfile(callback, mount.config().response_limit);
-    receive::stream(mount, opener, id, receiver, HTML).await
+    let encoder = ResponseEncoder::htmlfile(callback, mount.config().response_limit);
+    receive::stream(mount, opener, id, encoder, HTML).await
 }

@@ -1,5 +1,5 @@
 use http::Response;
-use sockjs_core::{Callback, Receiver};
+use sockjs_core::{Callback, ResponseEncoder};
 
 use crate::http::header::JAVASCRIPT;
 use crate::http::reject::{Refusal, Reject};
@@ -14,5 +14,12 @@ pub(crate) async fn jsonp(
     id: &str,
 ) -> Result<Response<OwnBody>, Refusal> {
     let callback = Callback::from_query(opener.parts.uri.query()).map_err(Reject::Callback)?;
-    receive::poll(mount, opener, id, Receiver::jsonp(callback), JAVASCRIPT).await
+    receive::poll(
+        mount,
+        opener,
+        id,
+        ResponseEncoder::jsonp(callback),
+        JAVASCRIPT,
+    )
+    .await
 }

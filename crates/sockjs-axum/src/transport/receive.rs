@@ -5,7 +5,7 @@ use std::future::poll_fn;
 use bytes::Bytes;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use http::{HeaderName, HeaderValue, Response};
-use sockjs_core::{CloseReason, Frame, Receiver};
+use sockjs_core::{CloseReason, Frame, ResponseEncoder};
 
 use super::OwnBody;
 use super::stream::Stream;
@@ -21,10 +21,10 @@ pub(super) async fn poll(
     mount: &Mount,
     opener: Opener,
     id: &str,
-    mut receiver: Receiver,
+    mut encoder: ResponseEncoder,
     content_type: HeaderValue,
 ) -> Result<Response<OwnBody>, Refusal> {
-    let frame = match mount.attach(opener, id, receiver.transport()).await? {
+    let frame = match mount.attach(opener, id, encoder.transport()).await? {
         Receiving::Attached(attachment) => {
             let frame = poll_fn(|cx| attachment.poll_frame_written(cx)).await;
             let frame = frame.unwrap_or_else(|| close_frame(&attachment));
@@ -33,7 +33,7 @@ pub(super) async fn poll(
         }
         Receiving::TurnedAway(reason) => Frame::Close(reason),
     };
-    let body = Bytes::from(receiver.encode(&frame));
+    let body = Bytes::from(encoder.encode(&frame));
     let mut response = Response::new(OwnBody::Whole(body));
     response.headers_mut().insert(CONTENT_TYPE, content_type);
     Ok(response)
@@ -44,11 +44,11 @@ pub(super) async fn stream(
     mount: &Mount,
     opener: Opener,
     id: &str,
-    receiver: Receiver,
+    encoder: ResponseEncoder,
     content_type: HeaderValue,
 ) -> Result<Response<OwnBody>, Refusal> {
-    let receiving = mount.attach(opener, id, receiver.transport()).await?;
-    let mut response = Response::new(OwnBody::Stream(Stream::new(receiver, receiving)));
+    let receiving = mount.attach(opener, id, encoder.transport()).await?;
+    let mut response = Response::new(OwnBody::Stream(Stream::new(encoder, receiving)));
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, content_type);
     // Without this header nginx buffers the response.

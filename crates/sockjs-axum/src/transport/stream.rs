@@ -2,7 +2,7 @@ use std::borrow::Cow;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
-use sockjs_core::{Frame, Receiver};
+use sockjs_core::{Frame, ResponseEncoder};
 
 use crate::mount::Receiving;
 
@@ -10,20 +10,20 @@ use crate::mount::Receiving;
 #[derive(Debug)]
 pub(crate) struct Stream {
     prelude: Option<Bytes>,
-    receiver: Receiver,
+    encoder: ResponseEncoder,
     /// `None` once the response is complete.
     receiving: Option<Receiving>,
 }
 
 impl Stream {
-    pub(super) fn new(receiver: Receiver, receiving: Receiving) -> Self {
-        let prelude = receiver.prelude().map(|prelude| match prelude {
+    pub(super) fn new(encoder: ResponseEncoder, receiving: Receiving) -> Self {
+        let prelude = encoder.prelude().map(|prelude| match prelude {
             Cow::Borrowed(prelude) => Bytes::from_static(prelude.as_bytes()),
             Cow::Owned(prelude) => Bytes::from(prelude),
         });
         Self {
             prelude,
-            receiver,
+            encoder,
             receiving: Some(receiving),
         }
     }
@@ -42,8 +42,8 @@ impl Stream {
             self.receiving = None;
             return Poll::Ready(None);
         };
-        let data = Bytes::from(self.receiver.encode(&frame));
-        if self.receiver.is_complete() {
+        let data = Bytes::from(self.encoder.encode(&frame));
+        if self.encoder.is_complete() {
             if let Some(Receiving::Attached(attachment)) = self.receiving.take() {
                 attachment.complete();
             }

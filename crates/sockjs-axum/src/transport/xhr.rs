@@ -1,5 +1,5 @@
 use http::Response;
-use sockjs_core::Receiver;
+use sockjs_core::ResponseEncoder;
 
 use crate::http::header::JAVASCRIPT;
 use crate::http::reject::Refusal;
@@ -13,5 +13,5 @@ pub(crate) async fn xhr(
     opener: Opener,
     id: &str,
 ) -> Result<Response<OwnBody>, Refusal> {
-    receive::poll(mount, opener, id, Receiver::xhr(), JAVASCRIPT).await
+    receive::poll(mount, opener, id, ResponseEncoder::xhr(), JAVASCRIPT).await
 }

@@ -1,5 +1,5 @@
 use http::Response;
-use sockjs_core::Receiver;
+use sockjs_core::ResponseEncoder;
 
 use crate::http::header::JAVASCRIPT;
 use crate::http::reject::Refusal;
@@ -13,6 +13,6 @@ pub(crate) async fn xhr_streaming(
     opener: Opener,
     id: &str,
 ) -> Result<Response<OwnBody>, Refusal> {
-    let receiver = Receiver::xhr_streaming(mount.config().response_limit);
-    receive::stream(mount, opener, id, receiver, JAVASCRIPT).await
+    let encoder = ResponseEncoder::xhr_streaming(mount.config().response_limit);
+    receive::stream(mount, opener, id, encoder, JAVASCRIPT).await
 }

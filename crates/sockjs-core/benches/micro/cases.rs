@@ -4,7 +4,8 @@ use std::hint::black_box;
 use std::time::Instant;
 
 use sockjs_core::{
-    Cause, CloseReason, Event, Frame, Message, Payload, Receiver, Session, SessionConfig, quote,
+    Cause, CloseReason, Event, Frame, Message, Payload, ResponseEncoder, Session, SessionConfig,
+    quote,
 };
 
 use crate::texts::{ascii, json, unicode};
@@ -45,9 +46,12 @@ pub(crate) fn all() -> Vec<Case> {
         writing("frame/sixteen/32", messages(16)),
         writing("frame/json/256", vec![json(256).into()]),
         broadcast(),
-        framing("receiver/xhr/32", Receiver::xhr()),
-        framing("receiver/eventsource/32", Receiver::eventsource(usize::MAX)),
-        framing("receiver/jsonp/32", Receiver::jsonp(callback())),
+        encoding("response/xhr/32", ResponseEncoder::xhr()),
+        encoding(
+            "response/eventsource/32",
+            ResponseEncoder::eventsource(usize::MAX),
+        ),
+        encoding("response/jsonp/32", ResponseEncoder::jsonp(callback())),
         life(),
         echo("session/echo/32", ascii(32), 1),
         echo("session/echo/json/256", json(256), 1),
@@ -94,11 +98,11 @@ fn broadcast() -> Case {
     })
 }
 
-fn framing(name: &str, receiver: Receiver) -> Case {
+fn encoding(name: &str, encoder: ResponseEncoder) -> Case {
     let frame = Frame::Messages(messages(1));
     Case::new(name, 32, move || {
-        let mut receiver = black_box(&receiver).clone();
-        black_box(receiver.encode(black_box(&frame)));
+        let mut encoder = black_box(&encoder).clone();
+        black_box(encoder.encode(black_box(&frame)));
     })
 }
 

@@ -1,26 +1,26 @@
 use crate::plain::{Special, copy_plain};
 
-/// Decodes JSON text that is an array of strings, or one string.
+/// A decoder for JSON text that is an array of strings, or one string.
 ///
-/// It knows no other JSON, so it needs no recursion, and its result is no longer than the text.
-/// Methods that return an `Option` return `None` where the text is not what they expect; the
-/// decoder is then of no further use.
+/// It supports no other JSON, so it needs no recursion, and the decoded text is never longer than
+/// the JSON text. A method that returns an `Option` returns `None` if the text is not what it
+/// expects. The decoder must not be used after that.
 pub(super) struct Decoder<'a> {
     rest: &'a [u8],
     decoded: Decoded,
 }
 
-/// The strings of a text.
+/// Decoded strings.
 #[derive(Default)]
 pub(super) struct Decoded {
-    /// One behind the other with [`END`] between them, in UTF-8.
+    /// The strings in UTF-8, with an [`END`] between two.
     pub(super) messages: Vec<u8>,
     pub(super) count: usize,
-    /// How many bytes the longest one has.
+    /// The length of the longest string in bytes.
     pub(super) longest: usize,
 }
 
-/// Stands between two strings, because it does not occur in UTF-8.
+/// The separator between two strings. This byte does not occur in UTF-8.
 pub(super) const END: u8 = 0xff;
 
 impl<'a> Decoder<'a> {
@@ -36,7 +36,7 @@ impl<'a> Decoder<'a> {
         }
     }
 
-    /// Decodes a text that is an array of strings as a whole.
+    /// Decodes the whole text as an array of strings.
     pub(super) fn array(mut self) -> Option<Decoded> {
         self.token(b'[')?;
         if self.token(b']').is_none() {
@@ -50,7 +50,7 @@ impl<'a> Decoder<'a> {
         self.end()
     }
 
-    /// Decodes a text that is one string as a whole.
+    /// Decodes the whole text as one string.
     pub(super) fn single(mut self) -> Option<Decoded> {
         self.string()?;
         self.end()
@@ -98,8 +98,8 @@ impl<'a> Decoder<'a> {
         if let Some(c) = char::from_u32(u32::from(first)) {
             return Some(c);
         }
-        // A surrogate. Only together with the other half, in an escape of its own, does it stand
-        // for a character; whatever else comes next is looked at on its own.
+        // `first` is half of a surrogate pair. It is part of a character only if the next escape is
+        // the other half. Otherwise the text after it is decoded on its own.
         let behind = self.rest;
         let second = self.code_unit_escape().unwrap_or_default();
         if let Some(Ok(c)) = char::decode_utf16([first, second]).next() {
@@ -124,7 +124,7 @@ impl<'a> Decoder<'a> {
         })
     }
 
-    /// Goes past white space and the one byte that is expected next.
+    /// Skips white space, and the byte that is expected after it.
     fn token(&mut self, expected: u8) -> Option<()> {
         self.skip_space();
         self.rest = self.rest.strip_prefix(&[expected])?;
@@ -152,7 +152,7 @@ impl<'a> Decoder<'a> {
     }
 }
 
-/// Returns whether JSON takes `byte` as white space.
+/// Returns whether `byte` is white space in JSON.
 pub(super) fn is_space(byte: &u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'\n' | b'\r')
 }

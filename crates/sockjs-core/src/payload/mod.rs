@@ -8,13 +8,14 @@ use serde::de::IgnoredAny;
 use self::decoder::{Decoded, Decoder, END};
 use crate::Message;
 
-/// What a client posted: checked and decoded whole, then handed out message by message.
+/// The messages that a client posted in one request or one WebSocket message.
 ///
-/// Until a message is asked for it is a part of one buffer, which is no longer than the text the
-/// payload came as: a body of 40,000 empty strings costs 40 kB and not 40,000 messages.
+/// The whole text is validated and decoded at once. The decoded messages share one buffer, which is
+/// never longer than the text, and the iterator allocates each [`Message`] when it is taken. A body
+/// of 40,000 empty strings therefore keeps about 40 kB in memory and not 40,000 messages.
 ///
-/// The text must be JSON to the letter, with one exception: an escape that is half a surrogate
-/// pair (`"\ud800"`) stands for no character and becomes U+FFFD, as in a browser's WebSocket.
+/// The text must be valid JSON, with one exception: an escape of half a surrogate pair (`"\ud800"`)
+/// is accepted. It is not a character, so it becomes U+FFFD, as in the WebSocket of a browser.
 ///
 /// ```
 /// use sockjs_core::{Payload, PayloadError};
@@ -36,17 +37,21 @@ pub struct Payload {
 enum Content {
     /// The one message.
     Raw(String),
-    /// Messages with an [`END`] between them, of which the first `at` bytes are done.
+    /// Messages in UTF-8, with an [`END`] between two. The next message starts at `at`.
     Decoded { messages: Vec<u8>, at: usize },
 }
 
 impl Payload {
-    /// Checks the body of an `xhr_send` or `jsonp_send`: a JSON array of strings.
+    /// Parses the body of an `xhr_send` or `jsonp_send` request: a JSON array of strings.
+    ///
+    /// The limit is in bytes of UTF-8, after decoding, and applies to each message.
     ///
     /// # Errors
     ///
-    /// Fails if the body is anything else, or holds a message of more than `message_limit` bytes.
-    /// Length is looked at last: a body that is too long and broken is broken.
+    /// - [`PayloadError::Expected`] if the body is empty, or is JSON but not an array.
+    /// - [`PayloadError::Broken`] if it is not JSON, or is an array with an element that is not a
+    ///   string.
+    /// - [`PayloadError::TooLong`] if it is valid but a message is longer than `message_limit`.
     pub fn parse(body: &str, message_limit: usize) -> Result<Self, PayloadError> {
         if body.is_empty() {
             return Err(PayloadError::Expected);
@@ -58,12 +63,14 @@ impl Payload {
         }
     }
 
-    /// Checks a WebSocket text frame: a JSON array of strings, one JSON string, or nothing.
+    /// Parses a text message of a WebSocket: a JSON array of strings, one JSON string, or nothing.
+    ///
+    /// The limit is in bytes of UTF-8, after decoding, and applies to each message.
     ///
     /// # Errors
     ///
-    /// Fails with [`PayloadError::Broken`] if the text is anything else, and with
-    /// [`PayloadError::TooLong`] if a message has more than `message_limit` bytes.
+    /// - [`PayloadError::Broken`] if the text is anything else.
+    /// - [`PayloadError::TooLong`] if it is valid but a message is longer than `message_limit`.
     pub fn parse_frame(text: &str, message_limit: usize) -> Result<Self, PayloadError> {
         let decoded = if text.is_empty() {
             Some(Decoded::default())
@@ -75,11 +82,11 @@ impl Payload {
         Self::decoded(decoded.ok_or(PayloadError::Broken)?, message_limit)
     }
 
-    /// Takes a raw WebSocket's text as one message.
+    /// Creates a payload of one message from a text message of a raw WebSocket.
     ///
     /// # Errors
     ///
-    /// Fails with [`PayloadError::TooLong`] if the text has more than `message_limit` bytes.
+    /// [`PayloadError::TooLong`] if the text has more than `message_limit` bytes of UTF-8.
     pub fn raw(text: impl Into<String>, message_limit: usize) -> Result<Self, PayloadError> {
         let text = text.into();
         if text.len() > message_limit {
@@ -101,7 +108,7 @@ impl Payload {
         if longest > message_limit {
             return Err(PayloadError::TooLong);
         }
-        // Escapes and white space may have been most of the text.
+        // The buffer is as long as the text, of which escapes and white space may be the most part.
         let spare = messages.capacity() - messages.len();
         if spare > MAX_SPARE + messages.len() / 4 {
             messages.shrink_to_fit();
@@ -113,11 +120,29 @@ impl Payload {
         })
     }
 
-    /// Returns how many bytes this payload keeps in memory, counted against `receive_buffer`.
+    /// Returns how many bytes of memory this payload counts against
+    /// [`receive_buffer`](crate::SessionConfig::with_receive_buffer).
     ///
-    /// They are no more than the text it was made from had, and the same until it is dropped.
+    /// After [`parse`](Self::parse) and [`parse_frame`](Self::parse_frame), that is the capacity of
+    /// the buffer with the decoded messages. After [`raw`](Self::raw), it is the length of the
+    /// text. It never exceeds the length of the text that was parsed. It stays the same when
+    /// messages are taken, because the buffer is freed as a whole.
     pub fn size(&self) -> usize {
         self.size
+    }
+
+    /// Returns how many bytes of UTF-8 the messages that are left have in total.
+    ///
+    /// Only their text counts. Brackets, commas and quotation marks do not, and an escape counts as
+    /// the character that it stands for.
+    pub fn text_len(&self) -> usize {
+        match &self.content {
+            Content::Raw(text) => text.len(),
+            Content::Decoded { messages, at } => match self.left.checked_sub(1) {
+                Some(separators) => messages.len() - at - separators,
+                None => 0,
+            },
+        }
     }
 
     /// Returns how many messages are left.
@@ -147,7 +172,7 @@ impl Iterator for Payload {
                     rest[..len].to_vec()
                 };
                 *at += len + 1;
-                String::from_utf8(message).expect("decoded from UTF-8 between two that are not")
+                String::from_utf8(message).expect("UTF-8 was decoded, and END is not part of it")
             }
         };
         Some(text.into())
@@ -158,14 +183,14 @@ impl Iterator for Payload {
     }
 }
 
-/// Why a client's payload was refused. Nothing of a refused payload is delivered.
+/// Why a payload from a client was refused. None of its messages is delivered.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum PayloadError {
-    /// There was no body, or it is JSON of another type than an array.
+    /// The body is empty, or is JSON but not an array.
     #[error("payload expected")]
     Expected,
-    /// The text is not JSON, or an element of the array is not a string.
+    /// The text is not JSON, or is JSON of a type that is not accepted here.
     #[error("broken JSON encoding")]
     Broken,
     /// A message is longer than the limit.
@@ -173,7 +198,7 @@ pub enum PayloadError {
     TooLong,
 }
 
-/// How many bytes it is not worth to reallocate for.
+/// The number of spare bytes that do not justify a reallocation.
 const MAX_SPARE: usize = 16;
 
 fn starts_with(text: &str, first: u8) -> bool {
@@ -181,7 +206,7 @@ fn starts_with(text: &str, first: u8) -> bool {
 }
 
 fn is_json(text: &str) -> bool {
-    // Ignoring a value needs no recursion, so nesting cannot overflow the stack.
+    // `IgnoredAny` is parsed without recursion, so nested values cannot overflow the stack.
     serde_json::from_str::<IgnoredAny>(text).is_ok()
 }
 

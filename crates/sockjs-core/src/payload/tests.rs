@@ -19,13 +19,24 @@ fn texts(parse: Parse, text: impl AsRef<str>) -> Result<Vec<String>, PayloadErro
     let (left, size) = (payload.len(), payload.size());
     let texts: Vec<String> = payload.clone().map(Message::into_string).collect();
     assert_eq!((texts.len(), payload.size()), (left, size));
+    assert_text_len(payload, &texts);
     Ok(texts)
+}
+
+/// Takes the messages one by one, and compares their length with that of the texts.
+fn assert_text_len(mut payload: Payload, texts: &[String]) {
+    for taken in 0..=texts.len() {
+        let len = texts[taken..].iter().map(String::len).sum::<usize>();
+        assert_eq!(payload.text_len(), len);
+        payload.next();
+    }
+    assert_eq!(payload.text_len(), 0);
 }
 
 #[test]
 fn text_that_is_no_array_of_strings_is_refused() {
     let cases = [
-        // The text, why it is no body, and why it is no frame (`None` if it is one).
+        // The text, its error as a body, and its error as a frame (`None` if it is valid).
         ("", Expected, None),
         (" ", Broken, Some(Broken)),
         ("\"x\"", Expected, None),
@@ -125,14 +136,14 @@ fn a_frame_may_be_one_string_or_nothing() {
 }
 
 #[test]
-fn raw_text_is_one_message_whatever_it_is() {
+fn any_raw_text_is_one_message() {
     for text in ["", "[\"x\"]", "[", "\0"] {
         assert_eq!(texts(RAW, text).unwrap(), [text]);
     }
 }
 
 #[test]
-fn the_limit_is_on_the_bytes_of_a_decoded_message() {
+fn message_limit_counts_decoded_bytes() {
     let cases = [
         (r#"[]"#, 0),
         (r#"[""]"#, 0),
@@ -164,7 +175,7 @@ fn the_limit_is_on_the_bytes_of_a_decoded_message() {
 }
 
 #[test]
-fn what_is_too_long_and_broken_is_broken() {
+fn broken_text_that_is_too_long_counts_as_broken() {
     assert_eq!(Payload::parse("[\"abc\",5]", 2).err(), Some(Broken));
     assert_eq!(Payload::parse_frame("\"abc\"]", 2).err(), Some(Broken));
 }
@@ -185,7 +196,7 @@ fn nesting_does_not_overflow_the_stack() {
 }
 
 #[test]
-fn messages_come_one_by_one() {
+fn messages_are_yielded_one_by_one() {
     let mut payload = Payload::parse(r#"["a","b"]"#, NO_LIMIT).unwrap();
     assert_eq!((payload.len(), payload.size()), (2, 9));
     assert_eq!(payload.next().as_deref(), Some("a"));
@@ -194,6 +205,13 @@ fn messages_come_one_by_one() {
     assert!(payload.is_empty());
     assert_eq!(payload.next(), None);
     assert_eq!((payload.len(), payload.size()), (0, 9));
+}
+
+#[test]
+fn text_len_counts_characters_and_not_escapes() {
+    let text = format!("[\"{}\",\"\"]", "\\u00e9".repeat(100));
+    let payload = Payload::parse(&text, NO_LIMIT).unwrap();
+    assert_eq!((text.len(), payload.text_len()), (607, 200));
 }
 
 #[test]
@@ -287,7 +305,7 @@ fn agrees_with_serde_json(text: &str) -> Result<(), TestCaseError> {
     Ok(())
 }
 
-/// JSON arrays of strings with white space and escapes anywhere.
+/// JSON arrays of strings, with white space and escapes in any place.
 fn array_of_strings() -> impl Strategy<Value = String> {
     let space = || prop_oneof![4 => Just(String::new()), 1 => "[ \t\r\n]{1,3}"];
     let character = prop_oneof![
@@ -307,7 +325,7 @@ fn array_of_strings() -> impl Strategy<Value = String> {
         .prop_map(|(before, strings, after)| format!("{before}[{}]{after}", strings.join(",")))
 }
 
-/// Tokens of JSON and what resembles them, in any order.
+/// Tokens of JSON and similar text, in any order.
 fn nearly_json() -> impl Strategy<Value = String> {
     let token = prop::sample::select(vec![
         "[",

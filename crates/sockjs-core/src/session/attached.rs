@@ -2,15 +2,15 @@ use std::time::{Duration, Instant};
 
 use crate::SessionConfig;
 
-/// What a session knows of its attached receiver.
+/// The state of the attached receiver: its deadlines, and the messages in flight.
 #[derive(Debug)]
 pub(super) struct Attached {
     heartbeat: Heartbeat,
     pong: Pong,
-    /// Since when something waits that the receiver does not take.
+    /// Since when the receiver has taken no bytes although some are waiting for it.
     waiting_since: Option<Instant>,
-    /// How many messages were handed out and may still sit in a buffer.
-    unwritten: usize,
+    /// The number of messages that were handed out but not yet flushed.
+    in_flight: usize,
 }
 
 #[derive(Debug)]
@@ -22,97 +22,100 @@ enum Heartbeat {
 
 #[derive(Debug)]
 enum Pong {
-    NotAsked,
-    /// The heartbeat that asks was handed out. The client's time starts once it is written, or a
-    /// large message before it on a slow link would cost the session.
-    Unwritten,
-    Before(Instant),
+    NotExpected,
+    /// A heartbeat was handed out but not yet flushed. The pong timeout starts with the flush,
+    /// because a large message before the heartbeat may take long on a slow link.
+    HeartbeatInFlight,
+    ExpectedBy(Instant),
 }
 
-/// What a receiver's deadlines demand.
+/// A deadline that passed and ends the session.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Verdict {
-    Fine,
-    Slow,
-    Silent,
+pub(super) enum Expired {
+    SendTimeout,
+    PongTimeout,
 }
 
 impl Attached {
     pub(super) fn new(now: Instant, config: &SessionConfig) -> Self {
         Self {
-            heartbeat: Heartbeat::after(config.heartbeat_delay, now),
-            pong: Pong::NotAsked,
+            heartbeat: Heartbeat::after(config.heartbeat_delay(), now),
+            pong: Pong::NotExpected,
             waiting_since: None,
-            unwritten: 0,
+            in_flight: 0,
         }
     }
 
-    /// Something waits for the receiver.
-    pub(super) fn wait(&mut self, now: Instant) {
+    /// Starts the send timeout, unless it is running already.
+    pub(super) fn start_waiting(&mut self, now: Instant) {
         self.waiting_since.get_or_insert(now);
     }
 
-    /// A frame with that many messages was handed out.
+    /// Records that a frame with this many messages was handed out.
     pub(super) fn sent(&mut self, now: Instant, config: &SessionConfig, messages: usize) {
-        self.unwritten += messages;
-        self.wait(now);
+        self.in_flight += messages;
+        self.start_waiting(now);
         if let Heartbeat::At(_) | Heartbeat::Due = self.heartbeat {
-            self.heartbeat = Heartbeat::after(config.heartbeat_delay, now);
+            self.heartbeat = Heartbeat::after(config.heartbeat_delay(), now);
         }
     }
 
-    /// The heartbeat that was due was handed out.
+    /// Records that the heartbeat that was due was handed out.
     pub(super) fn sent_heartbeat(&mut self, now: Instant, config: &SessionConfig) {
         self.sent(now, config, 0);
-        if config.pong_timeout.is_some() && matches!(self.pong, Pong::NotAsked) {
-            self.pong = Pong::Unwritten;
+        if config.pong_timeout().is_some() && matches!(self.pong, Pong::NotExpected) {
+            self.pong = Pong::HeartbeatInFlight;
         }
     }
 
-    /// The receiver took some bytes, but not all.
+    /// Records that the receiver took some bytes, but not all.
     pub(super) fn progressed(&mut self, now: Instant) {
         if self.waiting_since.is_some() {
             self.waiting_since = Some(now);
         }
     }
 
-    /// The receiver took all that was handed out; `more` waits behind that.
+    /// Records that the receiver took all bytes. `more` says whether other frames are waiting.
     pub(super) fn flushed(&mut self, now: Instant, config: &SessionConfig, more: bool) {
-        self.unwritten = 0;
+        self.in_flight = 0;
         self.waiting_since = (more || self.heartbeat_is_due()).then_some(now);
-        if let (Pong::Unwritten, Some(timeout)) = (&self.pong, config.pong_timeout) {
-            self.pong = Pong::Before(now + timeout);
+        if let (Pong::HeartbeatInFlight, Some(timeout)) = (&self.pong, config.pong_timeout()) {
+            self.pong = Pong::ExpectedBy(now + timeout);
         }
     }
 
-    /// Something arrived from the client.
+    /// Records that bytes arrived from the client.
     pub(super) fn alive(&mut self) {
-        self.pong = Pong::NotAsked;
+        self.pong = Pong::NotExpected;
     }
 
-    /// The session closes: no more heartbeats, and no more waiting for an answer to one.
+    /// Records that the session is closing, which stops heartbeats and the pong timeout.
     pub(super) fn close(&mut self, now: Instant) {
         self.heartbeat = Heartbeat::Off;
-        self.pong = Pong::NotAsked;
-        self.wait(now);
+        self.pong = Pong::NotExpected;
+        self.start_waiting(now);
     }
 
-    pub(super) fn handle_timeout(&mut self, now: Instant, config: &SessionConfig) -> Verdict {
-        if self.slow_at(config).is_some_and(|at| at <= now) {
-            return Verdict::Slow;
+    pub(super) fn handle_timeout(
+        &mut self,
+        now: Instant,
+        config: &SessionConfig,
+    ) -> Option<Expired> {
+        if self.send_deadline(config).is_some_and(|at| at <= now) {
+            return Some(Expired::SendTimeout);
         }
-        if let Pong::Before(deadline) = self.pong {
+        if let Pong::ExpectedBy(deadline) = self.pong {
             if deadline <= now {
-                return Verdict::Silent;
+                return Some(Expired::PongTimeout);
             }
         }
         if let Heartbeat::At(at) = self.heartbeat {
             if at <= now {
                 self.heartbeat = Heartbeat::Due;
-                self.wait(now);
+                self.start_waiting(now);
             }
         }
-        Verdict::Fine
+        None
     }
 
     pub(super) fn poll_timeout(&self, config: &SessionConfig) -> Option<Instant> {
@@ -121,10 +124,10 @@ impl Attached {
             Heartbeat::Off | Heartbeat::Due => None,
         };
         let pong = match self.pong {
-            Pong::Before(deadline) => Some(deadline),
-            Pong::NotAsked | Pong::Unwritten => None,
+            Pong::ExpectedBy(deadline) => Some(deadline),
+            Pong::NotExpected | Pong::HeartbeatInFlight => None,
         };
-        [heartbeat, pong, self.slow_at(config)]
+        [heartbeat, pong, self.send_deadline(config)]
             .into_iter()
             .flatten()
             .min()
@@ -134,12 +137,13 @@ impl Attached {
         matches!(self.heartbeat, Heartbeat::Due)
     }
 
-    pub(super) fn unwritten(&self) -> usize {
-        self.unwritten
+    pub(super) fn in_flight(&self) -> usize {
+        self.in_flight
     }
 
-    fn slow_at(&self, config: &SessionConfig) -> Option<Instant> {
-        self.waiting_since.map(|since| since + config.send_timeout)
+    fn send_deadline(&self, config: &SessionConfig) -> Option<Instant> {
+        self.waiting_since
+            .map(|since| since + config.send_timeout())
     }
 }
 

@@ -2,29 +2,29 @@ use std::collections::VecDeque;
 
 use crate::{Ending, Event, Payload, SessionConfig};
 
-/// What the application has not heard yet.
+/// The queue of events for the application.
 #[derive(Debug)]
 pub(super) struct Inbox {
-    /// Whether the application has yet to hear that the session is open.
-    opened: bool,
+    /// Whether [`Event::Opened`] is the next event.
+    opened_due: bool,
     payloads: VecDeque<Payload>,
     size: usize,
-    /// Whether the application has heard of the end.
-    closed: bool,
+    /// Whether [`Event::Closed`] was taken.
+    closed_taken: bool,
 }
 
 impl Inbox {
     pub(super) fn new() -> Self {
         Self {
-            opened: false,
+            opened_due: false,
             payloads: VecDeque::new(),
             size: 0,
-            closed: false,
+            closed_taken: false,
         }
     }
 
     pub(super) fn open(&mut self) {
-        self.opened = true;
+        self.opened_due = true;
     }
 
     pub(super) fn push(&mut self, payload: Payload) {
@@ -34,10 +34,11 @@ impl Inbox {
         }
     }
 
-    /// Takes the next event of a session that ended so, if it has. Messages that were received
-    /// before the end are still handed out.
+    /// Takes the next event. `ending` is how the session ended, if it has.
+    ///
+    /// Messages that were received before the end come first.
     pub(super) fn pop(&mut self, ending: Option<&Ending>) -> Option<Event> {
-        if std::mem::take(&mut self.opened) {
+        if std::mem::take(&mut self.opened_due) {
             return Some(Event::Opened);
         }
         if let Some(payload) = self.payloads.front_mut() {
@@ -48,8 +49,8 @@ impl Inbox {
             }
             return message.map(Event::Message);
         }
-        let ending = ending.filter(|_| !self.closed)?;
-        self.closed = true;
+        let ending = ending.filter(|_| !self.closed_taken)?;
+        self.closed_taken = true;
         Some(Event::Closed(ending.clone()))
     }
 
@@ -62,7 +63,7 @@ impl Inbox {
     }
 }
 
-/// Returns what a payload counts against the limit: also an empty message takes up room.
+/// Returns how many bytes a payload counts against the limit.
 fn cost(payload: &Payload) -> usize {
     payload.size() + SessionConfig::PAYLOAD_OVERHEAD
 }

@@ -14,37 +14,44 @@ use self::inbox::Inbox;
 use self::outbox::Outbox;
 use self::state::State;
 
-/// One SockJS session, seen from the server: a value that is told what happened and says what to
-/// do.
+/// The state machine of one SockJS session on the server.
+///
+/// A client receives frames through a *receiver*: a WebSocket, or the response to a receive request
+/// such as `xhr`. A session has at most one receiver attached at a time, and with HTTP transports
+/// has many of them one after another.
 ///
 /// # Contract
 ///
-/// The driver owns sockets and the clock. After any input or command it
+/// The driver owns the sockets and the clock. After each input and each command, it
 ///
-/// 1. takes frames from [`poll_frame`](Self::poll_frame) for the attached receiver, while that is
-///    ready for more, and tells of what was written by [`handle_flushed`](Self::handle_flushed);
-/// 2. takes events from [`poll_event`](Self::poll_event) as fast as the application wants them;
-/// 3. arms one timer for [`poll_timeout`](Self::poll_timeout), and calls
-///    [`handle_timeout`](Self::handle_timeout) when it fires. Too early, too late or twice does no
-///    harm.
+/// 1. takes frames from [`poll_frame`](Self::poll_frame) and writes them to the attached receiver,
+///    for as long as the receiver is ready for more, and calls
+///    [`handle_flushed`](Self::handle_flushed) when they are written;
+/// 2. takes events from [`poll_event`](Self::poll_event), as fast as the application wants them;
+/// 3. sets one timer to [`poll_timeout`](Self::poll_timeout), and calls
+///    [`handle_timeout`](Self::handle_timeout) when the timer fires. A timer that fires too early,
+///    too late or twice does no harm.
 ///
-/// `now` never goes back.
+/// Each `now` must be equal to or later than the one before. A driver that breaks this rule gets
+/// deadlines that are too early or too late; no method panics, and the guarantees below still hold.
 ///
 /// # Guarantees
 ///
-/// - The open frame is sent at most once and before anything else; the close frame at most once
-///   and after everything else.
-/// - Messages leave in the order sent, and arrive in the order received, each once. What was
-///   accepted while no receiver is attached goes to the next one.
-/// - A second receiver disturbs neither the session nor the first.
-/// - A session without a receiver ends; so does one whose receiver takes nothing.
-/// - No more is held than [`SessionConfig`] allows.
+/// - The open frame is sent at most once, and is the first frame. The close frame is sent at most
+///   once, and is the last frame.
+/// - Messages to the client are handed out in the order of [`send`](Self::send), and messages to
+///   the application in the order of [`handle_payload`](Self::handle_payload), each message once.
+///   The next receiver gets the messages that were accepted while none was attached.
+/// - An attempt to attach a second receiver changes nothing.
+/// - A session ends if it has no receiver for the disconnect delay, or if its receiver takes no
+///   bytes for the send timeout.
+/// - The queues are bounded by the send buffer and the receive buffer of [`SessionConfig`].
 ///
 /// # Example
 ///
 /// ```
 /// use std::time::Instant;
-/// use sockjs_core::{CloseReason, Event, Frame, Payload, Session, SessionConfig};
+/// use sockjs_core::{Cause, CloseReason, Event, Frame, Payload, Session, SessionConfig};
 ///
 /// let now = Instant::now();
 /// let mut session = Session::new(now, SessionConfig::default());
@@ -55,7 +62,7 @@ use self::state::State;
 /// session.handle_payload(Payload::parse(r#"["hello"]"#, 1024)?)?;
 /// assert_eq!(session.poll_event(), Some(Event::Message("hello".into())));
 ///
-/// session.close(now, CloseReason::NORMAL, sockjs_core::Cause::ClosedByApp);
+/// session.close(now, CloseReason::NORMAL, Cause::ClosedByApp);
 /// session.handle_flushed(now);
 /// assert_eq!(session.poll_frame(now), Some(Frame::Close(CloseReason::NORMAL)));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -70,9 +77,11 @@ pub struct Session {
 
 /// Input: what the outside world did.
 impl Session {
-    /// Makes a session that waits for its first receiver. Sessions may share their configuration.
+    /// Creates a session that waits for its first receiver.
+    ///
+    /// Pass an `Arc` to let many sessions share one configuration.
     pub fn new(now: Instant, config: impl Into<Arc<SessionConfig>>) -> Self {
-        let config = config.into().normalized();
+        let config = config.into();
         Self {
             state: State::new(now, &config),
             outbox: Outbox::new(),
@@ -81,41 +90,51 @@ impl Session {
         }
     }
 
-    /// Attaches a receiver; from here on [`poll_frame`](Self::poll_frame) has frames for it.
+    /// Attaches a receiver. [`poll_frame`](Self::poll_frame) then returns frames for it.
     ///
     /// # Errors
     ///
-    /// If another receiver is attached, or the session is over. Nothing has changed then.
+    /// - [`AttachError::Busy`] if another receiver is attached.
+    /// - [`AttachError::Closed`] if the session has ended.
+    ///
+    /// Either way, the session is unchanged.
     pub fn attach(&mut self, now: Instant) -> Result<(), AttachError> {
         let first = matches!(self.state, State::Connecting { .. });
         self.state.attach(now, &self.config)?;
         if first {
             self.inbox.open();
         }
-        self.note_waiting(now);
+        self.start_waiting(now);
         Ok(())
     }
 
-    /// Detaches the receiver, whose response is complete. The client is expected to ask again
-    /// within the disconnect delay.
+    /// Detaches the receiver because its response is complete.
+    ///
+    /// All messages that were handed out count as delivered. The session ends if no receiver is
+    /// attached within the disconnect delay. Without a receiver, this does nothing.
     pub fn detach(&mut self, now: Instant) {
         self.state.detach(now, &self.config);
     }
 
-    /// Tells that the attached receiver's connection broke. That ends the session. Without a
-    /// receiver it changes nothing.
+    /// Ends the session because the connection of the attached receiver broke.
+    ///
+    /// Without a receiver, this does nothing.
     pub fn handle_lost(&mut self) {
         if self.state.attached().is_some() {
             self.abort(CloseReason::INTERRUPTED, Cause::ReceiverLost);
         }
     }
 
-    /// Takes what the client posted, which is also a sign of life.
+    /// Queues a payload from the client for the application.
+    ///
+    /// This also counts as [`handle_alive`](Self::handle_alive), even if the payload is refused.
     ///
     /// # Errors
     ///
-    /// If the session is not open, or too much waits for the application already: see
-    /// [`has_room`](Self::has_room). Nothing of the payload is delivered then.
+    /// - [`ReceiveError::NotOpen`] if the session is not open.
+    /// - [`ReceiveError::Full`] if the receive buffer is full: see [`has_room`](Self::has_room).
+    ///
+    /// No message of a refused payload is delivered.
     pub fn handle_payload(&mut self, payload: Payload) -> Result<(), ReceiveError> {
         self.handle_alive();
         match self.state {
@@ -130,36 +149,42 @@ impl Session {
         }
     }
 
-    /// Tells that bytes arrived from the client, be they a whole frame or not.
+    /// Records that bytes arrived from the client, which answers any heartbeat.
+    ///
+    /// Part of a WebSocket frame is enough.
     pub fn handle_alive(&mut self) {
         if let Some(attached) = self.state.attached_mut() {
             attached.alive();
         }
     }
 
-    /// Tells that the receiver took some of the bytes handed to it, but not all.
+    /// Records that the receiver took some of the bytes it was given, but not all of them.
+    ///
+    /// This restarts the send timeout.
     pub fn handle_progress(&mut self, now: Instant) {
         if let Some(attached) = self.state.attached_mut() {
             attached.progressed(now);
         }
     }
 
-    /// Tells that the receiver took all the frames handed to it.
+    /// Records that the receiver took all bytes of the frames it was given.
     ///
-    /// The close frame is held back until then, so that the messages before it count as
-    /// undelivered if they are.
+    /// The messages in these frames then count as delivered. Until then,
+    /// [`poll_frame`](Self::poll_frame) holds back the close frame, because these messages must
+    /// count as undelivered if the connection breaks.
     pub fn handle_flushed(&mut self, now: Instant) {
         let more = !self.outbox.is_empty() || matches!(self.state, State::Closing { .. });
         if let Some(attached) = self.state.attached_mut() {
             attached.flushed(now, &self.config, more);
-            if !self.inbox.has_room(self.config.receive_buffer) {
-                // No answer is expected of a client that is not read meanwhile.
+            if !self.inbox.has_room(self.config.receive_buffer()) {
+                // The driver does not read from the client while the receive buffer is full, so an
+                // answer could not arrive.
                 attached.alive();
             }
         }
     }
 
-    /// Lets deadlines up to `now` take effect.
+    /// Applies the deadlines that have passed at `now`.
     pub fn handle_timeout(&mut self, now: Instant) {
         if let Some(cause) = self.state.handle_timeout(now, &self.config) {
             self.abort(CloseReason::INTERRUPTED, cause);
@@ -173,25 +198,33 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// Gives the message back if the send buffer is full or the session closes. A message is never
-    /// refused for its length alone: into an empty buffer any fits.
-    pub fn send(&mut self, now: Instant, message: Message) -> Result<(), TrySendError> {
+    /// - [`SendError::Full`] if the send buffer is full. An empty buffer has room for a message of
+    ///   any length.
+    /// - [`SendError::Closed`] if the session is closing or closed.
+    ///
+    /// Both return the message.
+    pub fn send(&mut self, now: Instant, message: Message) -> Result<(), SendError> {
         match self.state {
             State::Connecting { .. } | State::Open(_) => {}
-            State::Closing { .. } | State::Closed(_) => return Err(TrySendError::Closed(message)),
+            State::Closing { .. } | State::Closed(_) => return Err(SendError::Closed(message)),
         }
-        self.outbox.push(message, self.config.send_buffer)?;
-        self.note_waiting(now);
+        self.outbox.push(message, self.config.send_buffer())?;
+        self.start_waiting(now);
         Ok(())
     }
 
-    /// Closes the session: what waits is sent first, then the close frame. The first reason stays.
+    /// Closes the session: the client is sent the queued messages, then the close frame.
+    ///
+    /// A client without a receiver has the whole disconnect delay to attach one. If the session is
+    /// already closing or closed, this does nothing, and the first reason and cause are kept.
     pub fn close(&mut self, now: Instant, reason: CloseReason, cause: Cause) {
         self.state.close(now, &self.config, reason, cause);
     }
 
-    /// Ends the session at once: nothing more is sent, not even a close frame. A session that was
-    /// closing ends with the reason and cause it was closed with.
+    /// Ends the session at once, without sending the queued messages or a close frame.
+    ///
+    /// If the session is already closing, it ends with the reason and cause it was closed with. If
+    /// it has ended, this does nothing.
     pub fn abort(&mut self, reason: CloseReason, cause: Cause) {
         let unsent = self.outbox.clear();
         self.state.end(reason, cause, unsent);
@@ -200,9 +233,9 @@ impl Session {
 
 /// Output: what the driver must do next.
 impl Session {
-    /// Takes the next frame for the attached receiver. `None` without one.
+    /// Takes the next frame for the attached receiver; `None` if there is no frame or no receiver.
     ///
-    /// All messages that wait come in one frame.
+    /// All queued messages are in one frame. Taking the close frame ends the session.
     pub fn poll_frame(&mut self, now: Instant) -> Option<Frame> {
         let attached = self.state.attached_mut()?;
         if let Some(frame) = self.outbox.pop() {
@@ -218,59 +251,59 @@ impl Session {
             attached.sent_heartbeat(now, &self.config);
             return Some(Frame::Heartbeat);
         }
-        let State::Closing { farewell, .. } = &self.state else {
+        let State::Closing { request, .. } = &self.state else {
             return None;
         };
-        if self.state.attached()?.unwritten() > 0 {
+        if self.state.attached()?.in_flight() > 0 {
             return None;
         }
-        let (reason, cause) = (farewell.reason.clone(), farewell.cause);
+        let (reason, cause) = (request.reason.clone(), request.cause);
         self.abort(reason.clone(), cause);
         Some(Frame::Close(reason))
     }
 
-    /// Takes the next event for the application.
+    /// Takes the next event for the application; `None` if there is none.
     pub fn poll_event(&mut self) -> Option<Event> {
         self.inbox.pop(self.state.ending())
     }
 
-    /// Returns when [`handle_timeout`](Self::handle_timeout) is due; `None` if nothing is.
+    /// Returns when to call [`handle_timeout`](Self::handle_timeout); `None` if no deadline is set.
     pub fn poll_timeout(&self) -> Option<Instant> {
         self.state.poll_timeout(&self.config)
     }
 
-    /// Returns whether [`poll_frame`](Self::poll_frame) has something.
+    /// Returns whether [`poll_frame`](Self::poll_frame) would return a frame.
     pub fn has_frame(&self) -> bool {
         let Some(attached) = self.state.attached() else {
             return false;
         };
         !self.outbox.is_empty()
             || attached.heartbeat_is_due()
-            || (matches!(self.state, State::Closing { .. }) && attached.unwritten() == 0)
+            || (matches!(self.state, State::Closing { .. }) && attached.in_flight() == 0)
     }
 
-    /// Returns whether messages wait for the application.
+    /// Returns whether messages are queued for the application.
     pub fn has_messages(&self) -> bool {
         self.inbox.has_messages()
     }
 
-    /// Returns whether [`handle_payload`](Self::handle_payload) has room for a payload.
+    /// Returns whether the receive buffer has room for a payload of any length.
     pub fn has_room(&self) -> bool {
-        self.inbox.has_room(self.config.receive_buffer)
+        self.inbox.has_room(self.config.receive_buffer())
     }
 
-    /// Returns how many bytes wait for the client, counted as
-    /// [`send_buffer`](SessionConfig::send_buffer) is.
+    /// Returns how many bytes of messages are queued for the client, counted as the
+    /// [send buffer](SessionConfig::with_send_buffer) is.
     pub fn unsent(&self) -> usize {
         self.outbox.size()
     }
 
-    /// Returns the delays and limits the session was made with.
+    /// Returns the configuration of the session.
     pub fn config(&self) -> &SessionConfig {
         &self.config
     }
 
-    /// Returns where the session is in its life.
+    /// Returns the state of the session.
     pub fn state(&self) -> SessionState {
         match self.state {
             State::Connecting { .. } => SessionState::Connecting,
@@ -280,74 +313,78 @@ impl Session {
         }
     }
 
-    /// Returns how the session ended, once it has.
+    /// Returns how the session ended; `None` if it has not.
     pub fn ending(&self) -> Option<&Ending> {
         self.state.ending()
     }
 }
 
 impl Session {
-    fn note_waiting(&mut self, now: Instant) {
+    fn start_waiting(&mut self, now: Instant) {
         if let Some(attached) = self.state.attached_mut() {
             if !self.outbox.is_empty() {
-                attached.wait(now);
+                attached.start_waiting(now);
             }
         }
     }
 }
 
-/// Where a session is in its life.
+/// The state of a session.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "they are the four states of a browser's WebSocket, and of SockJS"
+)]
 pub enum SessionState {
-    /// No receiver was attached yet.
+    /// The session waits for its first receiver.
     Connecting,
-    /// Messages go both ways.
+    /// A receiver was attached, and messages are accepted in both directions.
     Open,
-    /// The application closed the session; the client has yet to be told.
+    /// The session is closing. The client has not yet been sent the queued messages and the close
+    /// frame.
     Closing,
-    /// The session is over.
+    /// The session has ended.
     Closed,
 }
 
-/// Why a receiver was turned away.
+/// Why a receiver was not attached.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum AttachError {
-    /// Another receiver is attached. This one is to be sent
-    /// [`CloseReason::ANOTHER_CONNECTION`].
+    /// Another receiver is attached. The driver answers the new one with a close frame whose reason
+    /// is [`CloseReason::ANOTHER_CONNECTION`].
     #[error("another receiver is attached")]
     Busy,
-    /// The session is over. The receiver is to be sent the reason once more.
+    /// The session has ended. The driver answers with a close frame with this reason.
     #[error("session is closed")]
     Closed(CloseReason),
 }
 
-/// Why a payload was not taken.
+/// Why a payload was not queued.
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ReceiveError {
-    /// The application has not read enough of what it was sent before. The payload is given back
-    /// to be offered again.
+    /// The receive buffer is full. The driver can offer the payload again once there is room.
     #[error("receive buffer is full")]
     Full(Payload),
-    /// The session was not opened, closes, or is closed.
+    /// The session was not opened, is closing, or has ended.
     #[error("session is not open")]
     NotOpen,
 }
 
-/// Why a message was not queued. It is given back.
+/// Why a message was not queued. The error holds the message.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
-pub enum TrySendError {
-    /// The client has not taken enough of what it was sent before.
+pub enum SendError {
+    /// The send buffer is full.
     #[error("send buffer is full")]
     Full(Message),
-    /// The session closes or is closed.
+    /// The session is closing or has ended.
     #[error("session is closed")]
     Closed(Message),
 }
 
-impl TrySendError {
+impl SendError {
     /// Returns the message that was not queued.
     pub fn into_message(self) -> Message {
         match self {

@@ -1,43 +1,43 @@
-use crate::{Frame, Message, SessionConfig, TrySendError};
+use crate::{Frame, Message, SendError, SessionConfig};
 
-/// What the client has not been sent yet, close frame aside.
+/// The queue of frames for the client, without heartbeats and the close frame.
 #[derive(Debug)]
 pub(super) struct Outbox {
-    open: Open,
+    open: OpenFrame,
     messages: Vec<Message>,
     size: usize,
 }
 
-/// Whether the client has been sent the open frame.
+/// Whether the open frame was sent.
 #[derive(Debug)]
-enum Open {
-    Due,
+enum OpenFrame {
+    Unsent,
     Sent,
 }
 
 impl Outbox {
     pub(super) fn new() -> Self {
         Self {
-            open: Open::Due,
+            open: OpenFrame::Unsent,
             messages: Vec::new(),
             size: 0,
         }
     }
 
-    pub(super) fn push(&mut self, message: Message, limit: usize) -> Result<(), TrySendError> {
+    pub(super) fn push(&mut self, message: Message, limit: usize) -> Result<(), SendError> {
         let size = self.size + message.len() + SessionConfig::MESSAGE_OVERHEAD;
         if size > limit && !self.messages.is_empty() {
-            return Err(TrySendError::Full(message));
+            return Err(SendError::Full(message));
         }
         self.size = size;
         self.messages.push(message);
         Ok(())
     }
 
-    /// Takes the next frame: the open frame, then everything that waits in one.
+    /// Takes the next frame: first the open frame, then all queued messages in one frame.
     pub(super) fn pop(&mut self) -> Option<Frame> {
-        if let Open::Due = self.open {
-            self.open = Open::Sent;
+        if let OpenFrame::Unsent = self.open {
+            self.open = OpenFrame::Sent;
             return Some(Frame::Open);
         }
         if self.messages.is_empty() {
@@ -47,14 +47,14 @@ impl Outbox {
         Some(Frame::Messages(std::mem::take(&mut self.messages)))
     }
 
-    /// Drops what waits and returns how many messages that were.
+    /// Drops the queued messages and returns their number.
     pub(super) fn clear(&mut self) -> usize {
         self.size = 0;
         std::mem::take(&mut self.messages).len()
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        matches!(self.open, Open::Sent) && self.messages.is_empty()
+        matches!(self.open, OpenFrame::Sent) && self.messages.is_empty()
     }
 
     pub(super) fn size(&self) -> usize {

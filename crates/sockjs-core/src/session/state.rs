@@ -2,9 +2,9 @@ use std::time::Instant;
 
 use crate::{AttachError, Cause, CloseReason, Ending, SessionConfig};
 
-use super::attached::{Attached, Verdict};
+use super::attached::{Attached, Expired};
 
-/// Where a session is in its life. It changes in this file alone.
+/// The state of a session. Only this file changes it.
 ///
 /// ```text
 ///             attach           close            close frame taken
@@ -15,25 +15,29 @@ use super::attached::{Attached, Verdict};
 /// ```
 #[derive(Debug)]
 pub(super) enum State {
-    /// No receiver was ever attached.
+    /// No receiver was attached yet.
     Connecting { deadline: Instant },
-    /// Messages go both ways.
+    /// Messages are accepted in both directions.
     Open(Link),
-    /// The client is yet to be sent what waits, then the close frame.
-    Closing { link: Link, farewell: Box<Farewell> },
-    /// Nothing goes either way.
+    /// The client must still be sent the queued messages, then the close frame.
+    Closing {
+        link: Link,
+        request: Box<CloseRequest>,
+    },
+    /// The session has ended. Nothing is sent or received.
     Closed(Ending),
 }
 
-/// How a session that closes is to end. On the heap, as a session lives nearly all its life
-/// without.
+/// The reason and cause with which a closing session will end.
+///
+/// It is boxed to keep `State` small, because a session is closing only for a short time.
 #[derive(Debug)]
-pub(super) struct Farewell {
+pub(super) struct CloseRequest {
     pub(super) reason: CloseReason,
     pub(super) cause: Cause,
 }
 
-/// Whether the client has a receiver here at the moment.
+/// Whether a receiver is attached.
 #[derive(Debug)]
 pub(super) enum Link {
     Detached { deadline: Instant },
@@ -43,7 +47,7 @@ pub(super) enum Link {
 impl State {
     pub(super) fn new(now: Instant, config: &SessionConfig) -> Self {
         Self::Connecting {
-            deadline: now + config.disconnect_delay,
+            deadline: now + config.disconnect_delay(),
         }
     }
 
@@ -82,7 +86,7 @@ impl State {
                 ..
             } => {
                 *link = Link::Detached {
-                    deadline: now + config.disconnect_delay,
+                    deadline: now + config.disconnect_delay(),
                 };
             }
             Self::Open(Link::Detached { .. })
@@ -95,7 +99,7 @@ impl State {
         }
     }
 
-    /// Starts the end. The first reason given stays.
+    /// Starts to close the session, unless it is closing or closed already.
     pub(super) fn close(
         &mut self,
         now: Instant,
@@ -103,7 +107,7 @@ impl State {
         reason: CloseReason,
         cause: Cause,
     ) {
-        let deadline = now + config.disconnect_delay;
+        let deadline = now + config.disconnect_delay();
         let link = match self {
             Self::Connecting { .. } | Self::Open(Link::Detached { .. }) => {
                 Link::Detached { deadline }
@@ -114,26 +118,26 @@ impl State {
             }
             Self::Closing { .. } | Self::Closed(_) => return,
         };
-        let farewell = Box::new(Farewell { reason, cause });
-        *self = Self::Closing { link, farewell };
+        let request = Box::new(CloseRequest { reason, cause });
+        *self = Self::Closing { link, request };
     }
 
-    /// Ends the session at once, whatever waits. A session that was closing ends as it was told to.
+    /// Ends the session at once. A session that is closing keeps its own reason and cause.
     pub(super) fn end(&mut self, reason: CloseReason, cause: Cause, unsent: usize) {
         let (reason, cause) = match self {
             Self::Connecting { .. } | Self::Open(_) => (reason, cause),
-            Self::Closing { farewell, .. } => (farewell.reason.clone(), farewell.cause),
+            Self::Closing { request, .. } => (request.reason.clone(), request.cause),
             Self::Closed(_) => return,
         };
-        let unwritten = self.attached().map_or(0, Attached::unwritten);
+        let in_flight = self.attached().map_or(0, Attached::in_flight);
         *self = Self::Closed(Ending {
             reason,
             cause,
-            undelivered: unsent + unwritten,
+            undelivered: unsent + in_flight,
         });
     }
 
-    /// Lets deadlines that have passed take effect, and says what that ended, if anything.
+    /// Applies the deadlines that have passed. Returns a cause if the session must end for it.
     pub(super) fn handle_timeout(&mut self, now: Instant, config: &SessionConfig) -> Option<Cause> {
         match self {
             Self::Connecting { deadline }
@@ -147,9 +151,9 @@ impl State {
                 link: Link::Attached(attached),
                 ..
             } => match attached.handle_timeout(now, config) {
-                Verdict::Fine => None,
-                Verdict::Slow => Some(Cause::SlowClient),
-                Verdict::Silent => {
+                None => None,
+                Some(Expired::SendTimeout) => Some(Cause::SlowClient),
+                Some(Expired::PongTimeout) => {
                     let reason = CloseReason::NO_HEARTBEAT;
                     self.close(now, config, reason, Cause::HeartbeatTimeout);
                     None

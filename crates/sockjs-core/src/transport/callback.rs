@@ -2,8 +2,8 @@ use std::fmt;
 
 /// The name of a JavaScript function that an `htmlfile` or `jsonp` response calls.
 ///
-/// It comes from the request and goes into a script, so only names that mean nothing else there
-/// are accepted: ASCII letters, digits, `-`, `_` and `.`, at most 32 of them.
+/// The name comes from the request and becomes part of a script, so it must not be able to hold
+/// code. It has 1 to 32 characters, which are ASCII letters, digits, `-`, `_` or `.`.
 ///
 /// ```
 /// use sockjs_core::{Callback, CallbackError};
@@ -17,11 +17,12 @@ use std::fmt;
 pub struct Callback(String);
 
 impl Callback {
-    /// Checks a callback's name.
+    /// Validates the name of a callback.
     ///
     /// # Errors
     ///
-    /// Fails if the name is empty, has more than 32 characters or one that is not allowed.
+    /// - [`CallbackError::Missing`] if the name is empty.
+    /// - [`CallbackError::Invalid`] if it has more than 32 characters or one that is not allowed.
     pub fn parse(name: &str) -> Result<Self, CallbackError> {
         let is_allowed = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.');
         if name.is_empty() {
@@ -33,13 +34,16 @@ impl Callback {
         }
     }
 
-    /// Finds the callback's name in a request's query string and checks it.
+    /// Finds the name of the callback in the query string of a request, and validates it.
     ///
-    /// It is the first field called `c`, or where there is none, the first called `callback`.
+    /// The name is the value of the first field `c`. If there is no field `c`, it is the value of
+    /// the first field `callback`.
     ///
     /// # Errors
     ///
-    /// Fails if there is neither field, or as [`parse`](Self::parse) does.
+    /// - [`CallbackError::Missing`] if there is neither field, or the name is empty.
+    /// - [`CallbackError::Invalid`] if the name has more than 32 characters or one that is not
+    ///   allowed.
     pub fn from_query(query: Option<&str>) -> Result<Self, CallbackError> {
         let fields = form_urlencoded::parse(query.unwrap_or_default().as_bytes());
         let find = |wanted| fields.clone().find(|(name, _)| name == wanted);
@@ -61,13 +65,14 @@ impl fmt::Display for Callback {
     }
 }
 
-/// Why a request has no callback that can be called.
+/// Why a request has no valid callback.
 ///
-/// The messages are those the protocol wants; they never show what the request had.
+/// The error messages are the bodies that sockjs-node answers with. They never contain text from
+/// the request.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum CallbackError {
-    /// The request names no callback.
+    /// The request has no callback, or an empty one.
     #[error("\"callback\" parameter required")]
     Missing,
     /// The name is too long or has a character that is not allowed.
@@ -75,7 +80,8 @@ pub enum CallbackError {
     Invalid,
 }
 
-// More than any client uses, less than Rosetta Flash, a Flash film made of letters only, needs.
+// Names that clients generate are shorter. Rosetta Flash, an attack with a Flash film that consists
+// of letters and digits, needs more.
 const MAX_LEN: usize = 32;
 
 #[cfg(test)]
@@ -140,7 +146,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn whatever_is_accepted_is_harmless(query in any::<String>(), name in any::<String>()) {
+        fn accepted_names_have_only_allowed_characters(
+            query in any::<String>(), name in any::<String>(),
+        ) {
             let callbacks = [Callback::parse(&name), Callback::from_query(Some(&query))];
             for Callback(name) in callbacks.into_iter().flatten() {
                 let is_allowed = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);

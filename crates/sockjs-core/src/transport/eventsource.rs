@@ -2,15 +2,15 @@
 
 use crate::Frame;
 
-// An empty line, so that the client sees that the stream has begun.
+// The empty line shows the client that the stream has begun, before there is a frame.
 pub(super) const PRELUDE: &str = "\r\n";
 
 pub(super) fn encode(frame: &Frame) -> Vec<u8> {
     let mut out = Vec::with_capacity(FIELD.len() + frame.len_hint() + END.len());
     out.extend_from_slice(FIELD);
     frame.write_to(&mut out);
-    // The client decodes the data as a URI. Of the characters the protocol wants escaped for that,
-    // JSON leaves only this one bare.
+    // The client passes the data through `decodeURI`, so a percent sign must be escaped. The other
+    // characters that sockjs-node escapes here, CR, LF and NUL, are already escaped in JSON.
     if out.contains(&b'%') {
         let parts: Vec<&[u8]> = out.split(|&byte| byte == b'%').collect();
         out = parts.join(b"%25".as_slice());

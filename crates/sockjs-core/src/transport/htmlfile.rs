@@ -1,4 +1,4 @@
-//! `htmlfile`: a page that never finishes; each frame is a script in it.
+//! `htmlfile`: a page that keeps loading. Each frame is a script element.
 
 use super::Callback;
 use crate::Frame;
@@ -14,7 +14,7 @@ pub(super) fn encode(frame: &Frame) -> Vec<u8> {
     let escapes = text.len() / 8;
     let mut out = Vec::with_capacity(OPEN.len() + text.len() + escapes + CLOSE.len());
     out.extend_from_slice(OPEN);
-    // The page's parser knows no strings: without `<` none can end the script or open a comment.
+    // An HTML parser ends a script at `</script>` even inside of a string, so `<` is escaped.
     for (i, part) in text.split(|&byte| byte == b'<').enumerate() {
         if i > 0 {
             out.extend_from_slice(b"\\u003c");
@@ -43,8 +43,8 @@ const TAIL: &str = ";
     window.onload = function() {c.stop();};
   </script>";
 
-// Browsers show nothing of a page until 1 KiB has arrived. As in the reference server the callback
-// does not change the padding; it is at least the one byte that is missing here.
+// Browsers render nothing of a page until 1 KiB has arrived. As in sockjs-node, the padding does
+// not depend on the callback. The callback has at least one byte, which completes the 1024.
 const PADDED_TAIL: usize = 1023 - HEAD.len();
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! `jsonp`: a script that hands one frame to the client's callback.
+//! `jsonp`: each response is a script that passes one frame to a callback of the client.
 
 use std::borrow::Cow;
 
@@ -6,9 +6,10 @@ use super::Callback;
 use crate::Frame;
 use crate::quote::escape;
 
-/// Returns the payload in the body of a `jsonp_send` that is an HTML form: its first field `d`.
+/// Returns the payload in the body of a `jsonp_send` request that is an HTML form.
 ///
-/// Bytes that are not UTF-8 become U+FFFD. Returns `None` if there is no such field.
+/// The payload is the value of the first field `d`, or `None` if there is no such field. Bytes that
+/// are not UTF-8 are replaced by U+FFFD.
 ///
 /// ```
 /// use sockjs_core::form_payload;
@@ -27,7 +28,8 @@ pub(super) fn encode(callback: &Callback, frame: &Frame) -> Vec<u8> {
     frame.write_to(&mut text);
     let escapes = text.len() / 8;
     let mut out = Vec::with_capacity(callback.as_str().len() + text.len() + escapes + 16);
-    // The comment keeps the callback from being the first bytes, which could pass for a Flash film.
+    // Without the comment, a response would begin with the callback, which a client can choose so
+    // that a Flash player takes the response for a film.
     out.extend_from_slice(b"/**/");
     out.extend_from_slice(callback.as_str().as_bytes());
     out.extend_from_slice(b"(\"");

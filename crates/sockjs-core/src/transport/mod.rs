@@ -2,7 +2,7 @@ mod callback;
 mod eventsource;
 mod htmlfile;
 mod jsonp;
-mod receiver;
+mod response_encoder;
 mod xhr;
 mod xhr_streaming;
 
@@ -10,31 +10,31 @@ use std::fmt;
 
 pub use callback::{Callback, CallbackError};
 pub use jsonp::form_payload;
-pub use receiver::Receiver;
+pub use response_encoder::ResponseEncoder;
 
-/// How a client is connected.
+/// How a client is connected to the server.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum Transport {
-    /// `websocket`: a WebSocket carrying SockJS frames.
+    /// `websocket`: a WebSocket that carries SockJS frames.
     WebSocket,
-    /// `websocket-raw`: a WebSocket without SockJS framing.
+    /// `websocket-raw`: a WebSocket without SockJS frames. Each text message is one message.
     RawWebSocket,
-    /// `xhr-polling`.
+    /// `xhr-polling`: one response per frame.
     Xhr,
-    /// `xhr-streaming`.
+    /// `xhr-streaming`: a response that stays open, with a frame per line.
     XhrStreaming,
-    /// `eventsource`.
+    /// `eventsource`: a stream of server-sent events, with a frame per event.
     EventSource,
-    /// `htmlfile`.
+    /// `htmlfile`: an HTML page that keeps loading, with a frame per script element.
     HtmlFile,
-    /// `jsonp-polling`.
+    /// `jsonp-polling`: one script per frame.
     Jsonp,
 }
 
 impl Transport {
-    /// Every transport there is.
-    pub const ALL: [Self; 7] = [
+    /// All transports.
+    pub const ALL: &'static [Self] = &[
         Self::WebSocket,
         Self::RawWebSocket,
         Self::Xhr,
@@ -44,7 +44,7 @@ impl Transport {
         Self::Jsonp,
     ];
 
-    /// Returns the name that SockJS servers use for the transport.
+    /// Returns the name of the transport, as sockjs-node writes it: `xhr-polling`.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::WebSocket => "websocket",
@@ -57,7 +57,8 @@ impl Transport {
         }
     }
 
-    /// Returns whether this is one of the two WebSocket transports.
+    /// Returns whether this is [`WebSocket`](Self::WebSocket) or
+    /// [`RawWebSocket`](Self::RawWebSocket).
     pub const fn is_websocket(self) -> bool {
         matches!(self, Self::WebSocket | Self::RawWebSocket)
     }
@@ -74,9 +75,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn transports_have_the_names_other_servers_give_them() {
+    fn transports_have_the_names_of_sockjs_node() {
+        let names: Vec<_> = Transport::ALL.iter().map(|it| it.as_str()).collect();
         assert_eq!(
-            Transport::ALL.map(Transport::as_str),
+            names,
             [
                 "websocket",
                 "websocket-raw",

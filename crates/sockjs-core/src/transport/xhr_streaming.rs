@@ -1,10 +1,10 @@
-//! `xhr_streaming`: padding, then the same lines as `xhr`.
+//! `xhr_streaming`: padding, then a line for each frame, as in `xhr`.
 
 use std::str;
 
 pub(super) use super::xhr::encode;
 
-// Internet Explorer shows a script nothing of a response until 2 KiB have arrived.
+// Internet Explorer gives a script no part of a response until 2 KiB have arrived.
 pub(super) const PRELUDE: &str = {
     const LINE: [u8; 2049] = {
         let mut line = [b'h'; 2049];

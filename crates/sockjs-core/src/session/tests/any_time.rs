@@ -1,24 +1,24 @@
-//! What holds for deadlines in whatever order a session's methods are called.
+//! Properties of deadlines that hold for any order of method calls.
 
 use proptest::prelude::*;
 
 use super::trial::{Call, Timer, Trial, any_script};
 use super::*;
 
-/// What [`SessionConfig`] says of delays, applied to the calls made.
+/// A second, simple implementation of the delays of [`SessionConfig`].
 #[derive(Debug)]
 struct Clock {
     config: SessionConfig,
-    /// Since when no receiver is attached, or the session closes without one.
+    /// Since when no receiver is attached, or since when the session is closing without one.
     alone: Instant,
-    /// Since when the receiver has taken nothing although something waits.
+    /// Since when the receiver has taken no bytes although some are waiting for it.
     waiting: Option<Instant>,
-    /// Since when the receiver has had no frame; `None` once a heartbeat is due.
+    /// Since when the receiver was given no frame; `None` once a heartbeat is due.
     silent: Option<Instant>,
     question: Question,
 }
 
-/// Whether the client is asked for a sign of life.
+/// Whether an answer to a heartbeat is expected.
 #[derive(Clone, Copy, Debug)]
 enum Question {
     None,
@@ -45,7 +45,7 @@ impl Clock {
         }
     }
 
-    /// Makes the call and learns from it.
+    /// Makes the call and updates the expected deadlines.
     fn call(&mut self, trial: &mut Trial, call: &Call) {
         let (was, was_attached) = (trial.bench.state(), trial.is_attached());
         let frames = trial.frames.len();
@@ -86,13 +86,13 @@ impl Clock {
         }
     }
 
-    /// Returns all there are, the first of those that have passed being the one that counts.
+    /// Returns all deadlines. Of those that have passed, only the first takes effect.
     fn deadlines(&self, trial: &Trial) -> Vec<(Deadline, Instant)> {
         let config = &self.config;
-        let disconnect = Some(self.alone + config.disconnect_delay);
-        let send = self.waiting.map(|since| since + config.send_timeout);
+        let disconnect = Some(self.alone + config.disconnect_delay());
+        let send = self.waiting.map(|since| since + config.send_timeout());
         let pong = match self.question {
-            Question::Written(since) => config.pong_timeout.map(|timeout| since + timeout),
+            Question::Written(since) => config.pong_timeout().map(|timeout| since + timeout),
             Question::None | Question::Unwritten => None,
         };
         let candidates = match (trial.bench.state(), trial.is_attached()) {
@@ -110,14 +110,14 @@ impl Clock {
     }
 
     fn heartbeat(&self) -> Option<Instant> {
-        Some(self.silent? + self.config.heartbeat_delay?)
+        Some(self.silent? + self.config.heartbeat_delay()?)
     }
 }
 
 proptest! {
     #[test]
-    fn the_first_deadline_is_the_one_told((config, calls) in any_script()) {
-        let mut trial = Trial::new(config);
+    fn poll_timeout_returns_the_first_deadline((config, calls) in any_script()) {
+        let mut trial = Trial::new(config.clone());
         let mut clock = Clock::new(config, trial.bench.now);
         for call in &calls {
             clock.call(&mut trial, call);
@@ -127,8 +127,8 @@ proptest! {
     }
 
     #[test]
-    fn a_deadline_that_has_passed_has_its_effect_and_no_other((config, calls) in any_script()) {
-        let mut trial = Trial::new(config);
+    fn a_passed_deadline_has_only_its_own_effect((config, calls) in any_script()) {
+        let mut trial = Trial::new(config.clone());
         let mut clock = Clock::new(config, trial.bench.now);
         for call in &calls {
             let mut deadlines = clock.deadlines(&trial).into_iter();

@@ -1,12 +1,9 @@
-//! Clients that stay away or take nothing, and timers that do not fire when they should.
+//! The disconnect delay, the send timeout, and timers that fire early, late or twice.
 
 use super::*;
 
 fn without_heartbeat() -> SessionConfig {
-    SessionConfig {
-        heartbeat_delay: None,
-        ..SessionConfig::default()
-    }
+    SessionConfig::default().with_heartbeat_delay(None)
 }
 
 #[test]
@@ -39,7 +36,7 @@ fn detaching_twice_does_not_prolong_the_session() {
 }
 
 #[test]
-fn a_receiver_that_comes_before_the_timer_fires_is_not_too_late() {
+fn attaching_before_a_late_timer_keeps_the_session() {
     let mut bench = Bench::open();
     bench.detach();
     bench.now += secs(6);
@@ -49,7 +46,7 @@ fn a_receiver_that_comes_before_the_timer_fires_is_not_too_late() {
 }
 
 #[test]
-fn a_close_grants_a_client_that_is_away_the_whole_delay() {
+fn closing_restarts_the_disconnect_delay_once() {
     for mut bench in [Bench::new(), Bench::open()] {
         bench.detach();
         bench.advance(secs(4));
@@ -76,7 +73,7 @@ fn slow_client_is_closed_after_send_timeout() {
 }
 
 #[test]
-fn whatever_waits_for_a_slow_client_counts() {
+fn send_timeout_applies_to_every_kind_of_frame() {
     let open_frame = |bench: &mut Bench| {
         *bench = Bench::new();
         bench.attach();
@@ -120,19 +117,19 @@ fn whatever_waits_for_a_slow_client_counts() {
 }
 
 #[test]
-fn waiting_counts_from_the_first_message() {
+fn send_timeout_starts_with_the_first_message() {
     let mut bench = Bench::open();
     for _ in 0..29 {
         bench.send("x").unwrap();
         bench.advance(secs(1));
     }
-    // Handing it out is not yet writing it.
+    // A message that was handed out is not yet flushed.
     bench.take();
     assert_eq!(bench.timeout(), Some(secs(1)));
 }
 
 #[test]
-fn progress_keeps_a_slow_client() {
+fn progress_restarts_the_send_timeout() {
     let mut bench = Bench::open();
     bench.send("x").unwrap();
     bench.take();
@@ -146,7 +143,7 @@ fn progress_keeps_a_slow_client() {
 }
 
 #[test]
-fn progress_of_nothing_changes_nothing() {
+fn progress_without_frames_in_flight_changes_nothing() {
     let mut bench = Bench::open();
     let before = bench.snapshot();
     bench.now += secs(1);
@@ -155,7 +152,7 @@ fn progress_of_nothing_changes_nothing() {
 }
 
 #[test]
-fn a_flush_ends_the_wait_unless_more_waits() {
+fn a_flush_stops_the_send_timeout_unless_frames_are_queued() {
     let mut bench = Bench::open_with(without_heartbeat());
     bench.send("x").unwrap();
     bench.take();
@@ -168,7 +165,7 @@ fn a_flush_ends_the_wait_unless_more_waits() {
 }
 
 #[test]
-fn a_flush_does_not_end_the_wait_of_a_heartbeat() {
+fn a_flush_restarts_the_send_timeout_of_a_due_heartbeat() {
     let mut bench = Bench::open();
     bench.send("x").unwrap();
     bench.take();
@@ -181,7 +178,7 @@ fn a_flush_does_not_end_the_wait_of_a_heartbeat() {
 }
 
 #[test]
-fn a_flush_does_not_end_the_wait_of_a_close_frame() {
+fn a_flush_restarts_the_send_timeout_of_a_close_frame() {
     let mut bench = Bench::open();
     bench.send("x").unwrap();
     bench.take();
@@ -192,17 +189,17 @@ fn a_flush_does_not_end_the_wait_of_a_close_frame() {
 }
 
 #[test]
-fn a_delay_without_end_does_not_pass() {
+fn the_longest_delays_do_not_pass() {
     for heartbeat_delay in [Duration::MAX, secs(25)] {
-        let mut bench = Bench::open_with(SessionConfig {
-            heartbeat_delay: Some(heartbeat_delay),
-            disconnect_delay: Duration::MAX,
-            pong_timeout: Some(Duration::MAX),
-            send_timeout: Duration::MAX,
-            ..SessionConfig::default()
-        });
+        let mut bench = Bench::open_with(
+            SessionConfig::default()
+                .with_heartbeat_delay(Some(heartbeat_delay))
+                .with_disconnect_delay(Duration::MAX)
+                .with_pong_timeout(Some(Duration::MAX))
+                .with_send_timeout(Duration::MAX),
+        );
         bench.advance(secs(25));
-        // A heartbeat, or nothing.
+        // With the shorter delay, this is a heartbeat; with the longer, nothing.
         bench.write();
         bench.advance(FOREVER);
         bench.send("x").unwrap();
@@ -214,7 +211,7 @@ fn a_delay_without_end_does_not_pass() {
 }
 
 #[test]
-fn late_early_repeated_timeouts_change_nothing() {
+fn late_early_and_repeated_timeouts_change_nothing() {
     let mut bench = Bench::open();
     let before = bench.snapshot();
     for _ in 0..24 {
@@ -223,7 +220,7 @@ fn late_early_repeated_timeouts_change_nothing() {
     }
     assert_eq!(bench.snapshot(), before);
 
-    // An hour late it is no more than a heartbeat that is due; nobody was slow.
+    // A timer that is an hour late makes one heartbeat due. The send timeout starts only then.
     bench.now += secs(3600);
     bench.session.handle_timeout(bench.now);
     let before = bench.snapshot();

@@ -1,15 +1,13 @@
-//! What becomes of messages, both ways, and how a session ends.
+//! Delivery of messages in both directions, and the end of a session.
 
 use super::*;
 
 fn small() -> SessionConfig {
-    SessionConfig {
+    SessionConfig::default()
         // Two messages of one byte.
-        send_buffer: 2 * (SessionConfig::MESSAGE_OVERHEAD + 1),
+        .with_send_buffer(2 * (SessionConfig::MESSAGE_OVERHEAD + 1))
         // Two payloads of one message of one byte.
-        receive_buffer: 2 * (SessionConfig::PAYLOAD_OVERHEAD + r#"["x"]"#.len()),
-        ..SessionConfig::default()
-    }
+        .with_receive_buffer(2 * (SessionConfig::PAYLOAD_OVERHEAD + r#"["x"]"#.len()))
 }
 
 fn events(bench: &mut Bench) -> Vec<Event> {
@@ -21,7 +19,7 @@ fn frames(bench: &mut Bench) -> Vec<Frame> {
     std::iter::from_fn(|| bench.write()).take(LOTS).collect()
 }
 
-/// More of anything than there can be, so that a test fails instead of running for ever.
+/// A number that no test reaches, so that an endless loop fails.
 const LOTS: usize = 100_000;
 
 #[test]
@@ -50,7 +48,7 @@ fn open_frame_goes_to_the_next_receiver_if_the_first_took_none() {
 }
 
 #[test]
-fn second_receiver_is_turned_away() {
+fn second_receiver_is_refused() {
     let mut bench = Bench::open();
     bench.send("x").unwrap();
     let before = bench.snapshot();
@@ -61,7 +59,7 @@ fn second_receiver_is_turned_away() {
 }
 
 #[test]
-fn all_that_waits_comes_in_one_frame() {
+fn queued_messages_share_one_frame() {
     let mut bench = Bench::open();
     for text in ["a", "", "c"] {
         bench.send(text).unwrap();
@@ -71,7 +69,7 @@ fn all_that_waits_comes_in_one_frame() {
 }
 
 #[test]
-fn frames_need_not_be_written_one_by_one() {
+fn several_frames_may_be_in_flight() {
     let mut bench = Bench::new();
     bench.attach();
     assert_eq!(bench.take(), Some(Frame::Open));
@@ -107,14 +105,14 @@ fn messages_wait_for_the_next_receiver() {
 }
 
 #[test]
-fn full_outbox_gives_the_message_back() {
+fn full_send_buffer_returns_the_message() {
     let mut bench = Bench::open_with(small());
     bench.send("a").unwrap();
     bench.send("b").unwrap();
-    assert_eq!(bench.session.unsent(), bench.session.config().send_buffer);
+    assert_eq!(bench.session.unsent(), bench.session.config().send_buffer());
     let before = bench.snapshot();
     let error = bench.send("").unwrap_err();
-    assert_eq!(error, TrySendError::Full("".into()));
+    assert_eq!(error, SendError::Full("".into()));
     assert_eq!(error.into_message(), "");
     assert_eq!(bench.snapshot(), before);
 
@@ -125,23 +123,20 @@ fn full_outbox_gives_the_message_back() {
 }
 
 #[test]
-fn a_long_message_fits_an_empty_buffer() {
+fn a_long_message_fits_an_empty_send_buffer() {
     let long = "x".repeat(1000);
     for send_buffer in [0, 999] {
-        let mut bench = Bench::open_with(SessionConfig {
-            send_buffer,
-            ..SessionConfig::default()
-        });
+        let mut bench = Bench::open_with(SessionConfig::default().with_send_buffer(send_buffer));
         bench.send(&long).unwrap();
-        assert!(matches!(bench.send(""), Err(TrySendError::Full(_))));
+        assert!(matches!(bench.send(""), Err(SendError::Full(_))));
         assert_eq!(bench.write(), messages([&long]));
         bench.send("a").unwrap();
-        assert!(matches!(bench.send(&long), Err(TrySendError::Full(_))));
+        assert!(matches!(bench.send(&long), Err(SendError::Full(_))));
     }
 }
 
 #[test]
-fn empty_messages_do_not_pass_as_nothing() {
+fn empty_messages_count_against_the_send_buffer() {
     let mut bench = Bench::open();
     let accepted = (0..LOTS).take_while(|_| bench.send("").is_ok()).count();
     assert_eq!(accepted, 1024 * 1024 / SessionConfig::MESSAGE_OVERHEAD);
@@ -160,7 +155,7 @@ fn payloads_are_handed_out_message_by_message() {
 }
 
 #[test]
-fn full_inbox_refuses_and_gives_back() {
+fn full_receive_buffer_returns_the_payload() {
     let mut bench = Bench::open_with(small());
     bench.post(r#"["a"]"#).unwrap();
     bench.post(r#"["b"]"#).unwrap();
@@ -180,10 +175,7 @@ fn full_inbox_refuses_and_gives_back() {
 
 #[test]
 fn a_payload_takes_room_until_its_last_message_is_out() {
-    let mut bench = Bench::open_with(SessionConfig {
-        receive_buffer: 1,
-        ..SessionConfig::default()
-    });
+    let mut bench = Bench::open_with(SessionConfig::default().with_receive_buffer(1));
     bench.post(r#"["a","b","c"]"#).unwrap();
     for _ in 0..3 {
         assert!(!bench.session.has_room());
@@ -193,11 +185,8 @@ fn a_payload_takes_room_until_its_last_message_is_out() {
 }
 
 #[test]
-fn a_payload_fits_an_empty_inbox() {
-    let mut bench = Bench::open_with(SessionConfig {
-        receive_buffer: 0,
-        ..SessionConfig::default()
-    });
+fn any_payload_fits_an_empty_receive_buffer() {
+    let mut bench = Bench::open_with(SessionConfig::default().with_receive_buffer(0));
     for _ in 0..2 {
         bench.post(r#"["a"]"#).unwrap();
         assert!(matches!(bench.post("[]"), Err(ReceiveError::Full(_))));
@@ -206,7 +195,7 @@ fn a_payload_fits_an_empty_inbox() {
 }
 
 #[test]
-fn payloads_of_nothing_take_no_room_and_empty_messages_do() {
+fn empty_payloads_take_no_room_but_empty_messages_do() {
     let mut bench = Bench::open_with(small());
     for _ in 0..1000 {
         bench.post("[ ]").unwrap();
@@ -230,7 +219,7 @@ fn close_waits_for_messages_sent_before() {
     assert_eq!(bench.take(), messages(["a", "b"]));
     assert_eq!(events(&mut bench), []);
 
-    // They may still sit in a buffer.
+    // The messages are in flight.
     assert!(!bench.session.has_frame());
     assert_eq!(bench.take(), None);
     bench.flush();
@@ -258,7 +247,7 @@ fn close_waits_for_the_next_receiver() {
 }
 
 #[test]
-fn a_session_closed_before_its_first_receiver_still_tells_it_everything() {
+fn a_session_closed_while_connecting_still_sends_all_frames() {
     let mut bench = Bench::new();
     bench.send("x").unwrap();
     bench.close();
@@ -269,7 +258,7 @@ fn a_session_closed_before_its_first_receiver_still_tells_it_everything() {
         Some(Frame::Close(GO_AWAY)),
     ];
     assert_eq!(frames(&mut bench), expected.map(Option::unwrap));
-    // The application never had an open session.
+    // The application gets no `Opened`, because the session was never open.
     assert_eq!(
         events(&mut bench),
         [Event::Closed(bench.session.ending().unwrap().clone())]
@@ -277,7 +266,7 @@ fn a_session_closed_before_its_first_receiver_still_tells_it_everything() {
 }
 
 #[test]
-fn first_close_reason_stays() {
+fn first_close_reason_is_kept() {
     let mut bench = Bench::open();
     bench.close();
     bench
@@ -349,7 +338,7 @@ fn unflushed_messages_count_as_undelivered() {
 }
 
 #[test]
-fn a_complete_response_has_delivered_its_messages() {
+fn detaching_counts_messages_as_delivered() {
     let mut bench = Bench::open();
     bench.send("a").unwrap();
     bench.take();

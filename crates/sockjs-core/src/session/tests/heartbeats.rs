@@ -1,13 +1,10 @@
-//! Heartbeats, and the sign of life that some of them ask for.
+//! Heartbeats and the pong timeout.
 
 use super::*;
 
-/// As for a WebSocket: a heartbeat asks for a sign of life.
+/// A configuration with a pong timeout, as for a WebSocket.
 fn asking() -> SessionConfig {
-    SessionConfig {
-        pong_timeout: Some(secs(10)),
-        ..SessionConfig::default()
-    }
+    SessionConfig::default().with_pong_timeout(secs(10))
 }
 
 #[test]
@@ -21,7 +18,7 @@ fn heartbeat_follows_silence() {
 }
 
 #[test]
-fn heartbeats_go_on() {
+fn heartbeats_repeat() {
     let mut bench = Bench::open();
     for _ in 0..100 {
         assert_eq!(bench.timeout(), Some(secs(25)));
@@ -32,7 +29,7 @@ fn heartbeats_go_on() {
 }
 
 #[test]
-fn any_frame_ends_the_silence() {
+fn any_frame_restarts_the_heartbeat_delay() {
     let mut bench = Bench::open();
     bench.advance(secs(24));
     bench.send("x").unwrap();
@@ -44,7 +41,7 @@ fn any_frame_ends_the_silence() {
 }
 
 #[test]
-fn a_message_takes_the_place_of_a_heartbeat_that_is_due() {
+fn a_message_replaces_a_due_heartbeat() {
     let mut bench = Bench::open();
     bench.advance(secs(25));
     bench.send("x").unwrap();
@@ -56,10 +53,8 @@ fn a_message_takes_the_place_of_a_heartbeat_that_is_due() {
 #[test]
 fn heartbeats_can_be_off() {
     for heartbeat_delay in [None, Some(Duration::ZERO)] {
-        let mut bench = Bench::open_with(SessionConfig {
-            heartbeat_delay,
-            ..SessionConfig::default()
-        });
+        let mut bench =
+            Bench::open_with(SessionConfig::default().with_heartbeat_delay(heartbeat_delay));
         assert_eq!(bench.timeout(), None);
         bench.advance(FOREVER);
         assert_eq!(bench.write(), None);
@@ -68,7 +63,7 @@ fn heartbeats_can_be_off() {
 }
 
 #[test]
-fn a_new_receiver_begins_a_new_silence() {
+fn a_new_receiver_restarts_the_heartbeat_delay() {
     let mut bench = Bench::open();
     bench.advance(secs(25));
     bench.detach();
@@ -79,7 +74,7 @@ fn a_new_receiver_begins_a_new_silence() {
 }
 
 #[test]
-fn a_session_that_closes_sends_no_heartbeat() {
+fn a_closing_session_sends_no_heartbeat() {
     let mut bench = Bench::open();
     bench.send("x").unwrap();
     bench.close();
@@ -91,7 +86,7 @@ fn a_session_that_closes_sends_no_heartbeat() {
 }
 
 #[test]
-fn a_heartbeat_that_was_due_gives_way_to_the_close_frame() {
+fn a_close_frame_replaces_a_due_heartbeat() {
     let mut bench = Bench::open();
     bench.advance(secs(25));
     bench.close();
@@ -99,7 +94,7 @@ fn a_heartbeat_that_was_due_gives_way_to_the_close_frame() {
 }
 
 #[test]
-fn pong_time_starts_once_the_ping_is_written() {
+fn pong_timeout_starts_when_the_heartbeat_is_flushed() {
     let mut bench = Bench::open_with(asking());
     bench.advance(secs(25));
     assert_eq!(bench.take(), Some(Frame::Heartbeat));
@@ -113,13 +108,13 @@ fn pong_time_starts_once_the_ping_is_written() {
 }
 
 #[test]
-fn a_silent_client_is_told_why_it_is_closed() {
+fn a_client_that_does_not_answer_is_sent_the_reason() {
     let mut bench = Bench::open_with(asking());
     bench.advance(secs(25));
     bench.write();
     bench.send("x").unwrap();
     bench.advance(secs(10));
-    assert_eq!(bench.send("y"), Err(TrySendError::Closed("y".into())));
+    assert_eq!(bench.send("y"), Err(SendError::Closed("y".into())));
     assert_eq!(bench.write(), messages(["x"]));
     let reason = CloseReason::NO_HEARTBEAT;
     assert_eq!(bench.write(), Some(Frame::Close(reason.clone())));
@@ -128,7 +123,7 @@ fn a_silent_client_is_told_why_it_is_closed() {
 }
 
 #[test]
-fn any_byte_is_a_sign_of_life() {
+fn any_byte_answers_a_heartbeat() {
     for answer in [secs(0), secs(10) - Duration::from_nanos(1)] {
         let mut bench = Bench::open_with(asking());
         for _ in 0..100 {
@@ -142,11 +137,8 @@ fn any_byte_is_a_sign_of_life() {
 }
 
 #[test]
-fn a_payload_is_a_sign_of_life_even_if_it_is_refused() {
-    let mut bench = Bench::open_with(SessionConfig {
-        receive_buffer: 0,
-        ..asking()
-    });
+fn an_accepted_or_refused_payload_answers_a_heartbeat() {
+    let mut bench = Bench::open_with(asking().with_receive_buffer(0));
     for taken in [true, false, false] {
         bench.pass_deadline();
         assert_eq!(bench.write(), Some(Frame::Heartbeat));
@@ -156,13 +148,11 @@ fn a_payload_is_a_sign_of_life_even_if_it_is_refused() {
 }
 
 #[test]
-fn a_client_that_is_not_read_need_not_answer() {
-    let mut bench = Bench::open_with(SessionConfig {
-        // One payload and a bit.
-        receive_buffer: 100,
-        ..asking()
-    });
-    // The second time the next deadline is that of the heartbeat after it.
+fn no_answer_is_expected_while_the_receive_buffer_is_full() {
+    // The buffer has room for one payload and a bit.
+    let mut bench = Bench::open_with(asking().with_receive_buffer(100));
+    // After the second payload the buffer is full. No answer is expected, so the next deadline is
+    // that of the next heartbeat.
     for next_deadline in [10, 25] {
         bench.post(r#"["x"]"#).unwrap();
         bench.pass_deadline();
@@ -172,7 +162,7 @@ fn a_client_that_is_not_read_need_not_answer() {
 }
 
 #[test]
-fn a_sign_of_life_before_the_ping_is_written_will_do() {
+fn bytes_before_the_flush_answer_a_heartbeat() {
     let mut bench = Bench::open_with(asking());
     bench.advance(secs(25));
     assert_eq!(bench.take(), Some(Frame::Heartbeat));
@@ -182,11 +172,8 @@ fn a_sign_of_life_before_the_ping_is_written_will_do() {
 }
 
 #[test]
-fn another_heartbeat_does_not_give_a_silent_client_more_time() {
-    let mut bench = Bench::open_with(SessionConfig {
-        heartbeat_delay: Some(secs(4)),
-        ..asking()
-    });
+fn another_heartbeat_does_not_extend_the_pong_timeout() {
+    let mut bench = Bench::open_with(asking().with_heartbeat_delay(secs(4)));
     for _ in 0..3 {
         bench.advance(secs(4));
         assert_eq!(bench.write(), Some(Frame::Heartbeat));
@@ -196,11 +183,8 @@ fn another_heartbeat_does_not_give_a_silent_client_more_time() {
 }
 
 #[test]
-fn only_an_answered_heartbeat_is_followed_by_another_question() {
-    let mut bench = Bench::open_with(SessionConfig {
-        heartbeat_delay: Some(secs(4)),
-        ..asking()
-    });
+fn pong_timeout_restarts_only_after_an_answer() {
+    let mut bench = Bench::open_with(asking().with_heartbeat_delay(secs(4)));
     bench.advance(secs(4));
     bench.write();
     bench.advance(secs(4));
@@ -219,7 +203,7 @@ fn only_an_answered_heartbeat_is_followed_by_another_question() {
 }
 
 #[test]
-fn whoever_is_not_asked_need_not_answer() {
+fn without_pong_timeout_no_answer_is_expected() {
     let mut bench = Bench::open();
     for _ in 0..100 {
         bench.advance(secs(25));
@@ -230,7 +214,7 @@ fn whoever_is_not_asked_need_not_answer() {
 }
 
 #[test]
-fn a_question_goes_with_its_receiver() {
+fn detaching_cancels_the_pong_timeout() {
     let mut bench = Bench::open_with(asking());
     bench.advance(secs(25));
     bench.write();
@@ -240,7 +224,7 @@ fn a_question_goes_with_its_receiver() {
 }
 
 #[test]
-fn a_session_that_closes_waits_for_no_answer() {
+fn closing_cancels_the_pong_timeout() {
     let mut bench = Bench::open_with(asking());
     bench.advance(secs(25));
     bench.write();
@@ -252,7 +236,7 @@ fn a_session_that_closes_waits_for_no_answer() {
 }
 
 #[test]
-fn of_two_missed_deadlines_the_send_timeout_counts() {
+fn send_timeout_wins_over_pong_timeout() {
     let mut bench = Bench::open_with(asking());
     bench.advance(secs(25));
     bench.write();

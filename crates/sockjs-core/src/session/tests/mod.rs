@@ -16,7 +16,7 @@ const TOO_LATE: CloseReason = CloseReason::from_static(3001, "Too late!");
 
 const FOREVER: Duration = Duration::from_secs(365 * 24 * 3600);
 
-/// A session and what time it is.
+/// A session and the time.
 #[derive(Debug)]
 struct Bench {
     session: Session,
@@ -40,8 +40,7 @@ impl Bench {
         }
     }
 
-    /// A session that is open on both sides: the client has its open frame, the application its
-    /// event.
+    /// A session whose open frame and [`Event::Opened`] were taken.
     fn open() -> Self {
         Self::open_with(SessionConfig::default())
     }
@@ -90,7 +89,7 @@ impl Bench {
         self.session.handle_flushed(self.now);
     }
 
-    fn send(&mut self, text: &str) -> Result<(), TrySendError> {
+    fn send(&mut self, text: &str) -> Result<(), SendError> {
         self.session.send(self.now, text.into())
     }
 
@@ -99,12 +98,12 @@ impl Bench {
         self.session.close(self.now, GO_AWAY, Cause::ClosedByApp);
     }
 
-    /// Takes a frame that is not written yet.
+    /// Takes a frame without flushing it.
     fn take(&mut self) -> Option<Frame> {
         self.session.poll_frame(self.now)
     }
 
-    /// Takes a frame, all of which is written at once.
+    /// Takes a frame and flushes it.
     fn write(&mut self) -> Option<Frame> {
         let frame = self.take();
         self.flush();
@@ -132,7 +131,7 @@ impl Bench {
         self.session.ending().map(Ending::undelivered)
     }
 
-    /// Everything there is to know, to see that nothing has changed.
+    /// The whole state of the session as text, to compare it later.
     fn snapshot(&self) -> String {
         format!("{:?}", self.session)
     }

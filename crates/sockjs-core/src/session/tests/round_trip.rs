@@ -1,5 +1,5 @@
-//! A client, a network, a driver that keeps the contract, and an application. They may do whatever
-//! such do; what goes in at one end has to come out at the other.
+//! Properties of a session together with a client, a network, an application, and a driver that
+//! keeps the contract: messages arrive at the other end, whatever happens between.
 
 use std::collections::VecDeque;
 
@@ -7,7 +7,7 @@ use proptest::prelude::*;
 
 use super::trial::{any_config, any_time};
 use super::*;
-use crate::Receiver;
+use crate::ResponseEncoder;
 
 #[derive(Clone, Debug)]
 enum Deed {
@@ -16,16 +16,16 @@ enum Deed {
     Oversleep(Duration),
     /// The timer fires too early.
     FireEarly,
-    /// The client asks for one frame, or for frames of so many bytes.
+    /// The client sends a polling request, or a streaming request with this response limit.
     Poll,
     Stream(usize),
-    /// The network takes nothing any more, some of it, or all again.
+    /// The network takes no more bytes, takes some bytes, or takes all bytes again.
     Stall,
     Trickle,
     Flow,
     /// The connection breaks.
     Break,
-    /// Something arrives from the client.
+    /// Bytes arrive from the client.
     Alive,
     Post(usize),
     Send(usize),
@@ -40,21 +40,21 @@ struct World {
     response: Option<Response>,
     /// Frames that the client got.
     received: Vec<String>,
-    /// What the client wants to post.
+    /// Payloads that the client has yet to post.
     to_post: VecDeque<Payload>,
     posted: usize,
-    /// What the application wants to send.
+    /// Messages that the application has yet to send.
     to_send: VecDeque<Message>,
     sent: usize,
-    /// Whether a client came before the session closed.
+    /// Whether a receiver was attached before the session was closed.
     opened: bool,
     heard: Vec<Event>,
 }
 
-/// What answers the client's request.
+/// The response to a receive request.
 #[derive(Debug)]
 struct Response {
-    receiver: Receiver,
+    encoder: ResponseEncoder,
     /// Frames on their way to the client.
     buffer: String,
     network: Network,
@@ -82,7 +82,7 @@ impl World {
     }
 
     fn run((config, deeds): &(SessionConfig, Vec<Deed>)) -> Self {
-        let mut world = Self::new(*config);
+        let mut world = Self::new(config.clone());
         for deed in deeds {
             world.act(deed);
             world.drive();
@@ -98,8 +98,8 @@ impl World {
                 self.wait(Duration::ZERO);
             }
             Deed::FireEarly => self.bench.session.handle_timeout(self.bench.now),
-            Deed::Poll => self.request(Receiver::xhr()),
-            Deed::Stream(limit) => self.request(Receiver::xhr_streaming(limit)),
+            Deed::Poll => self.request(ResponseEncoder::xhr()),
+            Deed::Stream(limit) => self.request(ResponseEncoder::xhr_streaming(limit)),
             Deed::Stall => self.set_network(Network::Stalled),
             Deed::Trickle => {
                 if self.response.as_ref().is_some_and(Response::is_writing) {
@@ -124,7 +124,7 @@ impl World {
         }
     }
 
-    /// Does what the contract wants done after each input and command.
+    /// Does what the contract requires after each input and command.
     fn drive(&mut self) {
         loop {
             self.offer();
@@ -150,14 +150,14 @@ impl World {
         self.bench.now = end;
     }
 
-    fn request(&mut self, receiver: Receiver) {
+    fn request(&mut self, encoder: ResponseEncoder) {
         let state = self.bench.state();
         match self.bench.session.attach(self.bench.now) {
             Ok(()) => {
                 self.opened |= state == SessionState::Connecting;
                 assert!(self.response.is_none());
                 self.response = Some(Response {
-                    receiver,
+                    encoder,
                     buffer: String::new(),
                     network: Network::Flowing,
                 });
@@ -187,16 +187,16 @@ impl World {
         self.heard.extend(events.take(count));
     }
 
-    /// Offers the session what waits for room.
+    /// Offers the session the messages and payloads that have not been accepted yet.
     fn offer(&mut self) {
         while let Some(message) = self.to_send.pop_front() {
             match self.bench.session.send(self.bench.now, message) {
                 Ok(()) => self.sent += 1,
-                Err(TrySendError::Full(message)) => {
+                Err(SendError::Full(message)) => {
                     self.to_send.push_front(message);
                     break;
                 }
-                Err(TrySendError::Closed(_)) => self.to_send.clear(),
+                Err(SendError::Closed(_)) => self.to_send.clear(),
             }
         }
         while let Some(payload) = self.to_post.pop_front() {
@@ -212,17 +212,17 @@ impl World {
         }
     }
 
-    /// Hands frames to the client if it is ready, and says whether it took any.
+    /// Writes frames if the network is ready. Returns whether it took any.
     fn write(&mut self) -> bool {
         let Some(response) = &mut self.response else {
             return false;
         };
         if !response.is_writing() {
-            while !response.receiver.is_complete() {
+            while !response.encoder.is_complete() {
                 let Some(frame) = self.bench.session.poll_frame(self.bench.now) else {
                     break;
                 };
-                let bytes = response.receiver.encode(&frame);
+                let bytes = response.encoder.encode(&frame);
                 response.buffer.push_str(str::from_utf8(&bytes).unwrap());
             }
         }
@@ -237,14 +237,14 @@ impl World {
         self.received.extend(response.frames().map(str::to_owned));
         response.buffer.clear();
         self.bench.session.handle_flushed(self.bench.now);
-        if response.receiver.is_complete() {
+        if response.encoder.is_complete() {
             self.response = None;
             self.bench.session.detach(self.bench.now);
         }
         true
     }
 
-    /// Lets everything that waits go out to a client that keeps asking, then closes.
+    /// Polls until all messages have arrived, then closes the session and polls until it ends.
     fn settle(&mut self) {
         self.set_network(Network::Flowing);
         self.drive();
@@ -260,7 +260,7 @@ impl World {
 
     fn poll(&mut self) {
         let before = self.received.len();
-        self.request(Receiver::xhr());
+        self.request(ResponseEncoder::xhr());
         self.drive();
         assert_eq!(self.received.len(), before + 1);
         assert!(before < 1000, "there is no end of frames");
@@ -299,7 +299,7 @@ proptest! {
     }
 
     #[test]
-    fn a_client_gets_each_message_once_and_the_application_knows_how_many(
+    fn a_client_gets_each_message_once_or_it_counts_as_undelivered(
         script in any_script(),
     ) {
         let mut world = World::run(&script);
@@ -310,7 +310,7 @@ proptest! {
     }
 
     #[test]
-    fn a_client_that_keeps_asking_gets_everything(script in any_script()) {
+    fn a_client_that_keeps_polling_gets_every_message(script in any_script()) {
         let mut world = World::run(&script);
         if world.bench.session.ending().is_none() {
             world.settle();
@@ -324,7 +324,7 @@ proptest! {
     }
 
     #[test]
-    fn the_application_hears_all_that_was_posted_and_then_the_end(script in any_script()) {
+    fn the_application_gets_all_posted_messages_then_closed(script in any_script()) {
         let mut world = World::run(&script);
         world.act(&Deed::Abort);
         world.hear(world.posted + 3);
@@ -349,7 +349,7 @@ fn any_script() -> impl Strategy<Value = (SessionConfig, Vec<Deed>)> {
     (any_config(), prop::collection::vec(any_deed(), 0..100))
 }
 
-/// What ends a session is rare, so that there is something to end.
+/// Deeds that end a session are rare, so that most scripts are long.
 fn any_deed() -> impl Strategy<Value = Deed> {
     prop_oneof![
         8 => any_time().prop_map(Deed::Wait),

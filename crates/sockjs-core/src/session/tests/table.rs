@@ -1,4 +1,4 @@
-//! What each input and command does in each state.
+//! The effect of each input and command in each state.
 
 use super::*;
 
@@ -69,7 +69,7 @@ const FRAME: Input = |bench| drop(bench.take());
 const EVENT: Input = |bench| drop(bench.session.poll_event());
 
 #[test]
-fn states_change_as_drawn() {
+fn state_transitions_match_the_diagram() {
     let table: [(&str, Input, [Situation; 6]); 14] = [
         (
             "attach",
@@ -127,7 +127,7 @@ fn states_change_as_drawn() {
 }
 
 #[test]
-fn without_a_receiver_its_inputs_change_nothing() {
+fn receiver_inputs_do_nothing_without_a_receiver() {
     let inputs = [Bench::detach, LOST, ALIVE, PROGRESS, Bench::flush, FRAME];
     for situation in [Connecting, Alone, ClosingAlone, Closed] {
         for input in inputs {
@@ -141,7 +141,7 @@ fn without_a_receiver_its_inputs_change_nothing() {
 }
 
 #[test]
-fn after_the_end_nothing_changes() {
+fn a_closed_session_does_not_change() {
     let inputs = [ATTACH, PAYLOAD, TIMEOUT, SEND, Bench::close, abort];
     for input in inputs {
         let mut bench = Closed.bench();
@@ -154,7 +154,7 @@ fn after_the_end_nothing_changes() {
 }
 
 #[test]
-fn receivers_are_taken_one_at_a_time_until_the_end() {
+fn a_receiver_is_attached_unless_busy_or_closed() {
     let busy = Err(AttachError::Busy);
     let closed = Err(AttachError::Closed(TOO_LATE));
     let answers = [Ok(()), busy.clone(), Ok(()), busy, Ok(()), closed];
@@ -165,7 +165,7 @@ fn receivers_are_taken_one_at_a_time_until_the_end() {
 }
 
 #[test]
-fn payloads_are_taken_while_open() {
+fn payloads_are_accepted_only_while_open() {
     for situation in SITUATIONS {
         let mut bench = situation.bench();
         let answer = bench.post(r#"["x"]"#);
@@ -187,14 +187,14 @@ fn payloads_are_taken_while_open() {
 }
 
 #[test]
-fn messages_are_taken_until_the_close() {
+fn messages_are_accepted_until_the_close() {
     for situation in SITUATIONS {
         let mut bench = situation.bench();
         let answer = bench.send("x");
         match situation {
             Connecting | Open | Alone => assert_eq!(answer, Ok(()), "{situation:?}"),
             Closing | ClosingAlone | Closed => {
-                assert_eq!(answer, Err(TrySendError::Closed("x".into())));
+                assert_eq!(answer, Err(SendError::Closed("x".into())));
                 assert_eq!(bench.session.unsent(), 0);
             }
         }
@@ -205,11 +205,11 @@ fn messages_are_taken_until_the_close() {
 fn each_state_has_its_deadline() {
     let config = SessionConfig::default();
     let deadlines = [
-        Some(config.disconnect_delay),
-        config.heartbeat_delay,
-        Some(config.disconnect_delay),
-        Some(config.send_timeout),
-        Some(config.disconnect_delay),
+        Some(config.disconnect_delay()),
+        config.heartbeat_delay(),
+        Some(config.disconnect_delay()),
+        Some(config.send_timeout()),
+        Some(config.disconnect_delay()),
         None,
     ];
     for (situation, deadline) in SITUATIONS.into_iter().zip(deadlines) {
@@ -226,7 +226,7 @@ fn each_end_has_its_cause() {
         (Open, LOST, INTERRUPTED, Cause::ReceiverLost),
         (Alone, abort, TOO_LATE, Cause::ShuttingDown),
         (Alone, DEADLINE, INTERRUPTED, Cause::DisconnectTimeout),
-        // The first reason stays, whatever comes of it.
+        // A closing session keeps its first reason.
         (Closing, abort, GO_AWAY, Cause::ClosedByApp),
         (Closing, LOST, GO_AWAY, Cause::ClosedByApp),
         (Closing, DEADLINE, GO_AWAY, Cause::ClosedByApp),

@@ -1,4 +1,4 @@
-//! Calls of a session's methods in any order, contract or not, and what its callers know then.
+//! Method calls in any order, even if it violates the contract, and a model of their effects.
 
 use std::collections::VecDeque;
 
@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::*;
 
-/// A call of one method, with a message of that many bytes where there is one.
+/// A call of one method. Numbers are lengths of messages, or close codes.
 #[derive(Clone, Debug)]
 pub(super) enum Call {
     Wait(Duration),
@@ -32,7 +32,7 @@ pub(super) enum Timer {
     AtOnce,
 }
 
-/// A session, and what its callers know of it.
+/// A session, and what its callers know about it.
 #[derive(Debug)]
 pub(super) struct Trial {
     pub(super) bench: Bench,
@@ -42,14 +42,15 @@ pub(super) struct Trial {
     pub(super) sent: Vec<Message>,
     pub(super) longest: usize,
     pub(super) frames: Vec<Frame>,
-    /// How many messages were in frames, and in how many of them since all was written.
+    /// The number of messages in all frames, and in the frames since the last flush.
     pub(super) taken: usize,
     pub(super) unwritten: usize,
-    /// Whether any frame was taken since all was written.
+    /// Whether any frame was taken since the last flush.
     unflushed: bool,
     /// Messages that were accepted from the client.
     pub(super) posted: Vec<String>,
-    /// Payloads that were not heard in full: how many messages are left, and their size.
+    /// Payloads that the application has not taken in full: how many messages are left, and the
+    /// size of the payload.
     pub(super) held: VecDeque<(usize, usize)>,
     pub(super) largest: usize,
     pub(super) events: Vec<Event>,
@@ -74,14 +75,14 @@ impl Trial {
     }
 
     pub(super) fn run((config, calls): &(SessionConfig, Vec<Call>)) -> Self {
-        let mut trial = Self::new(*config);
+        let mut trial = Self::new(config.clone());
         for call in calls {
             trial.call(call);
         }
         trial
     }
 
-    /// Makes the call. Whether it is taken or refused has to fit what was called before.
+    /// Makes the call, and checks that it is accepted or refused as the model expects.
     pub(super) fn call(&mut self, call: &Call) {
         let state = self.bench.state();
         let attached = self.is_attached();
@@ -167,18 +168,18 @@ impl Trial {
         let message = Message::from(numbered(self.sent.len(), length));
         let before = self.bench.session.unsent();
         let size = message.len() + SessionConfig::MESSAGE_OVERHEAD;
-        let full = before > 0 && before + size > self.bench.session.config().send_buffer;
+        let full = before > 0 && before + size > self.bench.session.config().send_buffer();
         match self.bench.session.send(self.bench.now, message.clone()) {
             Ok(()) => {
                 assert!(!full);
                 self.longest = self.longest.max(size);
                 self.sent.push(message);
             }
-            Err(TrySendError::Full(refused)) => {
+            Err(SendError::Full(refused)) => {
                 assert!(full);
                 assert_eq!(refused, message);
             }
-            Err(TrySendError::Closed(refused)) => {
+            Err(SendError::Closed(refused)) => {
                 assert!(!self.is_open());
                 assert_eq!(refused, message);
             }
@@ -209,20 +210,20 @@ impl Trial {
         self.attached && self.bench.state() != SessionState::Closed
     }
 
-    /// Whether there is something that the receiver could take, or has not written.
+    /// Whether a frame is waiting for the receiver or in flight.
     pub(super) fn is_waiting(&self) -> bool {
         self.is_attached() && (self.bench.session.has_frame() || self.unflushed)
     }
 
-    /// Takes no care of the session any more, except for its timer.
+    /// Makes no more calls, except when a timer fires.
     pub(super) fn abandon(&mut self) {
-        // A deadline that passes makes a heartbeat due, or closes, or ends the session.
+        // Each deadline that passes makes a heartbeat due, closes the session or ends it.
         for _ in 0..3 {
             self.call(&Call::Timeout(Timer::OnTime));
         }
     }
 
-    /// Ends the session and hears of it all.
+    /// Ends the session and takes all events.
     pub(super) fn end(&mut self) {
         self.call(&Call::Abort(4999));
         for _ in 0..self.posted.len() + 3 {
@@ -231,7 +232,7 @@ impl Trial {
     }
 }
 
-/// A text of at least that length that no other message has.
+/// A unique text of at least this length.
 fn numbered(number: usize, length: usize) -> String {
     format!("{number:x<length$}")
 }
@@ -244,21 +245,20 @@ pub(super) fn any_script() -> impl Strategy<Value = (SessionConfig, Vec<Call>)> 
     (any_config(), any_calls())
 }
 
-/// Delays of the same order, so that any may be the first to pass, and buffers that fill.
+/// Delays of similar length, so that any of them may pass first, and small buffers.
 pub(super) fn any_config() -> impl Strategy<Value = SessionConfig> {
     let delay = || (1..40_u64).prop_map(secs);
     let optional_delay = || prop::option::weighted(0.7, delay());
     let delays = (optional_delay(), delay(), optional_delay(), delay());
     (delays, 0..600_usize, 0..300_usize).prop_map(|(delays, send_buffer, receive_buffer)| {
         let (heartbeat_delay, disconnect_delay, pong_timeout, send_timeout) = delays;
-        SessionConfig {
-            heartbeat_delay,
-            disconnect_delay,
-            pong_timeout,
-            send_timeout,
-            send_buffer,
-            receive_buffer,
-        }
+        SessionConfig::default()
+            .with_heartbeat_delay(heartbeat_delay)
+            .with_disconnect_delay(disconnect_delay)
+            .with_pong_timeout(pong_timeout)
+            .with_send_timeout(send_timeout)
+            .with_send_buffer(send_buffer)
+            .with_receive_buffer(receive_buffer)
     })
 }
 
@@ -266,13 +266,13 @@ pub(super) fn any_time() -> impl Strategy<Value = Duration> {
     (0..15_u64).prop_map(secs)
 }
 
-/// Calls with many messages, or so few that heartbeats become due.
+/// Calls with many messages, or with so few that heartbeats become due.
 pub(super) fn any_calls() -> impl Strategy<Value = Vec<Call>> {
     prop_oneof![calls(20), calls(1)]
 }
 
 fn calls(messages: u32) -> impl Strategy<Value = Vec<Call>> {
-    // What ends a session is rare, so that there is something to end.
+    // Calls that end a session are rare, so that most scripts are long.
     let call = prop_oneof![
         12 => any_time().prop_map(Call::Wait),
         30 => Just(Call::Attach),
