@@ -1,5 +1,6 @@
 //! What an operator sees: spans and events of `tracing`, and metrics.
 
+mod documented;
 mod events;
 mod log;
 mod metrics;
