@@ -39,6 +39,7 @@ async fn attached(server: &Server) -> (Peer, support::Receiver) {
     (peer, receiver)
 }
 
+/// P48: Cookie.
 #[tokio::test]
 async fn every_session_url_sets_it_when_enabled() {
     let server = Server::echo(|layer| layer.jsessionid(true)).await;
@@ -64,6 +65,7 @@ async fn every_session_url_sets_it_when_enabled() {
     }
 }
 
+/// P48: Cookie.
 #[tokio::test]
 async fn every_first_response_sets_it_too() {
     let server = Server::echo(|layer| layer.jsessionid(true)).await;
@@ -95,6 +97,7 @@ async fn none_is_set_when_it_is_off() {
     }
 }
 
+/// P48: Cookie.
 #[tokio::test]
 async fn only_the_value_of_that_name_comes_back() {
     let server = Server::echo(|layer| layer.jsessionid(true)).await;

@@ -78,6 +78,7 @@ async fn a_path_cannot_smuggle_in_more() {
     }
 }
 
+/// P48: Cookie.
 #[tokio::test]
 async fn every_session_url_has_them_and_no_other() {
     let cookie = JSessionId::dummy()

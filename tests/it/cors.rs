@@ -46,6 +46,7 @@ fn requests(server: &Server) -> Vec<(&'static str, u16, Request<'static>)> {
     ]
 }
 
+/// P46: CORS.
 #[tokio::test]
 async fn every_origin_may_read_answers_and_errors() {
     let server = Server::echo(|layer| layer.body_limit(1000)).await;
@@ -74,6 +75,7 @@ async fn an_accepted_send_may_be_read() {
     }
 }
 
+/// P46: CORS.
 #[tokio::test]
 async fn requested_headers_are_allowed() {
     let server = Server::echo(|layer| layer).await;
@@ -114,6 +116,7 @@ async fn requested_headers_are_allowed() {
     }
 }
 
+/// P47: Preflights.
 #[tokio::test]
 async fn preflight_allows_options_and_post() {
     let (server, sessions) = Server::capture(|layer| layer).await;
@@ -143,6 +146,7 @@ async fn preflight_allows_options_and_post() {
     assert!(sessions.is_empty(), "a preflight opens no session");
 }
 
+/// P46: CORS.
 #[tokio::test]
 async fn bytes_that_are_not_visible_ascii_are_not_echoed() {
     let server = Server::echo(|layer| layer).await;
@@ -190,6 +194,7 @@ fn assert_not_echoed(response: &Response<'_>, name: &str) {
     );
 }
 
+/// P46: CORS.
 #[tokio::test]
 async fn several_origins_are_none() {
     let server = Server::echo(|layer| layer).await;
@@ -204,6 +209,7 @@ async fn several_origins_are_none() {
     assert_not_echoed(&response, "two origins");
 }
 
+/// P6: Disabled URLs.
 #[tokio::test]
 async fn disabled_cors_sends_none_of_it() {
     let server = Server::echo(|layer| layer.disable_cors(true)).await;

@@ -26,6 +26,7 @@ async fn greets_at_the_prefix_with_and_without_slash() {
     }
 }
 
+/// P4: Methods.
 #[tokio::test]
 async fn head_tells_what_get_would() {
     let server = Server::echo(|layer| layer).await;

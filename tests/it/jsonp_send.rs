@@ -25,6 +25,7 @@ async fn assert_ok(response: Response<'_>) {
     assert_eq!(response.text().await, "ok");
 }
 
+/// P27: jsonp_send.
 #[tokio::test]
 async fn a_form_carries_the_payload_in_d() {
     let (server, mut sessions) = Server::capture(|layer| layer).await;
@@ -74,6 +75,7 @@ async fn a_form_is_known_by_its_type_whatever_its_spelling() {
     }
 }
 
+/// P27: jsonp_send.
 #[tokio::test]
 async fn any_other_type_carries_the_payload_itself_undecoded() {
     let (server, mut sessions) = Server::capture(|layer| layer).await;
@@ -98,6 +100,7 @@ async fn any_other_type_carries_the_payload_itself_undecoded() {
     assert_eq!(received(&mut session).await, "\u{fffd}");
 }
 
+/// P27: jsonp_send.
 #[tokio::test]
 async fn an_empty_array_does_nothing() {
     let server = Server::echo(|layer| layer).await;
@@ -111,6 +114,7 @@ async fn an_empty_array_does_nothing() {
     assert_eq!(peer.poll().await, "a[\"x\"]\n");
 }
 
+/// P28: Broken bodies.
 #[tokio::test]
 async fn a_bad_body_is_500_and_delivers_nothing() {
     let server = Server::echo(|layer| layer).await;
@@ -163,6 +167,7 @@ async fn a_bad_body_is_500_and_delivers_nothing() {
     assert_eq!(open.poll().await, "a[\"good\"]\n");
 }
 
+/// P30: Unknown sessions.
 #[tokio::test]
 async fn a_send_to_an_unknown_session_is_404_and_opens_none() {
     let (server, sessions) = Server::capture(|layer| layer).await;
@@ -176,6 +181,7 @@ async fn a_send_to_an_unknown_session_is_404_and_opens_none() {
     peer.open().await;
 }
 
+/// P28: Broken bodies.
 #[tokio::test]
 async fn a_body_that_is_left_out_is_an_empty_one() {
     let server = Server::echo(|layer| layer).await;

@@ -35,6 +35,7 @@ mod origins;
 mod pitfalls;
 mod privacy;
 mod raw_websocket;
+mod rules;
 mod sessions;
 mod shutdown;
 mod signatures;

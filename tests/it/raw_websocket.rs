@@ -20,6 +20,7 @@ async fn open(configure: impl FnOnce(SockJsLayer) -> SockJsLayer) -> (Server, We
     (server, socket, session)
 }
 
+/// P43: Raw messages.
 #[tokio::test]
 async fn a_message_is_a_text_frame_both_ways() {
     let server = Server::echo(|layer| layer).await;
@@ -39,6 +40,7 @@ async fn a_message_is_a_text_frame_both_ways() {
     }
 }
 
+/// P43: Raw messages.
 #[tokio::test]
 async fn messages_that_wait_are_a_frame_each() {
     let (_server, mut socket, session) = open(|layer| layer).await;
@@ -152,6 +154,7 @@ async fn a_message_above_the_limit_ends_the_connection_with_1009() {
     assert_eq!(within("the end", session.recv()).await, None);
 }
 
+/// P43: Raw messages.
 #[tokio::test]
 async fn a_close_by_the_server_is_a_close_frame_after_the_messages() {
     let (_server, mut socket, session) = open(|layer| layer).await;
@@ -207,6 +210,7 @@ async fn a_handler_ends_it_by_returning_or_by_a_panic() {
     returning.expect_close(1000, "Normal closure").await;
 }
 
+/// P44: Raw heartbeats.
 #[tokio::test(start_paused = true)]
 async fn silence_brings_no_heartbeat_and_no_end() {
     let layer = SockJsLayer::new("/echo");
@@ -219,6 +223,26 @@ async fn silence_brings_no_heartbeat_and_no_end() {
     session.try_send("good morning").unwrap();
 
     socket.expect("good morning").await;
+}
+
+/// P44: Raw heartbeats.
+#[tokio::test(start_paused = true)]
+async fn a_connection_that_is_not_read_gets_pings() {
+    let (layer, mut sessions) = Sessions::capture(SockJsLayer::new("/echo").receive_buffer(1));
+    let router = Router::new().layer(layer);
+    let mut socket = websocket_in_memory(router, PATH, 1024).await;
+    let mut session = sessions.next().await;
+
+    // The receive buffer is full after the first message.
+    socket.send_text("one").await;
+    socket.send_text("two").await;
+
+    for _ in 0..3 {
+        sleep(Duration::from_secs(25)).await;
+        assert_eq!(socket.frame().await.opcode, Opcode::Ping);
+    }
+    assert_eq!(received(&mut session).await, "one");
+    assert_eq!(received(&mut session).await, "two");
 }
 
 #[tokio::test(start_paused = true)]

@@ -7,6 +7,7 @@ use support::{Server, Sessions, Wire, ending, received, within};
 
 use crate::receive::{ANOTHER_CONNECTION, GO_AWAY};
 
+/// P18: One mount.
 #[tokio::test]
 async fn a_session_belongs_to_its_mount() {
     let (one, mut ones) = Sessions::capture(SockJsLayer::new("/one"));
@@ -30,6 +31,7 @@ async fn a_session_belongs_to_its_mount() {
     assert_eq!(at_one.poll().await, "a[\"still here\"]\n");
 }
 
+/// P12: Between receivers.
 #[tokio::test]
 async fn a_session_may_change_its_transport_from_request_to_request() {
     let server = Server::echo(|layer| layer.response_limit(1)).await;
@@ -59,6 +61,7 @@ async fn a_session_may_change_its_transport_from_request_to_request() {
     }
 }
 
+/// P7: Open frame.
 #[tokio::test]
 async fn many_first_requests_open_one_session() {
     let (server, mut sessions) = Server::capture(|layer| layer).await;
@@ -86,6 +89,7 @@ async fn many_first_requests_open_one_session() {
     }
 }
 
+/// P63: Close codes.
 #[tokio::test]
 async fn an_application_that_drops_its_session_closes_it_with_1000() {
     let server = Server::echo(|layer| layer.on_session(|_: Session| async {})).await;
@@ -134,6 +138,7 @@ async fn an_application_that_panics_closes_its_session_with_1011_and_no_other() 
     server.peer().open().await;
 }
 
+/// P15: Closed by the application.
 #[tokio::test]
 async fn a_send_to_a_closing_session_is_404_and_a_bad_one_still_500() {
     let (server, mut sessions) = Server::capture(|layer| layer).await;

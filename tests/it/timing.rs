@@ -57,6 +57,7 @@ fn assert_took(elapsed: Duration, expected: Duration) {
     );
 }
 
+/// P17: Heartbeats.
 #[tokio::test(start_paused = true)]
 async fn a_heartbeat_follows_25_seconds_of_silence() {
     for wire in Wire::ALL {
@@ -118,6 +119,7 @@ async fn a_heartbeat_delay_of_zero_means_none() {
     assert_eq!(next_piece(&mut body).await.as_deref(), Some("a[\"x\"]\n"));
 }
 
+/// P13: Absent client.
 #[tokio::test(start_paused = true)]
 async fn a_session_that_is_opened_and_never_used_ends_after_5_seconds() {
     let bench = Bench::open(|layer| layer).await;
@@ -169,6 +171,7 @@ async fn sends_alone_do_not_keep_a_session() {
     assert!(elapsed <= Duration::from_secs(7), "{elapsed:?}");
 }
 
+/// P16: Ended ids.
 #[tokio::test(start_paused = true)]
 async fn late_poll_does_not_revive_an_expired_session() {
     let bench = Bench::open(|layer| layer).await;
@@ -215,6 +218,7 @@ async fn a_close_that_nobody_fetches_ends_in_time() {
     assert_eq!(ending.reason().code(), 3000);
 }
 
+/// P16: Ended ids.
 #[tokio::test(start_paused = true)]
 async fn a_close_is_repeated_until_the_disconnect_delay_is_over() {
     let bench = Bench::open(|layer| layer).await;
@@ -227,6 +231,7 @@ async fn a_close_is_repeated_until_the_disconnect_delay_is_over() {
     assert!(bench.sessions.is_empty());
 }
 
+/// P14: Lost receiver.
 #[tokio::test(start_paused = true)]
 async fn losing_the_receiver_ends_the_session_at_once() {
     let bench = Bench::open(|layer| layer).await;

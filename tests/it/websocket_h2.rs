@@ -57,6 +57,7 @@ async fn a_websocket_is_a_stream_without_axum() {
     socket.expect(r#"a["c"]"#).await;
 }
 
+/// P33: Handshake over HTTP/2.
 #[tokio::test]
 async fn the_answer_is_200_with_these_headers_and_no_others() {
     let server = Server::echo(|layer| layer.jsessionid(true)).await;
@@ -160,6 +161,7 @@ async fn a_reset_stream_and_an_ended_one_are_lost_receivers() {
     other.expect(r#"a["x"]"#).await;
 }
 
+/// P33: Handshake over HTTP/2.
 #[tokio::test]
 async fn what_is_no_handshake_is_refused() {
     let server = Server::echo(|layer| layer.message_limit(10)).await;

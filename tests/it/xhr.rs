@@ -7,6 +7,7 @@ use crate::receive::receive_tests;
 
 receive_tests!(Wire::Xhr);
 
+/// P19: Polling.
 #[tokio::test]
 async fn bytes_of_a_session() {
     let server = Server::echo(|layer| layer).await;
@@ -34,6 +35,7 @@ async fn bytes_of_a_session() {
     assert_eq!(response.bytes().await, b"a[\"x\"]\n");
 }
 
+/// P19: Polling.
 #[tokio::test]
 async fn a_poll_waits_for_a_message() {
     let server = Server::echo(|layer| layer).await;
@@ -59,6 +61,7 @@ async fn the_body_of_a_poll_is_ignored() {
     assert_eq!(response.text().await, "a[\"x\"]\n");
 }
 
+/// P58: HTTP/1.1.
 #[tokio::test]
 async fn polls_keep_their_connection() {
     let server = Server::echo(|layer| layer).await;
@@ -104,6 +107,8 @@ async fn one_frame_takes_all_that_waits_however_long() {
 
 /// Two connections take turns thousands of times, client and server on threads of their own. A
 /// response that is complete for the client must be complete for the session as well.
+///
+/// P11: Next receiver.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_poll_right_after_a_completed_one_is_never_refused() {
     let (server, mut sessions) = Server::capture(|layer| layer).await;

@@ -189,6 +189,7 @@ fn told(ending: &Ending) -> (Cause, u16, &str) {
     (ending.cause(), reason.code(), reason.reason())
 }
 
+/// P63: Close codes.
 #[tokio::test]
 async fn each_cause_is_told_on_each_transport_where_it_can_occur() {
     let clock = Clock::freeze();

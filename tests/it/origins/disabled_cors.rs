@@ -39,6 +39,7 @@ async fn other_origins_are_told_nothing_and_not_refused() {
     }
 }
 
+/// P6: Disabled URLs.
 #[tokio::test]
 async fn there_is_no_preflight() {
     let (server, peer, _receiver) = attached(|layer| layer).await;
@@ -58,6 +59,7 @@ async fn there_is_no_preflight() {
     }
 }
 
+/// P6: Disabled URLs.
 #[tokio::test]
 async fn there_is_no_iframe_page() {
     let (server, ..) = attached(|layer| layer).await;

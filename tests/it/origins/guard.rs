@@ -109,6 +109,7 @@ async fn open(
     (server, sessions, peer, receiver)
 }
 
+/// P62: Origins.
 #[tokio::test]
 async fn only_pages_of_allowed_origins_are_let_in() {
     let (server, _sessions, peer, _receiver) = restricted().await;

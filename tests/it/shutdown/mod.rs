@@ -62,6 +62,7 @@ async fn what_waits_is_delivered_before_the_close() {
     assert!(bench.handle.is_empty());
 }
 
+/// P60: No room.
 #[tokio::test]
 async fn new_sessions_are_503_and_everything_else_goes_on() {
     let mut bench = Frozen::start().await;

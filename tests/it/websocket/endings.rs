@@ -25,6 +25,7 @@ async fn open_in_memory() -> (WebSocket<DuplexStream>, Session) {
     (socket, sessions.next().await)
 }
 
+/// P39: Close by the server.
 #[tokio::test]
 async fn a_close_by_the_server_comes_after_the_messages_before_it() {
     let (_server, mut socket, mut session) = open(|layer| layer).await;
@@ -125,6 +126,7 @@ async fn what_comes_after_a_close_is_not_delivered() {
     assert_ended(&session, Cause::ClosedByApp, 3000, "Go away!").await;
 }
 
+/// P39: Close by the server.
 #[tokio::test]
 async fn a_code_not_allowed_on_the_wire_is_in_the_c_frame_only() {
     for code in [
@@ -143,6 +145,7 @@ async fn a_code_not_allowed_on_the_wire_is_in_the_c_frame_only() {
     }
 }
 
+/// P39: Close by the server.
 #[tokio::test]
 async fn a_long_reason_is_cut_between_characters_in_the_close_frame_only() {
     let (_server, mut socket, session) = open(|layer| layer).await;
@@ -166,6 +169,7 @@ async fn a_reason_is_quoted_in_the_c_frame() {
     socket.expect_close(3000, reason).await;
 }
 
+/// P40: Close by the client.
 #[tokio::test]
 async fn a_close_by_the_client_is_answered_and_ends_the_connection() {
     let (_server, mut socket, mut session) = open(|layer| layer).await;

@@ -6,6 +6,7 @@ use tokio_tungstenite::tungstenite::Message;
 
 use super::{PATH, open, open_echo};
 
+/// P34: Frames.
 #[tokio::test]
 async fn a_message_comes_back() {
     let (_server, mut socket) = open_echo(|layer| layer).await;
@@ -15,6 +16,7 @@ async fn a_message_comes_back() {
     socket.expect(r#"a["x"]"#).await;
 }
 
+/// P34: Frames.
 #[tokio::test]
 async fn messages_that_wait_share_one_frame() {
     let (_server, mut socket, session) = open(|layer| layer).await;
@@ -28,6 +30,7 @@ async fn messages_that_wait_share_one_frame() {
     socket.expect(r#"a["4"]"#).await;
 }
 
+/// P36: Payloads.
 #[tokio::test]
 async fn an_array_is_as_many_messages() {
     let (_server, mut socket, mut session) = open(|layer| layer).await;
@@ -40,6 +43,7 @@ async fn an_array_is_as_many_messages() {
     }
 }
 
+/// P36: Payloads.
 #[tokio::test]
 async fn a_single_string_is_a_message() {
     let (_server, mut socket, mut session) = open(|layer| layer).await;
@@ -66,6 +70,7 @@ async fn white_space_around_a_payload_is_fine() {
     }
 }
 
+/// P36: Payloads.
 #[tokio::test]
 async fn empty_frames_and_empty_arrays_are_ignored() {
     let (_server, mut socket, mut session) = open(|layer| layer).await;
@@ -79,6 +84,7 @@ async fn empty_frames_and_empty_arrays_are_ignored() {
     assert_eq!(received(&mut session).await, "x");
 }
 
+/// P36: Payloads.
 #[tokio::test]
 async fn a_binary_frame_of_text_counts_as_text() {
     let (_server, mut socket) = open_echo(|layer| layer).await;

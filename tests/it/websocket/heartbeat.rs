@@ -63,6 +63,7 @@ fn pong() -> Frame {
     Frame::new(Opcode::Pong, "")
 }
 
+/// P41: Heartbeat.
 #[tokio::test(start_paused = true)]
 async fn silence_brings_an_h_frame_and_a_ping() {
     let (mut socket, _session) = open(BUFFER, |layer| layer).await;
@@ -107,6 +108,7 @@ async fn a_heartbeat_delay_of_zero_means_none() {
     socket.expect(r#"a["x"]"#).await;
 }
 
+/// P42: Dead client.
 #[tokio::test(start_paused = true)]
 async fn a_client_that_does_not_answer_a_ping_is_closed() {
     let (mut socket, session) = open(BUFFER, |layer| layer).await;
@@ -166,6 +168,7 @@ async fn any_frame_is_a_sign_of_life() {
     expect_heartbeat(&mut socket).await;
 }
 
+/// P42: Dead client.
 #[tokio::test(start_paused = true)]
 async fn any_byte_is_a_sign_of_life() {
     let (mut socket, session) = open(BUFFER, |layer| layer).await;
@@ -182,6 +185,7 @@ async fn any_byte_is_a_sign_of_life() {
     assert_eq!(received(&mut { session }).await, "a slow message");
 }
 
+/// P42: Dead client.
 #[tokio::test(start_paused = true)]
 async fn the_client_has_its_time_from_when_the_ping_was_written() {
     let (mut socket, session) = open(1024, |layer| layer).await;

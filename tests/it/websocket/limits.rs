@@ -12,6 +12,7 @@ use super::{PATH, assert_ended, open};
 
 const TOO_LONG: &str = "Message too long";
 
+/// P38: Large payloads.
 #[tokio::test]
 async fn a_message_above_the_limit_ends_the_connection_with_1009() {
     let configure = |layer: SockJsLayer| layer.message_limit(10);
@@ -34,6 +35,7 @@ async fn a_message_above_the_limit_ends_the_connection_with_1009() {
     }
 }
 
+/// P38: Large payloads.
 #[tokio::test]
 async fn a_frame_above_the_body_limit_ends_the_connection_before_it_has_arrived() {
     let (_server, mut socket, session) = open(|layer| layer.body_limit(1000)).await;
@@ -85,6 +87,7 @@ async fn fragments_are_limited_as_a_whole() {
     assert_ended(&session, Cause::LimitExceeded, 1009, TOO_LONG).await;
 }
 
+/// P61: Backpressure.
 #[tokio::test]
 async fn a_handler_that_does_not_read_makes_tcp_push_back() {
     const COUNT: usize = 400;
