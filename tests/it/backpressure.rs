@@ -58,7 +58,7 @@ fn small(layer: SockJsLayer) -> SockJsLayer {
 }
 
 #[tokio::test]
-async fn send_waits_for_room_and_goes_on_when_the_client_takes() {
+async fn send_waits_for_room_until_the_client_reads() {
     for transport in Transport::ALL {
         let (_server, mut client, session) = open(transport, small).await;
         let sent = fill(&session).await;
@@ -78,7 +78,7 @@ async fn send_waits_for_room_and_goes_on_when_the_client_takes() {
 }
 
 #[tokio::test]
-async fn who_sends_or_waits_for_room_gets_its_message_back_at_the_end() {
+async fn waiting_sends_get_their_messages_back_when_the_session_ends() {
     for transport in [Transport::Xhr, Transport::HtmlFile, Transport::WebSocket] {
         let (_server, _client, session) = open(transport, small).await;
         let sent = fill(&session).await;
@@ -97,7 +97,7 @@ async fn who_sends_or_waits_for_room_gets_its_message_back_at_the_end() {
 }
 
 #[tokio::test]
-async fn a_message_above_the_buffers_passes_alone() {
+async fn a_message_longer_than_the_buffers_passes_when_they_are_empty() {
     let tiny = |layer: SockJsLayer| layer.send_buffer(10).receive_buffer(10);
     for transport in Transport::ALL {
         let (_server, mut client, mut session) = open(transport, tiny).await;
@@ -111,7 +111,7 @@ async fn a_message_above_the_buffers_passes_alone() {
 }
 
 #[tokio::test]
-async fn messages_of_no_length_take_room_too() {
+async fn empty_messages_count_against_the_send_buffer() {
     let ten = |layer: SockJsLayer| layer.send_buffer(640);
     let (_server, mut client, session) = open(Transport::Xhr, ten).await;
 
@@ -127,7 +127,7 @@ async fn messages_of_no_length_take_room_too() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_stream_that_takes_now_and_then_is_slow_but_not_closed() {
+async fn a_stream_that_is_read_now_and_then_is_not_closed() {
     let (layer, mut sessions) = Sessions::capture(SockJsLayer::new("/echo").send_buffer(1000));
     let direct = Direct::new(layer);
     let path = unique_path("/echo") + "/eventsource";
@@ -281,7 +281,7 @@ async fn a_handler_that_does_not_read_makes_a_raw_websocket_wait() {
 }
 
 #[tokio::test]
-async fn the_body_limit_is_not_for_raw_websockets() {
+async fn the_body_limit_does_not_apply_to_raw_websockets() {
     let configure = |layer: SockJsLayer| layer.body_limit(10).message_limit(100);
     let (_server, mut client, mut session) = open(Transport::RawWebSocket, configure).await;
 
@@ -351,7 +351,7 @@ async fn room(server: &Server) {
 }
 
 #[tokio::test]
-async fn a_session_of_any_transport_has_one_place_until_its_end() {
+async fn a_session_holds_one_place_until_its_end() {
     let server = serve_places(2).await;
     let mut other = Client::open(server.addr(), "/echo", Transport::Xhr).await;
 
@@ -376,7 +376,7 @@ async fn a_session_of_any_transport_has_one_place_until_its_end() {
 }
 
 #[tokio::test]
-async fn a_session_of_any_transport_that_is_lost_gives_its_place_back() {
+async fn a_lost_session_frees_its_place() {
     let server = serve_places(1).await;
 
     for transport in Transport::ALL {
@@ -389,7 +389,7 @@ async fn a_session_of_any_transport_that_is_lost_gives_its_place_back() {
 }
 
 #[tokio::test]
-async fn a_client_that_does_not_wait_for_its_session_keeps_no_place() {
+async fn a_client_that_leaves_during_the_opening_holds_no_place() {
     let server = serve_places(1).await;
 
     for _ in 0..10 {

@@ -50,7 +50,7 @@ async fn assert_refused(peer: &Peer, user: Option<&str>) {
 }
 
 #[tokio::test]
-async fn who_says_the_same_may_use_every_request_of_a_session() {
+async fn requests_with_the_same_key_may_use_the_session() {
     let server = Server::echo(|layer| bound(layer).response_limit(1)).await;
 
     for user in [Some("alice"), None] {
@@ -81,7 +81,7 @@ async fn who_says_the_same_may_use_every_request_of_a_session() {
 }
 
 #[tokio::test]
-async fn who_says_something_else_finds_no_session() {
+async fn requests_with_another_key_find_no_session() {
     let alice = Some("alice");
     for (owner, intruder) in [
         (alice, Some("mallory")),
@@ -120,7 +120,7 @@ async fn who_says_something_else_finds_no_session() {
 }
 
 #[tokio::test]
-async fn a_refusal_can_be_read_as_any_other() {
+async fn a_refusal_is_the_404_of_an_unknown_session() {
     let server = Server::echo(bound).await;
     let peer = server.peer();
     let opened = from(peer.post("xhr"), Some("alice")).send().await;
@@ -142,7 +142,7 @@ async fn a_refusal_can_be_read_as_any_other() {
 }
 
 #[tokio::test]
-async fn a_session_stays_bound_to_its_end_and_after_it() {
+async fn a_session_stays_bound_after_its_end() {
     let (server, mut sessions) = Server::capture(bound).await;
     let peer = server.peer();
     let alice = Some("alice");
@@ -162,7 +162,7 @@ async fn a_session_stays_bound_to_its_end_and_after_it() {
 }
 
 #[tokio::test]
-async fn a_first_request_that_is_late_is_judged_as_well() {
+async fn a_slow_first_request_is_checked_against_the_session_it_joins() {
     // Both find no session; the second one to be let in finds the first's.
     use std::sync::Mutex;
     use tokio::sync::oneshot;
@@ -217,7 +217,7 @@ async fn a_first_request_that_is_late_is_judged_as_well() {
 }
 
 #[tokio::test]
-async fn a_key_can_be_of_any_type_that_compares() {
+async fn a_key_can_be_of_any_comparable_type() {
     /// As case does not matter in a name, `==` says when two are the same.
     #[derive(Debug)]
     struct Name(String);
@@ -293,7 +293,7 @@ async fn the_last_binding_counts() {
 }
 
 #[tokio::test]
-async fn every_request_of_a_session_is_asked_and_no_other() {
+async fn the_key_is_computed_for_session_requests_only() {
     let asked = Arc::new(AtomicUsize::new(0));
     let count = asked.clone();
     let server = Server::echo(|layer| {
@@ -347,7 +347,7 @@ async fn keys_may_be_taken_from_credentials() {
 }
 
 #[tokio::test]
-async fn a_websocket_is_a_session_of_its_own_whoever_asks() {
+async fn each_websocket_is_its_own_session_whatever_the_key() {
     let server = Server::echo(bound).await;
     let peer = server.peer();
     let opened = from(peer.post("xhr"), Some("alice")).send().await;

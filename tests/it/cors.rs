@@ -61,7 +61,7 @@ async fn every_origin_may_read_answers_and_errors() {
 }
 
 #[tokio::test]
-async fn an_accepted_send_may_be_read() {
+async fn the_answer_to_a_send_may_be_read() {
     let server = Server::echo(|layer| layer).await;
     let peer = server.peer();
     peer.open().await;
@@ -196,7 +196,7 @@ fn assert_not_echoed(response: &Response<'_>, name: &str) {
 
 /// P46: CORS.
 #[tokio::test]
-async fn several_origins_are_none() {
+async fn repeated_origin_headers_are_not_echoed() {
     let server = Server::echo(|layer| layer).await;
 
     let request = server
@@ -211,7 +211,7 @@ async fn several_origins_are_none() {
 
 /// P6: Disabled URLs.
 #[tokio::test]
-async fn disabled_cors_sends_none_of_it() {
+async fn disable_cors_removes_all_cors_headers() {
     let server = Server::echo(|layer| layer.disable_cors(true)).await;
     let peer = server.peer();
     peer.open().await;

@@ -41,7 +41,7 @@ fn requests(server: &Server) -> Vec<(u16, Request<'static>)> {
 
 /// P45: No caching.
 #[tokio::test]
-async fn no_answer_of_a_session_or_info_is_cached() {
+async fn no_answer_of_a_session_url_or_info_may_be_cached() {
     let server = Server::echo(|layer| layer.body_limit(1000)).await;
 
     let mut cached = Vec::new();

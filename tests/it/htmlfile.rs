@@ -139,7 +139,7 @@ async fn a_callback_is_required() {
 
 /// P25: Callback name.
 #[tokio::test]
-async fn a_callback_that_is_no_name_is_refused_and_not_reflected() {
+async fn an_invalid_callback_is_refused_and_not_echoed() {
     callback::is_checked("htmlfile").await;
 }
 

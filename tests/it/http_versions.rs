@@ -6,7 +6,7 @@ use crate::receive::GO_AWAY;
 
 /// P57: HTTP/1.0.
 #[tokio::test]
-async fn an_http10_client_gets_no_chunks_and_the_end_of_the_connection() {
+async fn an_http10_client_gets_no_chunks_and_its_connection_is_closed() {
     let (server, mut sessions) = Server::capture(|layer| layer).await;
 
     for wire in Wire::ALL {
@@ -106,7 +106,7 @@ async fn an_http11_client_that_closes_gets_its_answer_first() {
 }
 
 #[tokio::test]
-async fn a_completed_stream_leaves_its_connection_for_more() {
+async fn a_completed_stream_leaves_its_connection_open() {
     let server = Server::echo(|layer| layer.response_limit(1)).await;
     let mut connection = server.connect().await;
 
@@ -277,7 +277,7 @@ async fn a_body_that_is_cut_short_delivers_nothing() {
 }
 
 #[tokio::test]
-async fn a_receive_request_needs_no_word_about_its_body() {
+async fn a_receive_request_needs_no_content_length() {
     let server = Server::echo(|layer| layer).await;
 
     for endpoint in ["xhr", "xhr_streaming"] {
@@ -288,7 +288,7 @@ async fn a_receive_request_needs_no_word_about_its_body() {
 }
 
 #[tokio::test]
-async fn a_request_may_name_its_host_in_the_target() {
+async fn a_request_target_may_be_absolute() {
     let server = Server::echo(|layer| layer).await;
     let peer = server.peer();
 

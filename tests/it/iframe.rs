@@ -149,7 +149,7 @@ async fn a_known_tag_is_answered_with_304() {
 
 /// P4: Methods.
 #[tokio::test]
-async fn head_tells_what_get_would() {
+async fn head_has_the_headers_of_get() {
     let server = server().await;
     let mut connection = server.connect().await;
 

@@ -10,7 +10,7 @@ async fn info(server: &Server) -> Value {
 
 /// P51: Info.
 #[tokio::test]
-async fn says_what_a_client_asks_for() {
+async fn info_has_all_fields_and_headers() {
     let server = Server::echo(|layer| layer).await;
 
     let response = server.get("/echo/info").send().await;
@@ -77,7 +77,7 @@ async fn websocket_is_false_when_it_is_off() {
 
 /// P51: Info.
 #[tokio::test]
-async fn cookie_needed_is_said_and_no_cookie_set() {
+async fn cookie_needed_is_true_and_no_cookie_is_set() {
     let server = Server::echo(|layer| layer.jsessionid(true)).await;
     assert_eq!(info(&server).await["cookie_needed"], true);
 
@@ -136,7 +136,7 @@ async fn preflight_allows_options_and_get() {
 
 /// P4: Methods.
 #[tokio::test]
-async fn head_tells_what_get_would() {
+async fn head_has_the_headers_of_get() {
     let server = Server::echo(|layer| layer).await;
     let mut connection = server.connect().await;
 
@@ -157,7 +157,7 @@ async fn head_tells_what_get_would() {
 
 /// P52: Info waits for nothing.
 #[tokio::test]
-async fn info_waits_for_nobody() {
+async fn info_does_not_wait_for_a_busy_application() {
     // The first session's application takes nothing and its buffer is full: a send to it hangs.
     let (server, mut sessions) = Server::capture(|layer| layer.receive_buffer(1)).await;
     let peer = server.peer();

@@ -37,7 +37,7 @@ async fn bytes_of_a_session() {
 
 /// P24: jsonp.
 #[tokio::test]
-async fn what_a_script_cannot_hold_is_escaped_twice() {
+async fn characters_that_a_script_cannot_contain_are_escaped_twice() {
     let (server, mut sessions) = Server::capture(|layer| layer).await;
     let peer = server.peer();
     peer.answer(Wire::Jsonp).await;
@@ -59,7 +59,7 @@ async fn a_callback_is_required() {
 
 /// P25: Callback name.
 #[tokio::test]
-async fn a_callback_that_is_no_name_is_refused_and_not_reflected() {
+async fn an_invalid_callback_is_refused_and_not_echoed() {
     callback::is_checked("jsonp").await;
 }
 

@@ -57,7 +57,7 @@ async fn a_form_carries_the_payload_in_d() {
 }
 
 #[tokio::test]
-async fn a_form_is_known_by_its_type_whatever_its_spelling() {
+async fn the_content_type_of_a_form_may_be_spelled_in_any_way() {
     let (server, mut sessions) = Server::capture(|layer| layer).await;
     let peer = server.peer();
     peer.open().await;
@@ -77,7 +77,7 @@ async fn a_form_is_known_by_its_type_whatever_its_spelling() {
 
 /// P27: jsonp_send.
 #[tokio::test]
-async fn any_other_type_carries_the_payload_itself_undecoded() {
+async fn a_body_of_any_other_type_is_the_payload_itself() {
     let (server, mut sessions) = Server::capture(|layer| layer).await;
     let peer = server.peer();
     peer.open().await;
@@ -183,7 +183,7 @@ async fn a_send_to_an_unknown_session_is_404_and_opens_none() {
 
 /// P28: Broken bodies.
 #[tokio::test]
-async fn a_body_that_is_left_out_is_an_empty_one() {
+async fn a_missing_body_is_an_empty_body() {
     let server = Server::echo(|layer| layer).await;
 
     let response = server.peer().post("jsonp_send").no_body().send().await;

@@ -42,7 +42,7 @@ async fn a_message_is_a_text_frame_both_ways() {
 
 /// P43: Raw messages.
 #[tokio::test]
-async fn messages_that_wait_are_a_frame_each() {
+async fn waiting_messages_are_one_frame_each() {
     let (_server, mut socket, session) = open(|layer| layer).await;
 
     session.try_send("1").unwrap();
@@ -53,7 +53,7 @@ async fn messages_that_wait_are_a_frame_each() {
 }
 
 #[tokio::test]
-async fn the_handshake_is_that_of_any_websocket() {
+async fn the_handshake_has_the_headers_of_any_websocket() {
     let server = Server::echo(|layer| layer.jsessionid(true)).await;
 
     let socket = server.websocket(PATH).open().await;
@@ -66,7 +66,7 @@ async fn the_handshake_is_that_of_any_websocket() {
 }
 
 #[tokio::test]
-async fn what_is_no_handshake_is_refused() {
+async fn an_invalid_handshake_is_refused() {
     let server = Server::echo(|layer| layer).await;
 
     for request in [
@@ -93,7 +93,7 @@ async fn what_is_no_handshake_is_refused() {
 }
 
 #[tokio::test]
-async fn it_is_404_when_disabled() {
+async fn a_disabled_raw_websocket_is_404() {
     let without_any = |layer: SockJsLayer| layer.websocket(false);
     let without_raw = |layer: SockJsLayer| {
         let all = Transport::ALL.into_iter();
@@ -130,7 +130,7 @@ async fn a_message_may_be_binary_or_in_fragments() {
 }
 
 #[tokio::test]
-async fn bytes_that_are_no_text_end_the_connection() {
+async fn invalid_utf8_ends_the_connection() {
     for opcode in [Opcode::Text, Opcode::Binary] {
         let (_server, mut socket, session) = open(|layer| layer).await;
 
@@ -212,7 +212,7 @@ async fn a_handler_ends_it_by_returning_or_by_a_panic() {
 
 /// P44: Raw heartbeats.
 #[tokio::test(start_paused = true)]
-async fn silence_brings_no_heartbeat_and_no_end() {
+async fn silence_causes_neither_a_heartbeat_nor_the_end() {
     let layer = SockJsLayer::new("/echo");
     let (layer, mut sessions) = Sessions::capture(layer);
     let router = Router::new().layer(layer);
@@ -246,7 +246,7 @@ async fn a_connection_that_is_not_read_gets_pings() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_client_that_takes_nothing_is_closed_as_slow() {
+async fn a_client_that_does_not_read_is_closed_as_slow() {
     let (layer, mut sessions) = Sessions::capture(SockJsLayer::new("/echo"));
     let router = Router::new().layer(layer);
     let _socket = websocket_in_memory(router, PATH, 100).await;
@@ -262,7 +262,7 @@ async fn a_client_that_takes_nothing_is_closed_as_slow() {
 }
 
 #[tokio::test]
-async fn it_is_a_transport_of_its_own_to_the_application() {
+async fn the_application_sees_the_transport_websocket_raw() {
     let (server, mut sessions) = Server::capture(|layer| layer).await;
 
     let _one = server.websocket("/echo/websocket?room=7").open().await;

@@ -14,16 +14,16 @@ macro_rules! receive_tests {
             a_response_has_these_headers_and_no_others
             first_request_opens_the_session
             messages_come_back_in_order
-            messages_that_wait_share_one_frame
+            waiting_messages_share_one_frame
             messages_before_a_close_come_first
             messages_before_a_close_come_first_to_an_absent_client
             a_close_ends_the_attached_request
             a_close_is_repeated_to_every_later_request
-            a_second_receiver_is_refused_and_disturbs_nobody
+            a_second_receiver_is_turned_away_and_changes_nothing
             a_closed_connection_ends_the_session
             a_reset_connection_ends_the_session
             a_half_closed_connection_ends_the_session
-            silence_brings_heartbeats
+            silence_causes_heartbeats
             an_absent_client_loses_its_session
             nothing_is_lost_between_two_requests
             the_request_after_a_complete_response_attaches
@@ -105,7 +105,7 @@ pub(crate) async fn messages_come_back_in_order(wire: Wire) {
 }
 
 /// P8: Message frames.
-pub(crate) async fn messages_that_wait_share_one_frame(wire: Wire) {
+pub(crate) async fn waiting_messages_share_one_frame(wire: Wire) {
     // With this limit a stream is over after every frame, so that messages have to wait.
     let (server, mut sessions) = Server::capture(|layer| layer.response_limit(1)).await;
     let mut receiver = server.peer().receiver(wire);
@@ -209,7 +209,7 @@ pub(crate) async fn a_close_is_repeated_to_every_later_request(wire: Wire) {
 }
 
 /// P10: One receiver.
-pub(crate) async fn a_second_receiver_is_refused_and_disturbs_nobody(wire: Wire) {
+pub(crate) async fn a_second_receiver_is_turned_away_and_changes_nothing(wire: Wire) {
     let server = Server::echo(|layer| layer).await;
     let peer = server.peer();
     let mut first = peer.receiver(wire);
@@ -299,7 +299,7 @@ async fn lost_receiver(wire: Wire, gone: Gone) {
 }
 
 /// P17: Heartbeats.
-pub(crate) async fn silence_brings_heartbeats(wire: Wire) {
+pub(crate) async fn silence_causes_heartbeats(wire: Wire) {
     let delay = Duration::from_millis(50);
     let server = Server::echo(|layer| layer.heartbeat_delay(delay)).await;
     let peer = server.peer();

@@ -162,7 +162,7 @@ async fn a_send_to_a_closing_session_is_404_and_a_bad_one_still_500() {
 }
 
 #[tokio::test]
-async fn the_end_is_told_once_and_what_was_received_before_is_handed_out() {
+async fn a_session_ends_once_and_received_messages_are_handed_out_first() {
     let (server, mut sessions) = Server::capture(|layer| layer).await;
     let peer = server.peer();
     peer.open().await;
@@ -194,7 +194,7 @@ async fn the_end_is_told_once_and_what_was_received_before_is_handed_out() {
 }
 
 #[tokio::test]
-async fn a_client_that_loops_on_a_closed_session_reaches_nobody() {
+async fn polls_of_a_closed_session_do_not_reach_the_application() {
     let (server, mut sessions) = Server::capture(|layer| layer).await;
     let peer = server.peer();
     peer.open().await;
@@ -210,7 +210,7 @@ async fn a_client_that_loops_on_a_closed_session_reaches_nobody() {
 }
 
 #[tokio::test]
-async fn a_rejected_extractor_answers_the_request_and_opens_nothing() {
+async fn a_rejection_answers_the_request_and_opens_no_session() {
     struct User;
     impl<S: Sync> axum::extract::FromRequestParts<S> for User {
         type Rejection = (StatusCode, &'static str);

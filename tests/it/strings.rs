@@ -27,7 +27,7 @@ fn characters() -> impl Iterator<Item = char> {
 
 /// P55: Escapes.
 #[tokio::test]
-async fn what_must_be_escaped_is_and_the_rest_arrives_as_it_is() {
+async fn required_characters_are_escaped_and_no_others() {
     let (server, mut sessions) = Server::capture(|layer| layer).await;
     let peer = server.peer();
     peer.open().await;

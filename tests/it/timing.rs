@@ -187,7 +187,7 @@ async fn late_poll_does_not_revive_an_expired_session() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn messages_nobody_fetched_are_counted() {
+async fn undelivered_messages_are_counted() {
     let bench = Bench::open(|layer| layer).await;
     for message in ["1", "2", "3"] {
         bench.session.try_send(message).unwrap();
@@ -203,7 +203,7 @@ async fn messages_nobody_fetched_are_counted() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_close_that_nobody_fetches_ends_in_time() {
+async fn a_closing_session_without_a_receiver_ends_in_time() {
     let bench = Bench::open(|layer| layer).await;
     bench.session.try_send("x").unwrap();
     bench.session.close(3000, "Go away!");
@@ -250,7 +250,7 @@ async fn losing_the_receiver_ends_the_session_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_poll_that_is_given_up_is_a_lost_receiver() {
+async fn a_dropped_poll_is_a_lost_receiver() {
     let bench = Bench::open(|layer| layer).await;
 
     let given_up = tokio::time::timeout(Duration::from_secs(1), bench.poll()).await;
@@ -276,7 +276,7 @@ async fn a_client_that_does_not_read_is_closed_after_the_send_timeout() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_body_that_never_comes_is_not_waited_for_for_ever() {
+async fn a_body_that_never_arrives_is_408() {
     let bench = Bench::open(|layer| layer.disconnect_delay(HOUR)).await;
     let never = Body::from_stream(pending::<Result<Bytes, Infallible>>());
     let request = Request::post(format!("{}/xhr_send", bench.path)).body(never);

@@ -39,7 +39,7 @@ fn layer() -> SockJsLayer {
 const REFUSED: &str = r#"c[4401,"Log in first"]"#;
 
 #[tokio::test]
-async fn who_has_a_token_is_let_in() {
+async fn a_client_with_a_token_is_served() {
     let server = Server::start(Router::new().layer(layer())).await;
     for wire in Wire::ALL {
         let peer = server.peer_at(support::unique_path("/private"));
@@ -61,7 +61,7 @@ async fn who_has_a_token_is_let_in() {
 }
 
 #[tokio::test]
-async fn who_has_none_is_closed_and_not_heard() {
+async fn a_client_without_a_token_is_closed_and_ignored() {
     let server = Server::start(Router::new().layer(layer())).await;
     for wire in Wire::ALL {
         let peer = server.peer_at(support::unique_path("/private"));
@@ -82,7 +82,7 @@ async fn who_has_none_is_closed_and_not_heard() {
 }
 
 #[tokio::test]
-async fn a_cookie_is_no_token() {
+async fn a_cookie_does_not_count_as_a_token() {
     let server = Server::start(Router::new().layer(layer())).await;
     let peer = server.peer_at("/private/000/abc");
     // As from the iframe page, inside the page of anybody.
@@ -101,7 +101,7 @@ async fn a_cookie_is_no_token() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_says_nothing_has_ten_seconds() {
+async fn a_silent_client_is_closed_after_ten_seconds() {
     let direct = Direct::new(layer());
     assert_eq!(direct.post("/private/000/abc/xhr").await, "o\n");
     let (waited, answer) = timed(direct.post("/private/000/abc/xhr")).await;

@@ -254,7 +254,7 @@ async fn an_overlong_session_id_is_404() {
 
 /// P6: Disabled URLs.
 #[tokio::test]
-async fn a_transport_left_out_is_404() {
+async fn a_transport_that_is_not_offered_is_404() {
     let server = Server::echo(|layer| layer.transports([Transport::Xhr])).await;
     let peer = server.peer();
 
@@ -273,7 +273,7 @@ async fn a_transport_left_out_is_404() {
 
 /// P5: Prefix.
 #[tokio::test]
-async fn a_path_that_shares_only_characters_belongs_to_the_inner_service() {
+async fn a_path_that_only_begins_like_the_prefix_belongs_to_the_inner_service() {
     let inner = Router::new().fallback(|| async { "inner" });
     let server = Server::start(inner.layer(SockJsLayer::new("/echo"))).await;
 

@@ -90,7 +90,7 @@ async fn polls_keep_their_connection() {
 }
 
 #[tokio::test]
-async fn one_frame_takes_all_that_waits_however_long() {
+async fn one_frame_carries_all_waiting_messages() {
     let (server, mut sessions) = Server::capture(|layer| layer.response_limit(1)).await;
     let peer = server.peer();
     peer.open().await;

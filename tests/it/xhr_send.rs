@@ -99,7 +99,7 @@ async fn an_accepted_send_is_204_and_empty() {
 
 /// P26: xhr_send.
 #[tokio::test]
-async fn every_content_type_will_do() {
+async fn every_content_type_is_accepted() {
     let server = Server::echo(|layer| layer).await;
     let peer = server.peer();
     peer.open().await;
@@ -183,7 +183,7 @@ async fn a_bad_body_is_500_and_delivers_nothing() {
 
 /// P28: Broken bodies.
 #[tokio::test]
-async fn a_body_that_is_left_out_is_an_empty_one() {
+async fn a_missing_body_is_an_empty_body() {
     let server = Server::echo(|layer| layer).await;
 
     let response = server.peer().post("xhr_send").no_body().send().await;

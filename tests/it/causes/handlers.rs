@@ -131,7 +131,7 @@ async fn a_handler_that_drops_its_session_closes_it_and_goes_on() {
 }
 
 #[tokio::test]
-async fn a_handler_that_goes_on_holds_no_connection() {
+async fn a_handler_that_outlives_its_session_holds_no_connection() {
     let go_on = Arc::new(Notify::new());
     let drops = {
         let go_on = go_on.clone();
@@ -154,7 +154,7 @@ async fn a_handler_that_goes_on_holds_no_connection() {
 }
 
 #[tokio::test]
-async fn a_handler_may_leave_its_session_to_another_task() {
+async fn a_handler_may_move_its_session_to_another_task() {
     let leaves = |mut session: Session| async move {
         let task = async move {
             while let Some(message) = session.recv().await {
@@ -210,7 +210,7 @@ async fn a_handler_that_panics_after_its_session_changes_nothing() {
 }
 
 #[tokio::test]
-async fn a_handler_that_closes_and_panics_closes_as_it_said() {
+async fn a_handler_that_closes_and_then_panics_keeps_its_close_reason() {
     let panics = |session: Session| async move {
         session.close(3000, "Go away!");
         panic!("a test's panic");

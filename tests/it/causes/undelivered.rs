@@ -90,7 +90,7 @@ impl End {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_waits_for_a_client_that_does_not_come_back_is_undelivered() {
+async fn messages_for_an_absent_client_are_undelivered() {
     for end in End::ALL {
         for wire in [Wire::Xhr, Wire::Jsonp] {
             let mut bench = Bench::new();
@@ -111,7 +111,7 @@ async fn what_waits_for_a_client_that_does_not_come_back_is_undelivered() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_a_stream_does_not_take_is_undelivered() {
+async fn messages_that_a_stream_does_not_read_are_undelivered() {
     for end in End::ALL {
         for wire in streaming() {
             let mut bench = Bench::new();
@@ -138,7 +138,7 @@ async fn what_a_stream_does_not_take_is_undelivered() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_a_lost_stream_did_not_take_is_undelivered() {
+async fn messages_that_a_lost_stream_did_not_read_are_undelivered() {
     for end in [End::Nothing, End::Close] {
         for wire in streaming() {
             let mut bench = Bench::new();
@@ -161,7 +161,7 @@ async fn what_a_lost_stream_did_not_take_is_undelivered() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_taken_after_the_close_is_delivered() {
+async fn messages_read_after_the_close_are_delivered() {
     for wire in Wire::ALL {
         let mut bench = Bench::new();
         let (mut body, session) = bench.open(wire).await;
@@ -201,7 +201,7 @@ async fn websocket(transport: Transport) -> (WebSocket<DuplexStream>, Session, S
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_a_websocket_did_not_write_whole_is_undelivered() {
+async fn messages_that_a_websocket_wrote_in_part_are_undelivered() {
     for end in End::ALL {
         for transport in super::WEBSOCKETS {
             let (mut socket, session, handle) = websocket(*transport).await;
@@ -222,7 +222,7 @@ async fn what_a_websocket_did_not_write_whole_is_undelivered() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_a_client_that_closes_did_not_take_is_undelivered() {
+async fn messages_that_a_closing_client_did_not_read_are_undelivered() {
     for transport in super::WEBSOCKETS {
         let (mut socket, session, _) = websocket(*transport).await;
         for _ in 0..3 {
@@ -239,7 +239,7 @@ async fn what_a_client_that_closes_did_not_take_is_undelivered() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_a_lost_websocket_did_not_take_is_undelivered() {
+async fn messages_that_a_lost_websocket_did_not_read_are_undelivered() {
     for transport in super::WEBSOCKETS {
         let (mut socket, session, _) = websocket(*transport).await;
         for _ in 0..3 {

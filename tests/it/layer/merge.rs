@@ -49,7 +49,7 @@ async fn a_router_with_the_layer_loses_it_when_another_is_merged_into_it() {
 }
 
 #[tokio::test]
-async fn a_fallback_under_the_layer_keeps_it_either_way() {
+async fn a_layer_around_a_fallback_survives_either_merge() {
     for router in [
         plain().merge(with_layer_around_a_fallback()),
         with_layer_around_a_fallback().merge(plain()),
@@ -61,7 +61,7 @@ async fn a_fallback_under_the_layer_keeps_it_either_way() {
 }
 
 #[tokio::test]
-async fn a_fallback_of_the_other_router_costs_the_layer_either_way() {
+async fn a_fallback_of_the_other_router_removes_the_layer_in_either_merge() {
     for router in [
         plain().fallback(hello).merge(with_layer()),
         with_layer().merge(plain().fallback(hello)),

@@ -32,7 +32,7 @@ fn routes() -> Router {
 }
 
 #[tokio::test]
-async fn all_of_them_may_be_above_and_below() {
+async fn all_middleware_may_be_above_and_below() {
     let stack = || {
         ServiceBuilder::new()
             .layer(SetRequestIdLayer::x_request_id(ids::SameId))

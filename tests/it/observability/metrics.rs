@@ -111,7 +111,7 @@ async fn messages_that_share_a_frame_count_each() {
 }
 
 #[tokio::test]
-async fn a_session_counts_as_the_transport_it_has() {
+async fn a_session_counts_for_its_current_transport() {
     let recorder = Recorder::default();
     let _guard = set_default_local_recorder(&recorder);
     let server = Server::echo(|layer| layer.response_limit(1)).await;
@@ -145,7 +145,7 @@ async fn a_session_counts_as_the_transport_it_has() {
 }
 
 #[tokio::test]
-async fn a_session_that_is_lost_counts_as_closed_with_what_was_not_delivered() {
+async fn a_lost_session_counts_as_closed_with_its_undelivered_messages() {
     for transport in Transport::ALL {
         let recorder = Recorder::default();
         let _guard = set_default_local_recorder(&recorder);
@@ -176,7 +176,7 @@ async fn a_session_that_is_lost_counts_as_closed_with_what_was_not_delivered() {
 }
 
 #[tokio::test]
-async fn whatever_happens_every_session_that_opens_closes_once() {
+async fn every_opened_session_is_closed_once() {
     let recorder = Recorder::default();
     let _guard = set_default_local_recorder(&recorder);
     let handler = |mut session: Session| async move {
@@ -222,7 +222,7 @@ async fn whatever_happens_every_session_that_opens_closes_once() {
 }
 
 #[tokio::test]
-async fn what_waits_or_is_refused_is_not_received() {
+async fn waiting_and_refused_payloads_do_not_count_as_received() {
     let recorder = Recorder::default();
     let _guard = set_default_local_recorder(&recorder);
     let bench = Bench::start().await;

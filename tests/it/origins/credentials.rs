@@ -90,7 +90,7 @@ const TALKATIVE: [Opening; 4] = [
 ];
 
 #[tokio::test]
-async fn never_where_every_origin_is_allowed() {
+async fn credentials_are_hidden_if_every_origin_is_allowed() {
     let unrestricted: [fn(SockJsLayer) -> SockJsLayer; 4] = [
         |layer| layer,
         |layer| layer.allow_null_origin(true),
@@ -110,7 +110,7 @@ async fn never_where_every_origin_is_allowed() {
 }
 
 #[tokio::test]
-async fn to_pages_of_allowed_origins() {
+async fn credentials_are_shown_for_pages_of_allowed_origins() {
     let restricted: [fn() -> AllowedOrigins; 2] = [
         || AllowedOrigins::from([APP]),
         || AllowedOrigins::predicate(|origin, _| origin == APP),
@@ -126,7 +126,7 @@ async fn to_pages_of_allowed_origins() {
 }
 
 #[tokio::test]
-async fn to_what_the_servers_own_pages_load_as_the_client_does() {
+async fn credentials_are_shown_for_requests_that_the_client_makes_on_own_pages() {
     let mut watched = Watched::start(|layer| layer.allowed_origins([APP])).await;
 
     for (opening, fields) in [
@@ -160,7 +160,7 @@ async fn to_what_the_servers_own_pages_load_as_the_client_does() {
 }
 
 #[tokio::test]
-async fn to_who_is_no_browser() {
+async fn credentials_are_shown_for_requests_that_no_browser_makes() {
     let mut watched = Watched::start(|layer| layer.allowed_origins([APP])).await;
 
     for opening in TALKATIVE {
@@ -169,7 +169,7 @@ async fn to_who_is_no_browser() {
 }
 
 #[tokio::test]
-async fn not_to_what_any_page_may_have_loaded() {
+async fn credentials_are_hidden_for_requests_that_any_page_can_make() {
     // A page with `Referrer-Policy: no-referrer`, on a server without TLS or in an old browser, can
     // load these as a script, an image or a frame. Nothing tells them from those of a program.
     let mut watched = Watched::start(|layer| layer.allowed_origins([APP])).await;
@@ -180,7 +180,7 @@ async fn not_to_what_any_page_may_have_loaded() {
 }
 
 #[tokio::test]
-async fn not_to_what_the_user_was_made_to_open() {
+async fn credentials_are_hidden_for_navigations() {
     // A link in a mail or a chat is opened with every cookie, and from no site.
     let mut watched = Watched::start(|layer| layer.allowed_origins([APP])).await;
     let from_outside: Fields<'static> = &[
@@ -196,7 +196,7 @@ async fn not_to_what_the_user_was_made_to_open() {
 }
 
 #[tokio::test]
-async fn not_to_links_and_images_that_others_put_into_an_allowed_page() {
+async fn credentials_are_hidden_for_links_and_images_in_an_allowed_page() {
     // What users write may hold links and images, and these come from the page they are in.
     let mut watched = Watched::start(|layer| layer.allowed_origins([APP])).await;
     let contents: [Fields<'static>; 4] = [
@@ -235,7 +235,7 @@ async fn not_to_links_and_images_that_others_put_into_an_allowed_page() {
 }
 
 #[tokio::test]
-async fn not_to_pages_without_an_origin() {
+async fn credentials_are_hidden_for_pages_with_a_null_origin() {
     // Any page can make a sandboxed frame, whose origin is `null`: that names nobody.
     let mut watched =
         Watched::start(|layer| layer.allowed_origins([APP]).allow_null_origin(true)).await;
@@ -249,7 +249,7 @@ async fn not_to_pages_without_an_origin() {
 }
 
 #[tokio::test]
-async fn the_mounts_own_functions_see_them_in_any_case() {
+async fn functions_in_the_options_always_see_credentials() {
     // They are the operator's, and what they make of them stays here.
     let cookie = sockjs_axum::JSessionId::custom(|parts| {
         let cookie = parts.headers.get("cookie")?.to_str().ok()?;

@@ -111,7 +111,7 @@ async fn open(
 
 /// P62: Origins.
 #[tokio::test]
-async fn only_pages_of_allowed_origins_are_let_in() {
+async fn only_pages_of_allowed_origins_are_accepted() {
     let (server, _sessions, peer, _receiver) = restricted().await;
 
     for (allowed, fields) in EVIDENCE {
@@ -148,7 +148,7 @@ fn assert_no_cors(response: &Response<'_>, case: &str) {
 }
 
 #[tokio::test]
-async fn others_are_told_no_more_than_that() {
+async fn a_refusal_reveals_nothing_else() {
     let (server, _sessions, peer, _receiver) = restricted().await;
 
     for guarded in guarded(&server, &peer) {
@@ -177,7 +177,7 @@ async fn others_are_told_no_more_than_that() {
 }
 
 #[tokio::test]
-async fn requests_that_are_wrong_anyway_are_refused_all_the_same() {
+async fn wrong_requests_of_other_origins_get_403_too() {
     // Otherwise a page could find out what there is.
     let (server, _sessions, peer, _receiver) = restricted().await;
     let unknown = server.peer();
@@ -198,7 +198,7 @@ async fn requests_that_are_wrong_anyway_are_refused_all_the_same() {
 }
 
 #[tokio::test]
-async fn sessions_do_not_notice_those_who_are_refused() {
+async fn sessions_do_not_notice_refused_requests() {
     let (server, mut sessions, peer, mut receiver) = restricted().await;
     let mut session = sessions.next().await;
 
@@ -220,7 +220,7 @@ async fn sessions_do_not_notice_those_who_are_refused() {
 }
 
 #[tokio::test]
-async fn those_who_are_refused_open_no_session() {
+async fn a_refused_request_opens_no_session() {
     let (server, mut sessions) = Server::capture(|layer| layer.allowed_origins([APP])).await;
 
     for wire in Wire::ALL {
@@ -257,7 +257,7 @@ async fn a_session_works_for_an_allowed_origin() {
 }
 
 #[tokio::test]
-async fn over_http2_the_servers_own_pages_are_its_own_as_well() {
+async fn over_http2_the_servers_own_pages_are_recognised() {
     // HTTP/2 has no header `Host`, but says in another way which server is asked.
     let server = Server::echo(|layer| layer.allowed_origins([APP])).await;
     let client = Http2::connect(server.addr()).await;
@@ -287,7 +287,7 @@ async fn websockets_over_http2_are_guarded_as_well() {
 }
 
 #[tokio::test]
-async fn greeting_and_iframe_page_are_for_everybody() {
+async fn greeting_and_iframe_page_are_not_restricted() {
     let server = Server::echo(|layer| layer.allowed_origins([APP])).await;
 
     for (_, fields) in EVIDENCE {
@@ -307,7 +307,7 @@ async fn greeting_and_iframe_page_are_for_everybody() {
 }
 
 #[tokio::test]
-async fn other_mounts_and_routes_are_not_concerned() {
+async fn other_mounts_and_routes_are_not_restricted() {
     let router = axum::Router::new()
         .route("/page", axum::routing::get(|| async { "page" }))
         .layer(SockJsLayer::new("/open"))
@@ -321,7 +321,7 @@ async fn other_mounts_and_routes_are_not_concerned() {
 }
 
 #[tokio::test]
-async fn without_the_option_everybody_is_let_in() {
+async fn without_the_option_every_origin_is_accepted() {
     let unrestricted: [fn(SockJsLayer) -> SockJsLayer; 3] = [
         |layer| layer,
         |layer| layer.allowed_origins(sockjs_axum::AllowedOrigins::any()),

@@ -21,7 +21,7 @@ async fn policy(origins: impl Into<AllowedOrigins>) -> String {
 }
 
 #[tokio::test]
-async fn pages_of_allowed_origins_may() {
+async fn the_policy_lists_the_allowed_origins() {
     assert_eq!(policy([APP]).await, "frame-ancestors https://app.example");
     assert_eq!(
         policy([APP, "http://localhost:8080"]).await,
@@ -30,21 +30,21 @@ async fn pages_of_allowed_origins_may() {
 }
 
 #[tokio::test]
-async fn nobody_may_where_nobody_is_allowed() {
+async fn the_policy_is_none_for_an_empty_list() {
     let nobody: [&str; 0] = [];
 
     assert_eq!(policy(nobody).await, "frame-ancestors 'none'");
 }
 
 #[tokio::test]
-async fn pages_of_the_server_itself_may_where_a_predicate_decides() {
+async fn the_policy_is_self_for_a_predicate() {
     let origins = AllowedOrigins::predicate(|_, _| true);
 
     assert_eq!(policy(origins).await, "frame-ancestors 'self'");
 }
 
 #[tokio::test]
-async fn every_page_may_where_every_origin_is_allowed() {
+async fn there_is_no_policy_if_every_origin_is_allowed() {
     let unrestricted: [fn(SockJsLayer) -> SockJsLayer; 3] = [
         |layer| layer,
         |layer| layer.allowed_origins(AllowedOrigins::any()),
@@ -64,7 +64,7 @@ async fn every_page_may_where_every_origin_is_allowed() {
 }
 
 #[tokio::test]
-async fn null_cannot_be_named() {
+async fn the_policy_does_not_list_null() {
     let server = Server::echo(|layer| layer.allowed_origins([APP]).allow_null_origin(true)).await;
 
     let page = server.get(PAGE).send().await;
@@ -73,7 +73,7 @@ async fn null_cannot_be_named() {
 }
 
 #[tokio::test]
-async fn the_policy_comes_with_every_answer_of_the_page_whoever_asks() {
+async fn every_answer_of_the_page_has_the_policy() {
     let server = Server::echo(|layer| layer.allowed_origins([APP])).await;
     let expected = ["frame-ancestors https://app.example"];
 

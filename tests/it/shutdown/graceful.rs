@@ -86,7 +86,7 @@ async fn be_told_over_websocket(addr: SocketAddr, transport: Transport) {
 }
 
 #[tokio::test]
-async fn a_hundred_sessions_of_every_transport_are_told_and_nothing_is_left() {
+async fn a_hundred_sessions_of_every_transport_are_closed_and_nothing_is_left() {
     const EACH: usize = 15;
     let clock = Clock::freeze();
     let layer = SockJsLayer::new("/echo");
@@ -140,7 +140,7 @@ async fn be_difficult(mut session: Session) {
 }
 
 #[tokio::test]
-async fn whoever_does_not_go_is_cut_off_at_the_deadline() {
+async fn sessions_that_do_not_end_are_cut_off_at_the_deadline() {
     let clock = Clock::freeze();
     let layer = SockJsLayer::new("/echo")
         .on_session(be_difficult)

@@ -35,7 +35,7 @@ fn assert_shut_down(ending: &Ending, undelivered: usize) {
 }
 
 #[tokio::test]
-async fn what_waits_is_delivered_before_the_close() {
+async fn waiting_messages_are_delivered_before_the_close() {
     let mut bench = Frozen::start().await;
     let mut open = Vec::new();
     for transport in Transport::ALL {
@@ -128,7 +128,7 @@ async fn a_second_shutdown_waits_as_well() {
 }
 
 #[tokio::test]
-async fn a_shutdown_that_is_given_up_has_closed_all_and_may_be_taken_up_again() {
+async fn a_dropped_shutdown_has_closed_all_sessions_and_can_be_called_again() {
     let mut bench = Frozen::start().await;
     let (mut client, session) = bench.open(Transport::Xhr).await;
 
@@ -144,7 +144,7 @@ async fn a_shutdown_that_is_given_up_has_closed_all_and_may_be_taken_up_again() 
 }
 
 #[tokio::test]
-async fn a_session_between_two_polls_hears_of_it_or_ends_in_the_disconnect_delay() {
+async fn a_session_between_two_polls_is_told_or_ends_after_the_disconnect_delay() {
     for wire in [Wire::Xhr, Wire::Jsonp] {
         let mut bench = Frozen::start().await;
         let (mut returns, one) = bench.open(wire.transport()).await;
@@ -192,7 +192,7 @@ async fn a_session_between_two_polls_is_cut_off_at_a_deadline_before_that() {
 }
 
 #[tokio::test]
-async fn a_client_that_takes_nothing_is_cut_off_at_the_deadline() {
+async fn a_client_that_does_not_read_is_cut_off_at_the_deadline() {
     for transport in [Transport::WebSocket, Transport::RawWebSocket] {
         let mut bench = Frozen::start().await;
         let (client, session) = bench.open(transport).await;
@@ -310,7 +310,7 @@ impl FromRequestParts<Gate> for Passed {
 }
 
 #[tokio::test]
-async fn a_session_that_was_about_to_open_is_waited_for_and_told() {
+async fn a_session_that_is_opening_is_waited_for_and_closed() {
     for transport in Transport::ALL {
         let _clock = Clock::freeze();
         let gate = Gate::default();

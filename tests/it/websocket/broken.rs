@@ -87,7 +87,7 @@ async fn deep_nesting_overflows_no_stack() {
 
 /// P37: Broken payloads.
 #[tokio::test]
-async fn frames_that_are_no_utf8_end_the_connection() {
+async fn frames_of_invalid_utf8_end_the_connection() {
     for opcode in [Opcode::Text, Opcode::Binary] {
         let frame = Frame::new(opcode, &b"[\"\xff\"]"[..]);
         assert_broken(&frame.masked()).await;

@@ -81,7 +81,7 @@ async fn the_server_does_not_wait_once_both_have_closed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_close_that_is_not_answered_ends_the_connection_all_the_same() {
+async fn an_unanswered_close_ends_the_connection_after_a_timeout() {
     let (mut socket, session) = open_in_memory().await;
 
     session.close(3000, "Go away!");
@@ -92,7 +92,7 @@ async fn a_close_that_is_not_answered_ends_the_connection_all_the_same() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_close_nobody_takes_ends_the_session_all_the_same() {
+async fn an_unread_close_ends_the_session() {
     let layer = SockJsLayer::new("/echo").send_timeout(Duration::from_secs(10));
     let (layer, mut sessions) = Sessions::capture(layer);
     let router = Router::new().layer(layer);
@@ -111,7 +111,7 @@ async fn a_close_nobody_takes_ends_the_session_all_the_same() {
 }
 
 #[tokio::test]
-async fn what_comes_after_a_close_is_not_delivered() {
+async fn messages_after_a_close_are_not_delivered() {
     let (_server, mut socket, mut session) = open(|layer| layer).await;
     session.close(3000, "Go away!");
     socket.expect(r#"c[3000,"Go away!"]"#).await;
@@ -259,7 +259,7 @@ async fn a_lost_connection_is_a_lost_receiver() {
 }
 
 #[tokio::test]
-async fn sending_to_a_session_that_ended_gives_the_message_back() {
+async fn sending_to_an_ended_session_returns_the_message() {
     let (_server, socket, session) = open(|layer| layer).await;
     drop(socket);
     ending(&session).await;
@@ -271,7 +271,7 @@ async fn sending_to_a_session_that_ended_gives_the_message_back() {
 }
 
 #[tokio::test]
-async fn what_a_lost_client_did_not_take_counts_as_undelivered() {
+async fn messages_that_a_lost_client_did_not_read_are_undelivered() {
     const COUNT: usize = 2000;
     let (_server, mut socket, session) = open(|layer| layer.send_buffer(1 << 30)).await;
     session.try_send("delivered").unwrap();

@@ -18,7 +18,7 @@ async fn a_message_comes_back() {
 
 /// P34: Frames.
 #[tokio::test]
-async fn messages_that_wait_share_one_frame() {
+async fn waiting_messages_share_one_frame() {
     let (_server, mut socket, session) = open(|layer| layer).await;
 
     for message in ["1", "2", "3"] {
@@ -149,7 +149,7 @@ async fn a_ping_between_fragments_is_answered_at_once() {
 }
 
 #[tokio::test]
-async fn pongs_nobody_asked_for_are_ignored() {
+async fn unsolicited_pongs_are_ignored() {
     let (_server, mut socket) = open_echo(|layer| layer).await;
 
     socket.send(Frame::new(Opcode::Pong, "payload")).await;
@@ -185,7 +185,7 @@ async fn a_message_of_lone_surrogates_arrives_with_replacements() {
 }
 
 #[tokio::test]
-async fn what_a_client_escapes_is_decoded() {
+async fn escapes_of_a_client_are_decoded() {
     let (_server, mut socket, mut session) = open(|layer| layer).await;
 
     socket

@@ -24,7 +24,7 @@ async fn a_handler_that_returns_closes_with_1000() {
 }
 
 #[tokio::test]
-async fn a_handler_that_panics_closes_with_1011_and_hurts_nobody_else() {
+async fn a_handler_that_panics_closes_its_own_session_with_1011() {
     let (tx, mut senders) = mpsc::unbounded_channel();
     let handler = move |session: Session| {
         let tx = tx.clone();

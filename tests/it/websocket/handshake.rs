@@ -32,7 +32,7 @@ async fn an_upgrade_is_answered_with_these_headers_and_no_others() {
 }
 
 #[tokio::test]
-async fn an_upgrade_is_found_among_other_tokens() {
+async fn upgrade_may_be_one_of_several_tokens() {
     let changes: [Change; 6] = [
         |it| it.header("Connection", "keep-alive, Upgrade"),
         |it| it.header("Connection", "upgrade,keep-alive"),
@@ -70,7 +70,7 @@ async fn no_subprotocol_and_no_extension_is_chosen() {
 
 /// P32: Handshake.
 #[tokio::test]
-async fn a_request_that_is_no_upgrade_is_400() {
+async fn a_request_without_upgrade_is_400() {
     let changes: [Change; 7] = [
         |it| it.without("Upgrade").without("Connection"),
         |it| it.without("Upgrade"),
@@ -92,7 +92,7 @@ async fn a_request_that_is_no_upgrade_is_400() {
 }
 
 #[tokio::test]
-async fn http10_knows_no_upgrade() {
+async fn an_http10_request_is_not_upgraded() {
     let server = Server::echo(|layer| layer).await;
 
     let response = server.websocket(PATH).request().http10().send().await;
@@ -161,7 +161,7 @@ async fn another_method_is_405() {
 }
 
 #[tokio::test]
-async fn a_disabled_websocket_is_404_whatever_the_request() {
+async fn a_disabled_websocket_is_404() {
     let server = Server::echo(|layer| layer.websocket(false)).await;
 
     for request in [
@@ -283,7 +283,7 @@ async fn the_cookie_comes_with_every_answer_when_enabled() {
 }
 
 #[tokio::test]
-async fn one_session_too_many_is_503_until_there_is_room() {
+async fn a_session_above_max_sessions_is_503_until_there_is_room() {
     let (server, mut sessions) = Server::capture(|layer| layer.max_sessions(1)).await;
     let mut socket = server.websocket(PATH).open().await;
     socket.expect("o").await;

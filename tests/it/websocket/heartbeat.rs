@@ -65,7 +65,7 @@ fn pong() -> Frame {
 
 /// P41: Heartbeat.
 #[tokio::test(start_paused = true)]
-async fn silence_brings_an_h_frame_and_a_ping() {
+async fn silence_causes_an_h_frame_and_a_ping() {
     let (mut socket, _session) = open(BUFFER, |layer| layer).await;
 
     for _ in 0..100 {
@@ -187,7 +187,7 @@ async fn any_byte_is_a_sign_of_life() {
 
 /// P42: Dead client.
 #[tokio::test(start_paused = true)]
-async fn the_client_has_its_time_from_when_the_ping_was_written() {
+async fn the_pong_timeout_starts_when_the_ping_is_written() {
     let (mut socket, session) = open(1024, |layer| layer).await;
     // With the bytes around it, this fills the link to the last byte.
     let message = "x".repeat(1024 - 4 - r#"a[""]"#.len());
@@ -207,7 +207,7 @@ async fn the_client_has_its_time_from_when_the_ping_was_written() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_large_message_on_a_slow_link_costs_nobody_the_session() {
+async fn a_large_message_on_a_slow_link_does_not_end_the_session() {
     let (mut socket, session) = open(1024, |layer| layer).await;
     let message = "x".repeat(10 * 1024);
 
@@ -226,7 +226,7 @@ async fn a_large_message_on_a_slow_link_costs_nobody_the_session() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_handler_that_does_not_read_is_no_dead_client() {
+async fn a_client_that_is_not_read_is_not_dead() {
     let small = |layer: SockJsLayer| layer.receive_buffer(10);
     let (mut socket, mut session) = open(BUFFER, small).await;
 
@@ -246,7 +246,7 @@ async fn a_handler_that_does_not_read_is_no_dead_client() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_client_that_goes_while_nothing_is_read_is_missed_at_the_next_heartbeat() {
+async fn a_client_lost_while_not_read_is_noticed_at_the_next_heartbeat() {
     let small = |layer: SockJsLayer| layer.receive_buffer(10);
     let (mut socket, mut session) = open(BUFFER, small).await;
 

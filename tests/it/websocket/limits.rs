@@ -50,7 +50,7 @@ async fn a_frame_above_the_body_limit_ends_the_connection_before_it_has_arrived(
 }
 
 #[tokio::test]
-async fn a_client_that_still_sends_too_much_hears_why_before_the_connection_ends() {
+async fn a_client_that_sends_too_much_gets_the_close_frame_first() {
     // With what it sends unread, ending the connection would reset it and take the reason along.
     let (_server, mut socket, session) = open(|layer| layer).await;
 
@@ -62,7 +62,7 @@ async fn a_client_that_still_sends_too_much_hears_why_before_the_connection_ends
 }
 
 #[tokio::test]
-async fn a_frame_that_claims_to_be_endless_is_not_believed() {
+async fn a_frame_with_an_enormous_length_is_refused() {
     let (_server, mut socket, session) = open(|layer| layer).await;
 
     let header = [&[0x81, 0xff][..], &[0x7f; 8], &[0; 4]].concat();
@@ -132,7 +132,7 @@ async fn a_handler_that_does_not_read_holds_no_more_than_the_receive_buffer() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_client_that_takes_nothing_is_closed_as_slow() {
+async fn a_client_that_does_not_read_is_closed_as_slow() {
     let send_timeout = Duration::from_secs(10);
     let layer = SockJsLayer::new("/echo")
         .send_timeout(send_timeout)
@@ -158,7 +158,7 @@ async fn a_client_that_takes_nothing_is_closed_as_slow() {
 }
 
 #[tokio::test]
-async fn a_client_that_takes_nothing_is_closed_as_slow_over_tcp() {
+async fn a_client_that_does_not_read_is_closed_as_slow_over_tcp() {
     let configure = |layer: SockJsLayer| {
         layer
             .send_timeout(Duration::from_millis(200))
@@ -179,7 +179,7 @@ async fn a_client_that_takes_nothing_is_closed_as_slow_over_tcp() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_client_that_takes_a_little_is_slow_but_not_closed() {
+async fn a_client_that_reads_a_little_is_not_closed() {
     let layer = SockJsLayer::new("/echo").send_timeout(Duration::from_secs(10));
     let (layer, mut sessions) = Sessions::capture(layer);
     let mut socket = websocket_in_memory(Router::new().layer(layer), PATH, 100).await;
