@@ -1,5 +1,5 @@
-//! What happens when one side takes less than the other gives: it waits, and nothing is lost. What
-//! one transport alone does is in its own module and in `limits`.
+//! When one side reads less than the other sends, the sender waits and nothing is lost. Tests of
+//! one transport are in its own module and in `limits`.
 
 use std::time::Duration;
 
@@ -13,11 +13,11 @@ use support::{
 };
 use tokio::{io::AsyncWriteExt as _, time::timeout};
 
-/// After how long what waits counts as held back. A machine that is slow for longer than this makes
-/// a test see it too early, which proves less but is no failure.
+/// A request that takes longer than this counts as held back. On a very slow machine a test may
+/// conclude this too early; it then proves less, but does not fail.
 const MOMENT: Duration = Duration::from_millis(100);
 
-/// The message of that number, longer than what says which it is.
+/// Returns message number `n`, padded to 50,000 bytes.
 fn message(n: usize) -> String {
     format!("{n:050000}")
 }
@@ -37,11 +37,11 @@ async fn open(
     (server, client, session)
 }
 
-/// Sends until the client's side takes no more, and returns how many messages were sent. There is no
-/// room then, for as long as nobody else runs.
+/// Sends until the client's side accepts no more, and returns how many messages were sent. The
+/// buffer stays full until another task runs.
 async fn fill(session: &Session) -> usize {
     let mut sent = 0;
-    // A send that is given up was none.
+    // A dropped send has sent nothing.
     while let Ok(result) = timeout(MOMENT, session.send(message(sent))).await {
         result.expect("the session is open");
         sent += 1;
@@ -318,7 +318,7 @@ async fn serve_places(places: usize) -> Server {
     Server::echo(configure).await
 }
 
-/// Asks each transport for a session and asserts that all are told the same.
+/// Opens a session on each transport and asserts that all answers have the same status.
 async fn assert_told(server: &Server, status: u16, body: &str) {
     for transport in Transport::ALL {
         let request = match Wire::ALL.into_iter().find(|it| it.transport() == transport) {
@@ -368,7 +368,7 @@ async fn a_session_holds_one_place_until_its_end() {
         client.send("close").await;
         client.expect_close(1000, "Normal closure").await;
         room(&server).await;
-        // Those that the handler's extractors refuse give their place back.
+        // Requests that an extractor rejects free their place.
         for _ in 0..3 {
             assert_told(&server, 418, "").await;
         }
@@ -422,7 +422,7 @@ async fn a_head_above_16_kib_opens_no_session() {
         assert_eq!(response.text().await, "Head too large.", "{line}");
     }
 
-    // None of them took a place, and one is kept only of the request that opens a session.
+    // None of them took a place. The limit applies only to a request that opens a session.
     for wire in Wire::ALL {
         let peer = server.peer();
         let opening = peer.receive(wire).header("X-Long", "x".repeat(15_000));

@@ -1,9 +1,9 @@
-//! What a `JSESSIONID` cookie says besides its value, and values that an application chooses.
+//! Attributes of the `JSESSIONID` cookie, and values that an application chooses.
 
 use sockjs_axum::{JSessionId, SameSite};
 use support::{Opening, Server, unique_path};
 
-/// Returns the cookie that a poll without one is given.
+/// Returns the cookie that the server sets for a poll without a cookie.
 async fn cookie(cookie: impl Into<JSessionId>) -> Option<String> {
     let server = Server::echo(|layer| layer.jsessionid(cookie)).await;
     let response = server.peer().post("xhr").send().await;
@@ -148,7 +148,7 @@ async fn info_says_that_a_cookie_is_needed_unless_it_is_off() {
     for (cookie, needed) in [
         (JSessionId::off(), false),
         (JSessionId::dummy(), true),
-        // What the function says of one request means nothing for the next.
+        // The function's value for one request does not carry over to the next.
         (JSessionId::custom(|_| None), true),
     ] {
         let server = Server::echo(|layer| layer.jsessionid(cookie)).await;

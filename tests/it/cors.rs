@@ -15,7 +15,7 @@ fn with_origin(request: Request<'static>, origin: Option<&str>) -> Request<'stat
     }
 }
 
-/// Requests to everything a script of another origin reads, and to what it may be told instead.
+/// Requests to all URLs that a script of another origin reads, with successes and errors.
 fn requests(server: &Server) -> Vec<(&'static str, u16, Request<'static>)> {
     let peer = || server.peer();
     vec![
@@ -155,7 +155,7 @@ async fn bytes_that_are_not_visible_ascii_are_not_echoed() {
 
     for value in values {
         for (name, status, request) in requests(&server) {
-            // The size limit is not what is looked at.
+            // Large bodies are not the subject here.
             if status == 413 {
                 continue;
             }

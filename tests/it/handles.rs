@@ -112,7 +112,7 @@ async fn a_message_goes_to_many_sessions() {
 
     for (client, session) in &mut clients {
         client.expect(r#"a["to all \u2028"]"#).await;
-        // On a `&mut Session`, `close` is that of the sink.
+        // On a `&mut Session`, `close` is the method of `Sink`.
         Session::close(session, 3000, "Go away!");
         client.expect(GO_AWAY).await;
         assert_eq!(ending(session).await.cause(), Cause::ClosedByApp);

@@ -26,7 +26,7 @@ async fn an_http10_client_gets_no_chunks_and_its_connection_is_closed() {
         wire.expect_prelude(&mut response).await;
         response.expect(wire.frame("o")).await;
 
-        // A stream goes on frame by frame, and its last byte is the connection's.
+        // A stream goes on frame by frame, and ends with the connection.
         if wire.streams() {
             let session = sessions.next().await;
             session.try_send("x").unwrap();

@@ -158,7 +158,7 @@ async fn head_has_the_headers_of_get() {
 /// P52: Info waits for nothing.
 #[tokio::test]
 async fn info_does_not_wait_for_a_busy_application() {
-    // The first session's application takes nothing and its buffer is full: a send to it hangs.
+    // The application receives nothing and the receive buffer is full, so that send requests wait.
     let (server, mut sessions) = Server::capture(|layer| layer.receive_buffer(1)).await;
     let peer = server.peer();
     peer.open().await;

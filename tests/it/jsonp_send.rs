@@ -129,7 +129,7 @@ async fn a_bad_body_is_500_and_delivers_nothing() {
         (FORM, "D=%5B%22x%22%5D", EXPECTED),
         (FORM, "dd=%5B%22x%22%5D", EXPECTED),
         (FORM, "[\"x\"]", EXPECTED),
-        // Of two the first counts, whatever the second says.
+        // The first of two fields counts.
         (FORM, "d=&d=%5B%22x%22%5D", EXPECTED),
         (FORM, "d=x&d=%5B%22x%22%5D", BROKEN),
         (FORM, "d=%5B%22x%22", BROKEN),

@@ -1,11 +1,11 @@
-//! No client makes the server hold more than it is configured to.
+//! No client makes the server hold more than the limits allow.
 
 use std::time::Duration;
 
 use sockjs_axum::{SockJsLayer, TrySendError};
 use support::{Direct, Response, Server, Sessions, Wire, received, unique_path, within};
 
-/// Longer than a paused clock runs in any of these tests.
+/// Longer than the paused clock runs in any test here.
 const FOREVER: Duration = Duration::from_secs(1_000_000);
 
 async fn assert_413(response: Response<'_>, text: &str) {

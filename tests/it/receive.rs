@@ -1,5 +1,5 @@
-//! What every receive transport does, whatever its framing: each function here is a test of each of
-//! the five modules that are named like a transport.
+//! What every receive transport does. Each of the five modules with the name of a transport runs
+//! each function here as a test.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! What a session is to its application, whatever its transport.
+//! Sessions from the application's point of view, on every transport.
 
 use axum::Router;
 use http::{StatusCode, request::Parts};
@@ -238,7 +238,7 @@ async fn a_rejection_answers_the_request_and_opens_no_session() {
         assert_eq!(response.text().await, "who are you?", "{wire:?}");
         assert_eq!(peer.send_status(r#"["x"]"#).await, 404, "{wire:?}");
 
-        // The request that opens the session is the one that is asked.
+        // Extractors run on the request that opens the session.
         assert_eq!(
             peer.post("xhr")
                 .header("X-User", "me")

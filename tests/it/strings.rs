@@ -1,4 +1,4 @@
-//! Every character, both ways.
+//! Every character, in both directions.
 
 use support::{Server, Wire, received};
 

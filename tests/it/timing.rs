@@ -1,4 +1,5 @@
-//! What delays do, to the millisecond: the clock of these tests stands still until everybody waits.
+//! The delays, to the millisecond: the paused clock of these tests advances only when all tasks
+//! wait.
 
 use std::{convert::Infallible, time::Duration};
 
@@ -69,7 +70,7 @@ async fn a_heartbeat_follows_25_seconds_of_silence() {
         if wire.streams() {
             assert_took(elapsed, Duration::ZERO);
             next_piece(body.body_mut()).await;
-            // A client that only listens may do so for long: an hour of heartbeats.
+            // A client may listen without sending: an hour of heartbeats.
             for _ in 0..144 {
                 let (elapsed, piece) = timed(next_piece(body.body_mut())).await;
                 assert_eq!(

@@ -7,21 +7,20 @@ use sockjs_axum::{Session, SockJsLayer};
 use support::{Direct, Server, Wire, timed};
 use tokio::time::timeout;
 
-/// Who has which token. A page gets its own from your site, which knows the user by a cookie or a
-/// password.
+/// The user of each token. Your site gives a page its token after it has authenticated the user.
 type Tokens = Arc<HashMap<String, String>>;
 
 async fn private(State(tokens): State<Tokens>, mut session: Session) {
     let token = match timeout(Duration::from_secs(10), session.recv()).await {
         Ok(Some(token)) => token,
-        // It went away again.
+        // The client has closed.
         Ok(None) => return,
         Err(_) => return session.close(4401, "Log in first"),
     };
     let Some(user) = tokens.get(&*token) else {
         return session.close(4401, "Log in first");
     };
-    // Nothing was said before this point, and nothing was done for the client.
+    // Up to here the server has sent nothing and done nothing for the client.
     while let Some(message) = session.recv().await {
         if session.send(format!("{user}: {message}")).await.is_err() {
             break;
@@ -85,7 +84,7 @@ async fn a_client_without_a_token_is_closed_and_ignored() {
 async fn a_cookie_does_not_count_as_a_token() {
     let server = Server::start(Router::new().layer(layer())).await;
     let peer = server.peer_at("/private/000/abc");
-    // As from the iframe page, inside the page of anybody.
+    // Like a request of the iframe page, embedded by any page.
     let iframe = |request: support::Request<'static>| {
         request
             .header("Origin", "http://localhost")
@@ -112,7 +111,7 @@ async fn a_silent_client_is_closed_after_ten_seconds() {
 #[test]
 fn the_documentation_shows_this_very_code() {
     let code = include_str!("token_auth.rs");
-    let start = code.find("/// Who has which token").expect("the code");
+    let start = code.find("/// The user of each token").expect("the code");
     let end = code.find("\nconst REFUSED").expect("the end of the code");
     let page = include_str!("../../docs/security.md");
     assert!(page.contains(code[start..end].trim_end()));

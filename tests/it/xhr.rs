@@ -119,7 +119,7 @@ async fn a_poll_right_after_a_completed_one_is_never_refused() {
 
     for n in 0..6000 {
         let pending = connections[n % 2].post(&path).start().await;
-        // Answered from the queue, or woken while it waits: both must let go in time.
+        // Answered from the queue, or woken while it waits: both must detach in time.
         session.try_send(n.to_string()).unwrap();
         let body = pending.response().await.text().await;
         assert_eq!(body, format!("a[\"{n}\"]\n"));
@@ -134,7 +134,7 @@ async fn a_poll_that_is_lost_with_its_answer_repeats_nothing() {
     let session = sessions.next().await;
     session.try_send("1").unwrap();
 
-    // The client is gone before it reads what it was sent.
+    // The client disconnects before it reads the answer.
     let lost = peer.post("xhr").start().await;
     lost.into_connection().reset();
 

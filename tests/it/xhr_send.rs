@@ -3,7 +3,7 @@ use support::{Server, assert_cors, assert_not_cached, received};
 const EXPECTED: &str = "Payload expected.";
 const BROKEN: &str = "Broken JSON encoding.";
 
-/// Bodies that are no payload, and what they are answered with.
+/// Bodies that are not a payload, and the answers to them.
 fn bad_bodies() -> Vec<(String, &'static str)> {
     let bodies = [
         ("", EXPECTED),
@@ -144,7 +144,7 @@ async fn an_array_may_be_empty_long_or_spaced() {
         assert_eq!(received(&mut session).await, expected);
     }
 
-    // As many as these may have to wait until the application takes some.
+    // So many payloads may have to wait until the application receives some.
     let send = peer
         .post("xhr_send")
         .body(format!("[{}]", long.join(",")))

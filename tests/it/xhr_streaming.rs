@@ -66,7 +66,7 @@ async fn frames_until_complete(server: &Server, message: &str) -> usize {
         peer.send(format!("[\"{message}\"]")).await;
         match stream.chunk().await {
             Some(frame) => assert_eq!(frame, expected),
-            // The message that did not fit any more is first in the next response.
+            // The message that did not fit is the first one in the next response.
             None => {
                 assert_eq!(peer.poll().await, expected);
                 return frames;

@@ -1,4 +1,4 @@
-//! Who waits for the end of a session hears of it, whenever and how often it asks.
+//! `closed` returns the ending of a session, at any time and any number of times.
 
 use std::{future::Future, pin::pin};
 
@@ -36,7 +36,7 @@ async fn every_handle_returns_the_same_ending_each_time() {
         let clone = sender.clone();
         let before: Vec<_> = [&sender, &clone].map(|it| it.closed()).into();
 
-        // Those that waited, then those that come later.
+        // Calls that were waiting, then later calls.
         let early = tokio::spawn({
             let (clone, outside) = (sender.clone(), outside.clone());
             async move { tokio::join!(clone.closed(), clone.closed(), outside.closed()) }
@@ -98,7 +98,7 @@ async fn closed_does_not_wait_for_messages_to_be_received() {
     }
 }
 
-/// All that may end a session happens at once, in every order.
+/// Everything that may end a session happens at the same time, in every order.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_session_ends_once_whatever_happens_at_the_same_time() {
     let layer = SockJsLayer::new("/echo").disconnect_delay(PATIENCE);

@@ -34,7 +34,7 @@ impl Bench {
 
     async fn open(&self, transport: Transport) -> (Client, SessionRef) {
         let client = Client::open(self.server.addr(), "/echo", transport).await;
-        // Nobody else opens one meanwhile, and the last one is over.
+        // No other session is open at this time.
         until("the session", || !self.handle.is_empty()).await;
         let session = self.handle.sessions().next();
         (client, session.expect("it is open"))
@@ -147,7 +147,7 @@ async fn a_handler_that_outlives_its_session_holds_no_connection() {
 
     for transport in Transport::ALL {
         let mut client = Client::open(bench.server.addr(), "/echo", transport).await;
-        // Up to the end of the connection of what is a WebSocket.
+        // For a WebSocket this includes the end of the connection.
         client.expect_close(1000, "Normal closure").await;
         go_on.notify_one();
     }

@@ -1,5 +1,5 @@
-//! How many messages a session that ended did not hand to the network. The clock jumps, and nothing
-//! but the test takes anything from the server, so that the numbers are exact.
+//! The number of undelivered messages of an ended session. The clock jumps, and only the test reads
+//! from the server, so that the numbers are exact.
 
 use std::time::Duration;
 
@@ -39,7 +39,8 @@ impl Bench {
         self.direct.send(wire.method(), &path, "").await.into_body()
     }
 
-    /// Opens the session and reads the open frame, after which a stream goes on and a poll does not.
+    /// Opens the session and reads the open frame, after which a stream goes on and a poll does
+    /// not.
     async fn open(&mut self, wire: Wire) -> (Body, Session) {
         let mut body = self.receive(wire).await;
         if wire.streams() {
@@ -55,7 +56,7 @@ fn streaming() -> impl Iterator<Item = Wire> {
     Wire::ALL.into_iter().filter(streams)
 }
 
-/// What makes a session end whose client is not there, or takes nothing.
+/// How a session ends whose client is absent, or does not read.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum End {
     Nothing,
@@ -79,7 +80,8 @@ impl End {
         timed(session.closed()).await.0
     }
 
-    /// Returns what the application is told, if not the cause it would be without the end.
+    /// Returns the cause and reason that the application gets; `otherwise` is the cause if nothing but
+    /// the client ends the session.
     fn told(self, otherwise: Cause) -> (Cause, u16, &'static str) {
         match self {
             Self::Nothing => (otherwise, 1002, "Connection interrupted"),

@@ -1,4 +1,4 @@
-//! What the extractors of a handler get to see.
+//! What the extractors of a handler see.
 
 mod rejections;
 

@@ -1,4 +1,4 @@
-//! What becomes of requests that an extractor rejects.
+//! Requests that an extractor rejects.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 

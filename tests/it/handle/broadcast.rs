@@ -1,4 +1,4 @@
-//! One message to many sessions, of which some may be slow.
+//! One message to many sessions, some of them slow.
 
 use futures_util::{FutureExt as _, pin_mut};
 use sockjs_axum::{Broadcast, Cause, Session, SessionState, Slow, Transport};
@@ -39,7 +39,7 @@ impl Three {
     }
 }
 
-/// Does not fit beside another one.
+/// A message so long that a second one does not fit into the buffer.
 const LONG: &str = "a message to all of more than a few characters";
 
 #[tokio::test]

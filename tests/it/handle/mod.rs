@@ -141,7 +141,7 @@ async fn a_session_ref_has_the_properties_of_its_session() {
         client.expect_close(3000, "Go away!").await;
         let expected = ending(&session).await;
         assert_eq!(expected.cause(), Cause::ClosedByApp);
-        // What is left of it knows how it ended.
+        // The reference still knows how the session ended.
         drop(session);
         assert_eq!(outside.state(), SessionState::Closed);
         assert_eq!(outside.closed().await, expected);
@@ -195,7 +195,7 @@ async fn close_all_closes_all_sessions_after_their_messages() {
     }
     until("no session", || bench.handle.is_empty()).await;
     assert_eq!(bench.handle.close_all(3000, "Go away!"), 0);
-    // It is no shutdown.
+    // This is not a shutdown: new sessions open.
     let (mut client, session) = bench.open(Transport::WebSocket).await;
     session.try_send("a new one").unwrap();
     assert_eq!(client.messages(1).await, ["a new one"]);

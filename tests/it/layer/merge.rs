@@ -1,8 +1,9 @@
 //! A layer on one of two routers that are merged.
 //!
-//! Whatever is under a layer's prefix and is no route, goes to the fallback, and the layer around
-//! that answers. Of two routers' fallbacks axum 0.8 keeps one: a custom one if there is one, else
-//! that of the router given to `merge`. So a layer is lost with the fallback it is around.
+//! A request under a layer's prefix that matches no route goes to the router's fallback, and the
+//! layer around the fallback answers. Of two routers' fallbacks axum 0.8 keeps one: a custom
+//! fallback if there is one, otherwise the fallback of the router given to `merge`. With a
+//! fallback, the layer around it is lost.
 
 use axum::{Router, routing::get};
 use support::Server;

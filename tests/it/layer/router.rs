@@ -84,7 +84,7 @@ async fn several_layers_answer_at_their_prefixes() {
         .layer(echo("/one/inside"));
     let server = Server::start(router).await;
 
-    // Of two that match, the outer one answers.
+    // If two layers match, the outer one answers.
     for prefix in ["/one", "/two", "/three/deeper", "/one/inside"] {
         assert_mounted(&server, prefix).await;
     }

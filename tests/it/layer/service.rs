@@ -1,4 +1,4 @@
-//! The endpoint as a service of its own, or around one.
+//! The mount as a service of its own, or around another service.
 
 use std::{
     convert::Infallible,
@@ -158,7 +158,7 @@ where
     }
 }
 
-/// A service that is ready every other time, and minds being called when it is not.
+/// A service that is ready every other time, and panics if it is called when it is not ready.
 #[derive(Debug, Default)]
 struct Shy {
     asked: u32,
@@ -167,7 +167,7 @@ struct Shy {
 
 impl Clone for Shy {
     fn clone(&self) -> Self {
-        // That one is ready says nothing of another.
+        // A clone is not ready because the original is.
         Self::default()
     }
 }

@@ -1,5 +1,4 @@
-//! Compression holds back what it is given until it has enough of it, and tower-http leaves only
-//! server-sent events alone by itself.
+//! Compression buffers data. By default tower-http exempts server-sent events only.
 
 use axum::Router;
 use support::{Response, Server, Sessions, Wire, assert_not_cached};

@@ -1,5 +1,5 @@
-//! SockJS has CORS headers of its own, which let in every origin and its cookies, as the client
-//! wants it.
+//! SockJS has CORS headers of its own, which allow every origin with credentials, as the client
+//! requires.
 
 use http::HeaderValue;
 use support::{Response, Server, assert_cors};
@@ -9,7 +9,7 @@ use super::{assert_untroubled, echo, routes};
 
 const ORIGIN: &str = "https://example.com";
 
-/// Asks as a page of another origin does.
+/// Sends a request as a page of another origin does.
 async fn get(server: &Server, path: &str) -> Response<'static> {
     server.get(path).header("Origin", ORIGIN).send().await
 }
@@ -42,8 +42,8 @@ async fn a_cors_layer_below_applies_to_other_routes_only() {
     assert_eq!(methods, Some("OPTIONS, POST"));
 }
 
-/// No header comes twice, but a browser does not let cookies and any origin go together, so that a
-/// client of another origin that sends them, as SockJS' does, cannot read the answer.
+/// No header is repeated. But browsers do not accept `*` together with credentials, so that a page
+/// of another origin cannot read the answer to the JavaScript client's requests.
 #[tokio::test]
 async fn a_permissive_cors_layer_above_replaces_the_origin() {
     let router = routes().layer(echo()).layer(CorsLayer::permissive());

@@ -1,5 +1,5 @@
-//! The layer together with those of tower-http: above it, which is around it and applied after it,
-//! and below it.
+//! The layer together with tower-http's layers. "Above" is around the layer and applied after it;
+//! "below" is inside the layer.
 
 mod compression;
 mod cors;

@@ -190,7 +190,7 @@ async fn an_end_by_a_limit_or_a_panic_is_logged_at_warn() {
                 handle
                     .broadcast(long.clone(), sockjs_axum::Slow::Close)
                     .await;
-                // Which the client does not read.
+                // The client does not read this message.
                 client.socket().readable().await;
                 handle
                     .broadcast(long.clone(), sockjs_axum::Slow::Close)
@@ -313,7 +313,7 @@ async fn nothing_secret_is_logged() {
         if record.level < Level::TRACE {
             assert!(!text.contains("s3cr3t"), "{text}");
         } else if record.target.starts_with("sockjs") {
-            // The id alone may be there.
+            // The session id is allowed here, and nothing else.
             let text = text.replace("s3cr3t-id", "");
             assert!(!text.contains("s3cr3t"), "{text}");
         }

@@ -1,4 +1,4 @@
-//! Extractors may take their time, and the world goes on meanwhile.
+//! While slow extractors run, other requests and sessions go on.
 
 use support::{Opening, Wire, within};
 

@@ -1,4 +1,4 @@
-//! An extractor that panics takes its own request with it and nothing else.
+//! A panic of an extractor affects its own request and nothing else.
 
 use support::{Http2, Opening, Wire, within};
 

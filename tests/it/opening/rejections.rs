@@ -1,4 +1,5 @@
-//! A request that an extractor refuses is answered with what that says, and nothing remains of it.
+//! A request that an extractor rejects is answered with the extractor's response, and leaves
+//! nothing.
 
 use axum::{
     Router,

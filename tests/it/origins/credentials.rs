@@ -1,8 +1,9 @@
-//! When handlers see the headers `Cookie` and `Authorization`: where it is sure that the page that
-//! made the browser send them is an allowed one, and nowhere else.
+//! Handlers see the headers `Cookie` and `Authorization` only if an allowed page must have made the
+//! browser send them.
 //!
-//! Whoever makes a browser open a session chooses its id, and with that can join it from anywhere. So
-//! what opens a session with somebody's credentials must not be a link, an image or a script.
+//! A page that makes a browser open a session chooses the session id, and its author can then join
+//! the session from anywhere. So a link, an image or a script must not open a session with the
+//! user's credentials.
 
 use axum::http::{HeaderMap, request::Parts};
 use sockjs_axum::{AllowedOrigins, Session, SockJsLayer};
@@ -46,7 +47,7 @@ impl Watched {
             assert_eq!(headers["x-other"], "other", "{case}");
             let cookies: Vec<_> = headers.get_all("cookie").iter().collect();
             let authorization: Vec<_> = headers.get_all("authorization").iter().collect();
-            // All of them, or none.
+            // Either all credentials are visible, or none.
             if cookies.is_empty() && authorization.is_empty() {
                 return false;
             }
@@ -54,7 +55,7 @@ impl Watched {
             assert_eq!(authorization, ["Bearer token"], "{case}");
             true
         });
-        // Whichever way it looks.
+        // In every way to read them.
         assert!(
             shown == [true; 3] || shown == [false; 3],
             "{case}: {shown:?}"
@@ -63,7 +64,7 @@ impl Watched {
     }
 }
 
-/// Every kind of word about where a request comes from that lets it in.
+/// Every combination of headers about its origin with which a request is allowed.
 const EVIDENCE: [Fields<'static>; 7] = [
     &[("Origin", APP)],
     &[("Origin", APP), ("Sec-Fetch-Site", "cross-site")],
@@ -74,14 +75,14 @@ const EVIDENCE: [Fields<'static>; 7] = [
     &[],
 ];
 
-/// Requests that a page can make a browser send without a word of where the page is from.
+/// Requests that a page can make a browser send without naming the page's origin.
 const SILENT: [Opening; 3] = [
     Opening::Http(Wire::EventSource),
     Opening::Http(Wire::HtmlFile),
     Opening::Http(Wire::Jsonp),
 ];
 
-/// Requests that browsers do not send without `Origin`, so that what lacks it is no browser.
+/// Requests that browsers always send with `Origin`. Without `Origin` the sender is not a browser.
 const TALKATIVE: [Opening; 4] = [
     Opening::Http(Wire::Xhr),
     Opening::Http(Wire::XhrStreaming),
@@ -181,7 +182,7 @@ async fn credentials_are_hidden_for_requests_that_any_page_can_make() {
 
 #[tokio::test]
 async fn credentials_are_hidden_for_navigations() {
-    // A link in a mail or a chat is opened with every cookie, and from no site.
+    // A browser opens a link from a mail or a chat with all cookies and `Sec-Fetch-Site: none`.
     let mut watched = Watched::start(|layer| layer.allowed_origins([APP])).await;
     let from_outside: Fields<'static> = &[
         ("Sec-Fetch-Site", "none"),
@@ -197,7 +198,7 @@ async fn credentials_are_hidden_for_navigations() {
 
 #[tokio::test]
 async fn credentials_are_hidden_for_links_and_images_in_an_allowed_page() {
-    // What users write may hold links and images, and these come from the page they are in.
+    // Users may put links and images into an allowed page; their requests come from that page.
     let mut watched = Watched::start(|layer| layer.allowed_origins([APP])).await;
     let contents: [Fields<'static>; 4] = [
         &[
@@ -250,7 +251,7 @@ async fn credentials_are_hidden_for_pages_with_a_null_origin() {
 
 #[tokio::test]
 async fn functions_in_the_options_always_see_credentials() {
-    // They are the operator's, and what they make of them stays here.
+    // These functions belong to the operator, and their results stay in the server.
     let cookie = sockjs_axum::JSessionId::custom(|parts| {
         let cookie = parts.headers.get("cookie")?.to_str().ok()?;
         cookie.strip_prefix("node=").map(str::to_owned)

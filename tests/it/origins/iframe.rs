@@ -1,5 +1,5 @@
-//! Who may put the iframe page into a page of theirs. What acts inside it acts from the server's own
-//! origin, so that origins alone would not keep other pages out.
+//! Which pages may embed the iframe page. A script in the iframe page acts from the server's own
+//! origin, so that checking origins would not be enough.
 
 use sockjs_axum::{AllowedOrigins, SockJsLayer};
 use support::{Response, Server};
@@ -83,12 +83,12 @@ async fn every_answer_of_the_page_has_the_policy() {
         assert_eq!(policies(&page), expected);
         let tag = page.header("etag").expect("a tag").to_owned();
 
-        // A browser takes over the headers of this one, too.
+        // A browser also applies the headers of a 304.
         let known = server.get("/echo/iframe.html").header("If-None-Match", tag);
         let known = known.header("Origin", origin).send().await;
         assert_eq!(known.status, 304);
         assert_eq!(policies(&known), expected);
-        // Nor does it keep an origin that is allowed no longer for another year.
+        // Otherwise browsers would allow a removed origin for another year.
         assert_eq!(known.header("cache-control"), Some("no-cache"));
 
         let head = server.request("HEAD", PAGE).send().await;

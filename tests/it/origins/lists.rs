@@ -1,4 +1,4 @@
-//! The ways to say which origins are allowed.
+//! The ways to configure allowed origins.
 
 use std::{panic, sync::Arc, sync::Mutex};
 
@@ -130,7 +130,7 @@ fn is_taken(origin: &str) -> bool {
 
 #[test]
 fn an_origin_that_no_browser_sends_panics() {
-    // Nothing would match it, and the mount would be shut for no visible reason.
+    // It would never match, and the mount would refuse all requests without a visible reason.
     let unusual = [
         "https://App.example",
         "HTTPS://app.example",
@@ -192,7 +192,7 @@ async fn a_predicate_sees_the_origin_and_the_request() {
         );
     }
     for (expected, fields) in [
-        // What is no single origin is not for the application to judge.
+        // The predicate is not asked about requests without a single origin.
         (403, &[("Origin", "null")][..]),
         (
             403,
@@ -280,7 +280,7 @@ async fn null_is_decided_by_its_own_option() {
                 let expected = if expected == 200 { 101 } else { 403 };
                 assert_eq!(handshake.send().await.status, expected, "{allowed:?}");
             }
-            // Everything else is as without it.
+            // The option changes nothing else.
             assert_eq!(status(&server, &[("Origin", APP)]).await, 200);
             assert_eq!(status(&server, &[("Origin", EVIL)]).await, 403);
             assert_eq!(status(&server, &[("Origin", "NULL")]).await, 403);

@@ -1,4 +1,4 @@
-//! The end of a mount: every session is told, what is left is cut off, and the server is free.
+//! Shutdown of a mount: every session is closed, the rest is cut off at the deadline.
 
 mod graceful;
 
@@ -94,7 +94,7 @@ async fn new_sessions_are_503_and_everything_else_goes_on() {
 
     let shutdown = within("its end", shutdown).await;
     assert_eq!(counts(shutdown), (1, 0, 0));
-    // There is no way back.
+    // A mount that was shut down does not start again.
     let response = bench.server.peer().receive(Wire::Xhr).send().await;
     assert_eq!(response.status, 503);
 }
@@ -136,7 +136,7 @@ async fn a_dropped_shutdown_has_closed_all_sessions_and_can_be_called_again() {
 
     assert_eq!(session.state(), SessionState::Closing);
     bench.clock.advance(SECOND * 2).await;
-    // Which is longer than the deadline was.
+    // This is longer than the deadline.
     assert_eq!(session.state(), SessionState::Closing);
     expect_going_away(&mut client).await;
     let shutdown = within("its end", bench.handle.shutdown(DEADLINE)).await;
@@ -186,7 +186,7 @@ async fn a_session_between_two_polls_is_cut_off_at_a_deadline_before_that() {
     let shutdown = within("its end", shutdown).await.unwrap();
     assert_eq!(counts(shutdown), (1, 1, 1));
     assert_shut_down(&ending(&session).await, 1);
-    // It hears of it all the same, for as long as the server is there.
+    // The client still gets the close frame while the server runs.
     let close = client.http().0.poll().await;
     assert_eq!(close, "c[1001,\"Going away\"]\n");
 }

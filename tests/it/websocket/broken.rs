@@ -1,12 +1,12 @@
-//! What ends a connection at once, because it is not what a client may send.
+//! Input that ends a connection at once, because a client must not send it.
 
 use sockjs_axum::{Cause, SockJsLayer};
 use support::{Frame, Opcode, received, within};
 
 use super::{assert_ended, open};
 
-/// Sends a good message and then what is broken, and asserts that the connection ends with nothing
-/// but a WebSocket close frame.
+/// Sends a valid message and then the broken frames, and asserts that the connection ends with
+/// nothing but a WebSocket close frame.
 async fn assert_closed(bytes: &[u8], cause: Cause, code: u16, reason: &str) {
     let (_server, mut socket, mut session) = open(|layer: SockJsLayer| layer).await;
 

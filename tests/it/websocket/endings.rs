@@ -1,4 +1,4 @@
-//! How a session ends, and who hears what of it.
+//! How a session ends, and what client and application get.
 
 use std::time::Duration;
 
@@ -56,7 +56,7 @@ async fn the_server_ends_the_connection_once_its_close_is_answered() {
     socket.ended().await;
 }
 
-/// Browsers give the server two seconds for this, in which the page does not hear of the end.
+/// Browsers wait two seconds for the server to do so, and the page gets no close event before.
 #[tokio::test(start_paused = true)]
 async fn the_server_does_not_wait_once_both_have_closed() {
     for first in [Side::Server, Side::Client] {

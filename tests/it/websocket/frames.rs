@@ -1,4 +1,4 @@
-//! What goes in and out of an open WebSocket.
+//! Frames and payloads on an open WebSocket.
 
 use futures_util::{SinkExt as _, StreamExt as _};
 use support::{Frame, Opcode, Server, received, within};
@@ -162,7 +162,7 @@ async fn unsolicited_pongs_are_ignored() {
 async fn messages_of_every_length_come_back() {
     let (_server, mut socket) = open_echo(|layer| layer).await;
 
-    // With the five bytes around the message, these are the borders of the three forms of a length.
+    // With five bytes of framing, these lengths are at the borders of the three forms of a length.
     for len in [0, 120, 121, 122, 65_530, 65_531, 65_532, 1_000_000] {
         let message = "x".repeat(len);
         socket.send_text(format!("[\"{message}\"]")).await;

@@ -1,4 +1,4 @@
-//! Who is let in, and with what answer.
+//! Handshakes and their answers.
 
 use axum::body::Body;
 use sockjs_axum::SockJsLayer;

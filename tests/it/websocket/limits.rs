@@ -1,5 +1,4 @@
-//! No client makes the server hold more than it is configured to, and none is made to lose what it
-//! sent.
+//! No client makes the server hold more than the limits allow, and no accepted message is lost.
 
 use std::time::Duration;
 
@@ -51,7 +50,8 @@ async fn a_frame_above_the_body_limit_ends_the_connection_before_it_has_arrived(
 
 #[tokio::test]
 async fn a_client_that_sends_too_much_gets_the_close_frame_first() {
-    // With what it sends unread, ending the connection would reset it and take the reason along.
+    // If the server closed with data unread, the connection would be reset and the close frame
+    // lost.
     let (_server, mut socket, session) = open(|layer| layer).await;
 
     socket.send(Frame::text("x".repeat(8 << 20))).await;
