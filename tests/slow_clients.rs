@@ -1,5 +1,5 @@
-//! Clients that never read cost the server no more than its limits, and nobody else anything. A
-//! binary of its own, because it measures the memory of its process.
+//! Clients that never read cost the server no more than its limits, and do not affect other
+//! clients. This is a binary of its own, because it measures the memory of its process.
 
 use std::{
     fs, io,
@@ -30,8 +30,8 @@ const SEND_BUFFER: usize = 64 * 1024;
 /// What hyper collects of a response before it waits for the socket.
 const HYPER_BUFFER: usize = 400 * 1024;
 
-/// What a session may hold: what waits for the client, once more as a frame that is being written,
-/// quoted, and in the buffer of whoever writes it.
+/// What a session may hold: the waiting messages, the same again as a quoted frame that is being
+/// written, and the writer's buffer.
 const PER_SESSION: usize = HYPER_BUFFER + 4 * SEND_BUFFER;
 
 /// Whatever else the process needs, such as the stacks of the tests' threads.
@@ -78,7 +78,7 @@ async fn flood(State(flood): State<Arc<Flood>>, session: Session) {
     endings.push((session.transport(), ending));
 }
 
-/// Serves a router on sockets that take little. It ends with the test.
+/// Serves a router on sockets with small buffers. It ends with the test.
 async fn serve(router: Router) -> io::Result<SocketAddr> {
     let socket = TcpSocket::new_v4()?;
     socket.set_send_buffer_size(SOCKET_BUFFER)?;
@@ -90,7 +90,7 @@ async fn serve(router: Router) -> io::Result<SocketAddr> {
     Ok(addr)
 }
 
-/// Asks for a session, and does nothing more.
+/// Opens a session, and does nothing else.
 async fn connect(addr: SocketAddr, n: usize) -> io::Result<TcpStream> {
     let socket = TcpSocket::new_v4()?;
     socket.set_recv_buffer_size(SOCKET_BUFFER)?;
@@ -130,7 +130,7 @@ async fn clients_that_never_read_cost_their_limits_and_nobody_else_anything() {
         .on_session(flood)
         .with_state(load.clone())
         .send_buffer(SEND_BUFFER)
-        // A response that ends does so for a client that reads it.
+        // A response only completes for a client that reads it.
         .response_limit(usize::MAX);
     let handle = slow.handle();
     let echo = SockJsLayer::new("/echo")
@@ -153,7 +153,7 @@ async fn clients_that_never_read_cost_their_limits_and_nobody_else_anything() {
     }
     until("all sessions", || load.started() == CLIENTS).await;
 
-    // No time passes, so that whoever is served now is served without waiting for a slow one.
+    // No time passes, so that a client that is served now has not waited for a slow one.
     let mut sent = 0;
     while load.sent() > sent {
         sent = load.sent();

@@ -1,5 +1,5 @@
-//! What happens when one side takes less than the other gives: it waits, and nothing is lost. What
-//! one transport alone does is in its own module and in `limits`.
+//! When one side reads less than the other sends, the sender waits and nothing is lost. Tests of
+//! one transport are in its own module and in `limits`.
 
 use std::time::Duration;
 
@@ -13,11 +13,11 @@ use support::{
 };
 use tokio::{io::AsyncWriteExt as _, time::timeout};
 
-/// After how long what waits counts as held back. A machine that is slow for longer than this makes
-/// a test see it too early, which proves less but is no failure.
+/// A request that takes longer than this counts as held back. On a very slow machine a test may
+/// conclude this too early; it then proves less, but does not fail.
 const MOMENT: Duration = Duration::from_millis(100);
 
-/// The message of that number, longer than what says which it is.
+/// Returns message number `n`, padded to 50,000 bytes.
 fn message(n: usize) -> String {
     format!("{n:050000}")
 }
@@ -37,11 +37,11 @@ async fn open(
     (server, client, session)
 }
 
-/// Sends until the client's side takes no more, and returns how many messages were sent. There is no
-/// room then, for as long as nobody else runs.
+/// Sends until the client's side accepts no more, and returns how many messages were sent. The
+/// buffer stays full until another task runs.
 async fn fill(session: &Session) -> usize {
     let mut sent = 0;
-    // A send that is given up was none.
+    // A dropped send has sent nothing.
     while let Ok(result) = timeout(MOMENT, session.send(message(sent))).await {
         result.expect("the session is open");
         sent += 1;
@@ -58,7 +58,7 @@ fn small(layer: SockJsLayer) -> SockJsLayer {
 }
 
 #[tokio::test]
-async fn send_waits_for_room_and_goes_on_when_the_client_takes() {
+async fn send_waits_for_room_until_the_client_reads() {
     for &transport in Transport::ALL {
         let (_server, mut client, session) = open(transport, small).await;
         let sent = fill(&session).await;
@@ -78,7 +78,7 @@ async fn send_waits_for_room_and_goes_on_when_the_client_takes() {
 }
 
 #[tokio::test]
-async fn who_sends_or_waits_for_room_gets_its_message_back_at_the_end() {
+async fn waiting_sends_get_their_messages_back_when_the_session_ends() {
     for transport in [Transport::Xhr, Transport::HtmlFile, Transport::WebSocket] {
         let (_server, _client, session) = open(transport, small).await;
         let sent = fill(&session).await;
@@ -97,7 +97,7 @@ async fn who_sends_or_waits_for_room_gets_its_message_back_at_the_end() {
 }
 
 #[tokio::test]
-async fn a_message_above_the_buffers_passes_alone() {
+async fn a_message_longer_than_the_buffers_passes_when_they_are_empty() {
     let tiny = |layer: SockJsLayer| layer.send_buffer(10).receive_buffer(10);
     for &transport in Transport::ALL {
         let (_server, mut client, mut session) = open(transport, tiny).await;
@@ -111,7 +111,7 @@ async fn a_message_above_the_buffers_passes_alone() {
 }
 
 #[tokio::test]
-async fn messages_of_no_length_take_room_too() {
+async fn empty_messages_count_against_the_send_buffer() {
     let ten = |layer: SockJsLayer| layer.send_buffer(640);
     let (_server, mut client, session) = open(Transport::Xhr, ten).await;
 
@@ -127,7 +127,7 @@ async fn messages_of_no_length_take_room_too() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_stream_that_takes_now_and_then_is_slow_but_not_closed() {
+async fn a_stream_that_is_read_now_and_then_is_not_closed() {
     let (layer, mut sessions) = Sessions::capture(SockJsLayer::new("/echo").send_buffer(1000));
     let direct = Direct::new(layer);
     let path = unique_path("/echo") + "/eventsource";
@@ -281,7 +281,7 @@ async fn a_handler_that_does_not_read_makes_a_raw_websocket_wait() {
 }
 
 #[tokio::test]
-async fn the_body_limit_is_not_for_raw_websockets() {
+async fn the_body_limit_does_not_apply_to_raw_websockets() {
     let configure = |layer: SockJsLayer| layer.body_limit(10).message_limit(100);
     let (_server, mut client, mut session) = open(Transport::RawWebSocket, configure).await;
 
@@ -318,7 +318,7 @@ async fn serve_places(places: usize) -> Server {
     Server::echo(configure).await
 }
 
-/// Asks each transport for a session and asserts that all are told the same.
+/// Opens a session on each transport and asserts that all answers have the same status.
 async fn assert_told(server: &Server, status: u16, body: &str) {
     for &transport in Transport::ALL {
         let request = match Wire::ALL.into_iter().find(|it| it.transport() == transport) {
@@ -351,7 +351,7 @@ async fn room(server: &Server) {
 }
 
 #[tokio::test]
-async fn a_session_of_any_transport_has_one_place_until_its_end() {
+async fn a_session_holds_one_place_until_its_end() {
     let server = serve_places(2).await;
     let mut other = Client::open(server.addr(), "/echo", Transport::Xhr).await;
 
@@ -368,7 +368,7 @@ async fn a_session_of_any_transport_has_one_place_until_its_end() {
         client.send("close").await;
         client.expect_close(1000, "Normal closure").await;
         room(&server).await;
-        // Those that the handler's extractors refuse give their place back.
+        // Requests that an extractor rejects free their place.
         for _ in 0..3 {
             assert_told(&server, 418, "").await;
         }
@@ -376,7 +376,7 @@ async fn a_session_of_any_transport_has_one_place_until_its_end() {
 }
 
 #[tokio::test]
-async fn a_session_of_any_transport_that_is_lost_gives_its_place_back() {
+async fn a_lost_session_frees_its_place() {
     let server = serve_places(1).await;
 
     for &transport in Transport::ALL {
@@ -389,7 +389,7 @@ async fn a_session_of_any_transport_that_is_lost_gives_its_place_back() {
 }
 
 #[tokio::test]
-async fn a_client_that_does_not_wait_for_its_session_keeps_no_place() {
+async fn a_client_that_leaves_during_the_opening_holds_no_place() {
     let server = serve_places(1).await;
 
     for _ in 0..10 {
@@ -422,7 +422,7 @@ async fn a_head_above_16_kib_opens_no_session() {
         assert_eq!(response.text().await, "Head too large.", "{line}");
     }
 
-    // None of them took a place, and one is kept only of the request that opens a session.
+    // None of them took a place. The limit applies only to a request that opens a session.
     for wire in Wire::ALL {
         let peer = server.peer();
         let opening = peer.receive(wire).header("X-Long", "x".repeat(15_000));

@@ -1,5 +1,4 @@
-//! Sessions that are bound to what their opening request says: only requests that say the same are
-//! theirs.
+//! Bound sessions: only requests with the same key as the opening request belong to the session.
 
 use std::sync::{
     Arc,
@@ -12,7 +11,7 @@ use support::{Opening, Peer, Request, Server, Wire, assert_cors, assert_not_cach
 
 use crate::receive::GO_AWAY;
 
-/// Who the client says it is, or nobody.
+/// Returns the user that the request names.
 fn user(parts: &Parts) -> Option<String> {
     let user = parts.headers.get("x-user")?.to_str().ok()?;
     Some(user.to_owned())
@@ -22,7 +21,7 @@ fn bound(layer: SockJsLayer) -> SockJsLayer {
     layer.bind_session(user)
 }
 
-/// Adds to a request who sends it.
+/// Adds the user to a request.
 fn from(request: Request<'static>, user: Option<&str>) -> Request<'static> {
     match user {
         Some(user) => request.header("X-User", user),
@@ -38,7 +37,7 @@ fn requests(peer: &Peer) -> Vec<Request<'static>> {
     receive.chain(send).collect()
 }
 
-/// Asserts that nobody else can use a session, whatever is asked.
+/// Asserts that a client with another key cannot use the session by any request.
 async fn assert_refused(peer: &Peer, user: Option<&str>) {
     for request in requests(peer) {
         let line = request.line();
@@ -50,7 +49,7 @@ async fn assert_refused(peer: &Peer, user: Option<&str>) {
 }
 
 #[tokio::test]
-async fn who_says_the_same_may_use_every_request_of_a_session() {
+async fn requests_with_the_same_key_may_use_the_session() {
     let server = Server::echo(|layer| bound(layer).response_limit(1)).await;
 
     for user in [Some("alice"), None] {
@@ -81,7 +80,7 @@ async fn who_says_the_same_may_use_every_request_of_a_session() {
 }
 
 #[tokio::test]
-async fn who_says_something_else_finds_no_session() {
+async fn requests_with_another_key_find_no_session() {
     let alice = Some("alice");
     for (owner, intruder) in [
         (alice, Some("mallory")),
@@ -101,8 +100,8 @@ async fn who_says_something_else_finds_no_session() {
 
             assert_refused(&peer, intruder).await;
 
-            // The owner's session has not noticed: nothing came, nothing was taken, and who was
-            // attached still is.
+            // The owner's session is unaffected: no message arrived, none was read, and its
+            // receiver is still attached.
             session.try_send("to the owner").expect("it is open");
             let message = r#"a["to the owner"]"#;
             if wire.streams() {
@@ -120,7 +119,7 @@ async fn who_says_something_else_finds_no_session() {
 }
 
 #[tokio::test]
-async fn a_refusal_can_be_read_as_any_other() {
+async fn a_refusal_is_the_404_of_an_unknown_session() {
     let server = Server::echo(bound).await;
     let peer = server.peer();
     let opened = from(peer.post("xhr"), Some("alice")).send().await;
@@ -134,15 +133,15 @@ async fn a_refusal_can_be_read_as_any_other() {
         assert_cors(&response, Some(origin));
         assert_eq!(response.text().await, "");
     }
-    // What is wrong with a body is told first, as where there is no session.
+    // The body is checked first, as for an unknown session.
     assert_eq!(peer.send_status("nonsense").await, 500);
-    // A preflight says nothing of who asks.
+    // A preflight does not name the user.
     let preflight = peer.request("OPTIONS", "xhr_send").send().await;
     assert_eq!(preflight.status, 204);
 }
 
 #[tokio::test]
-async fn a_session_stays_bound_to_its_end_and_after_it() {
+async fn a_session_stays_bound_after_its_end() {
     let (server, mut sessions) = Server::capture(bound).await;
     let peer = server.peer();
     let alice = Some("alice");
@@ -155,15 +154,16 @@ async fn a_session_stays_bound_to_its_end_and_after_it() {
     for _ in 0..2 {
         let told = from(peer.post("xhr"), alice).send().await;
         assert_eq!(told.text().await, format!("{GO_AWAY}\n"));
-        // Why it ended is nobody else's business either.
+        // Other clients do not learn why the session ended, either.
         assert_refused(&peer, Some("mallory")).await;
         assert_refused(&peer, None).await;
     }
 }
 
 #[tokio::test]
-async fn a_first_request_that_is_late_is_judged_as_well() {
-    // Both find no session; the second one to be let in finds the first's.
+async fn a_slow_first_request_is_checked_against_the_session_it_joins() {
+    // Both requests find no session. The extractors of the first one finish earlier, so that the
+    // second one then finds its session.
     use std::sync::Mutex;
     use tokio::sync::oneshot;
 
@@ -217,7 +217,7 @@ async fn a_first_request_that_is_late_is_judged_as_well() {
 }
 
 #[tokio::test]
-async fn a_key_can_be_of_any_type_that_compares() {
+async fn a_key_can_be_of_any_comparable_type() {
     /// As case does not matter in a name, `==` says when two are the same.
     #[derive(Debug)]
     struct Name(String);
@@ -256,7 +256,7 @@ async fn a_key_can_be_of_any_type_that_compares() {
             |layer| layer.bind_session(|parts| parts.headers.contains_key("x-user")),
             "alice",
             "bob",
-            // The one that does not say at all.
+            // A request that names no user.
             "",
         ),
     ];
@@ -293,7 +293,7 @@ async fn the_last_binding_counts() {
 }
 
 #[tokio::test]
-async fn every_request_of_a_session_is_asked_and_no_other() {
+async fn the_key_is_computed_for_session_requests_only() {
     let asked = Arc::new(AtomicUsize::new(0));
     let count = asked.clone();
     let server = Server::echo(|layer| {
@@ -325,7 +325,7 @@ async fn every_request_of_a_session_is_asked_and_no_other() {
 
 #[tokio::test]
 async fn keys_may_be_taken_from_credentials() {
-    // The function sees them, whatever handlers see.
+    // The function sees credentials even if handlers do not.
     let server = Server::echo(|layer| {
         layer.bind_session(|parts| {
             ["cookie", "authorization"].map(|name| parts.headers.get(name).cloned())
@@ -347,7 +347,7 @@ async fn keys_may_be_taken_from_credentials() {
 }
 
 #[tokio::test]
-async fn a_websocket_is_a_session_of_its_own_whoever_asks() {
+async fn each_websocket_is_its_own_session_whatever_the_key() {
     let server = Server::echo(bound).await;
     let peer = server.peer();
     let opened = from(peer.post("xhr"), Some("alice")).send().await;

@@ -39,8 +39,9 @@ async fn attached(server: &Server) -> (Peer, support::Receiver) {
     (peer, receiver)
 }
 
+/// P48: Cookie.
 #[tokio::test]
-async fn every_session_url_sets_it_when_enabled() {
+async fn every_session_url_sets_the_cookie() {
     let server = Server::echo(|layer| layer.jsessionid(true)).await;
     let (peer, _receiver) = attached(&server).await;
 
@@ -64,8 +65,9 @@ async fn every_session_url_sets_it_when_enabled() {
     }
 }
 
+/// P48: Cookie.
 #[tokio::test]
-async fn every_first_response_sets_it_too() {
+async fn every_first_response_sets_the_cookie() {
     let server = Server::echo(|layer| layer.jsessionid(true)).await;
 
     for wire in Wire::ALL {
@@ -85,7 +87,7 @@ async fn every_first_response_sets_it_too() {
 }
 
 #[tokio::test]
-async fn none_is_set_when_it_is_off() {
+async fn no_cookie_is_set_when_the_option_is_off() {
     let server = Server::echo(|layer| layer).await;
     let (peer, _receiver) = attached(&server).await;
 
@@ -95,8 +97,9 @@ async fn none_is_set_when_it_is_off() {
     }
 }
 
+/// P48: Cookie.
 #[tokio::test]
-async fn only_the_value_of_that_name_comes_back() {
+async fn only_the_value_of_jsessionid_is_echoed() {
     let server = Server::echo(|layer| layer.jsessionid(true)).await;
     let cases: [(&[u8], &str); 16] = [
         (b"JSESSIONID=abc", "abc"),
@@ -132,7 +135,7 @@ async fn only_the_value_of_that_name_comes_back() {
 }
 
 #[tokio::test]
-async fn it_is_found_in_a_second_cookie_header() {
+async fn the_value_is_found_in_a_second_cookie_header() {
     let server = Server::echo(|layer| layer.jsessionid(true)).await;
 
     let request = server.peer().post("xhr").header("Cookie", "a=b");

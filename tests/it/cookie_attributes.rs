@@ -1,9 +1,9 @@
-//! What a `JSESSIONID` cookie says besides its value, and values that an application chooses.
+//! Attributes of the `JSESSIONID` cookie, and values that an application chooses.
 
 use sockjs_axum::{JSessionId, SameSite};
 use support::{Opening, Server, unique_path};
 
-/// Returns the cookie that a poll without one is given.
+/// Returns the cookie that the server sets for a poll without a cookie.
 async fn cookie(cookie: impl Into<JSessionId>) -> Option<String> {
     let server = Server::echo(|layer| layer.jsessionid(cookie)).await;
     let response = server.peer().post("xhr").send().await;
@@ -65,7 +65,7 @@ async fn attributes_follow_the_value() {
 }
 
 #[tokio::test]
-async fn a_path_cannot_smuggle_in_more() {
+async fn a_path_cannot_inject_attributes() {
     for (path, expected) in [
         ("/a; Domain=evil.example", "/a Domain=evil.example"),
         ("/a\r\nSet-Cookie: x=y", "/aSet-Cookie: x=y"),
@@ -78,8 +78,9 @@ async fn a_path_cannot_smuggle_in_more() {
     }
 }
 
+/// P48: Cookie.
 #[tokio::test]
-async fn every_session_url_has_them_and_no_other() {
+async fn session_urls_alone_set_the_cookie_with_its_attributes() {
     let cookie = JSessionId::dummy()
         .secure(true)
         .http_only(true)
@@ -143,11 +144,11 @@ async fn a_value_is_chosen_from_the_request() {
 }
 
 #[tokio::test]
-async fn clients_are_told_that_a_cookie_is_needed_unless_it_is_off() {
+async fn info_says_that_a_cookie_is_needed_unless_it_is_off() {
     for (cookie, needed) in [
         (JSessionId::off(), false),
         (JSessionId::dummy(), true),
-        // What the function says of one request means nothing for the next.
+        // The function's value for one request does not carry over to the next.
         (JSessionId::custom(|_| None), true),
     ] {
         let server = Server::echo(|layer| layer.jsessionid(cookie)).await;
@@ -158,7 +159,7 @@ async fn clients_are_told_that_a_cookie_is_needed_unless_it_is_off() {
 }
 
 #[tokio::test]
-async fn a_value_of_safe_characters_is_taken_and_any_other_is_not() {
+async fn only_values_of_safe_characters_are_accepted() {
     let choose = JSessionId::custom(|parts| {
         let code = parts.headers.get("x-char")?.to_str().ok()?;
         let char = char::from_u32(code.parse().ok()?)?;

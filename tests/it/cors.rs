@@ -15,7 +15,7 @@ fn with_origin(request: Request<'static>, origin: Option<&str>) -> Request<'stat
     }
 }
 
-/// Requests to everything a script of another origin reads, and to what it may be told instead.
+/// Requests to all URLs that a script of another origin reads, with successes and errors.
 fn requests(server: &Server) -> Vec<(&'static str, u16, Request<'static>)> {
     let peer = || server.peer();
     vec![
@@ -46,6 +46,7 @@ fn requests(server: &Server) -> Vec<(&'static str, u16, Request<'static>)> {
     ]
 }
 
+/// P46: CORS.
 #[tokio::test]
 async fn every_origin_may_read_answers_and_errors() {
     let server = Server::echo(|layer| layer.body_limit(1000)).await;
@@ -60,7 +61,7 @@ async fn every_origin_may_read_answers_and_errors() {
 }
 
 #[tokio::test]
-async fn an_accepted_send_may_be_read() {
+async fn the_answer_to_a_send_may_be_read() {
     let server = Server::echo(|layer| layer).await;
     let peer = server.peer();
     peer.open().await;
@@ -74,6 +75,7 @@ async fn an_accepted_send_may_be_read() {
     }
 }
 
+/// P46: CORS.
 #[tokio::test]
 async fn requested_headers_are_allowed() {
     let server = Server::echo(|layer| layer).await;
@@ -114,6 +116,7 @@ async fn requested_headers_are_allowed() {
     }
 }
 
+/// P47: Preflights.
 #[tokio::test]
 async fn preflight_allows_options_and_post() {
     let (server, sessions) = Server::capture(|layer| layer).await;
@@ -143,6 +146,7 @@ async fn preflight_allows_options_and_post() {
     assert!(sessions.is_empty(), "a preflight opens no session");
 }
 
+/// P46: CORS.
 #[tokio::test]
 async fn bytes_that_are_not_visible_ascii_are_not_echoed() {
     let server = Server::echo(|layer| layer).await;
@@ -151,7 +155,7 @@ async fn bytes_that_are_not_visible_ascii_are_not_echoed() {
 
     for value in values {
         for (name, status, request) in requests(&server) {
-            // The size limit is not what is looked at.
+            // Large bodies are not the subject here.
             if status == 413 {
                 continue;
             }
@@ -190,8 +194,9 @@ fn assert_not_echoed(response: &Response<'_>, name: &str) {
     );
 }
 
+/// P46: CORS.
 #[tokio::test]
-async fn several_origins_are_none() {
+async fn repeated_origin_headers_are_not_echoed() {
     let server = Server::echo(|layer| layer).await;
 
     let request = server
@@ -204,8 +209,9 @@ async fn several_origins_are_none() {
     assert_not_echoed(&response, "two origins");
 }
 
+/// P6: Disabled URLs.
 #[tokio::test]
-async fn disabled_cors_sends_none_of_it() {
+async fn disable_cors_removes_all_cors_headers() {
     let server = Server::echo(|layer| layer.disable_cors(true)).await;
     let peer = server.peer();
     peer.open().await;

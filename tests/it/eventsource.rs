@@ -4,6 +4,7 @@ use crate::receive::receive_tests;
 
 receive_tests!(Wire::EventSource);
 
+/// P20: Streaming.
 #[tokio::test]
 async fn bytes_of_a_session() {
     let (server, mut sessions) = Server::capture(|layer| layer).await;
@@ -24,6 +25,7 @@ async fn bytes_of_a_session() {
     stream.end().await;
 }
 
+/// P22: eventsource.
 #[tokio::test]
 async fn percent_signs_survive_the_decoding_of_the_client() {
     let (server, mut sessions) = Server::capture(|layer| layer).await;
@@ -58,6 +60,7 @@ async fn line_ends_in_a_message_do_not_end_the_event() {
     stream.end().await;
 }
 
+/// P21: Response limit.
 #[tokio::test]
 async fn the_limit_counts_the_framing() {
     let (server, mut sessions) = Server::capture(|layer| layer.response_limit(4096)).await;

@@ -26,8 +26,9 @@ async fn greets_at_the_prefix_with_and_without_slash() {
     }
 }
 
+/// P4: Methods.
 #[tokio::test]
-async fn head_tells_what_get_would() {
+async fn head_has_the_headers_of_get() {
     let server = Server::echo(|layer| layer).await;
     let mut connection = server.connect().await;
 

@@ -44,7 +44,7 @@ async fn a_sink_that_is_flushed_has_queued_everything() {
 }
 
 #[tokio::test]
-async fn halves_and_clones_keep_the_session_until_the_last_is_gone() {
+async fn the_session_stays_open_until_both_halves_and_all_clones_are_dropped() {
     let (server, mut sessions) = Server::capture(|layer| layer).await;
     let mut client = server.peer().receiver(Wire::XhrStreaming);
     client.expect("o").await;
@@ -63,7 +63,7 @@ async fn halves_and_clones_keep_the_session_until_the_last_is_gone() {
 }
 
 #[tokio::test]
-async fn the_receiver_alone_keeps_the_session() {
+async fn the_receiver_alone_keeps_the_session_open() {
     let (server, mut sessions) = Server::capture(|layer| layer).await;
     let peer = server.peer();
     peer.open().await;
@@ -112,7 +112,7 @@ async fn a_message_goes_to_many_sessions() {
 
     for (client, session) in &mut clients {
         client.expect(r#"a["to all \u2028"]"#).await;
-        // On a `&mut Session`, `close` is that of the sink.
+        // On a `&mut Session`, `close` is the method of `Sink`.
         Session::close(session, 3000, "Go away!");
         client.expect(GO_AWAY).await;
         assert_eq!(ending(session).await.cause(), Cause::ClosedByApp);

@@ -39,8 +39,9 @@ fn requests(server: &Server) -> Vec<(u16, Request<'static>)> {
     requests
 }
 
+/// P45: No caching.
 #[tokio::test]
-async fn no_answer_of_a_session_or_info_is_cached() {
+async fn no_answer_of_a_session_url_or_info_may_be_cached() {
     let server = Server::echo(|layer| layer.body_limit(1000)).await;
 
     let mut cached = Vec::new();
@@ -57,6 +58,7 @@ async fn no_answer_of_a_session_or_info_is_cached() {
     assert!(cached.is_empty(), "{cached:#?}");
 }
 
+/// P50: nosniff.
 #[tokio::test]
 async fn no_answer_is_sniffed_or_sets_a_cookie() {
     let server = Server::echo(|layer| layer.body_limit(1000)).await;

@@ -18,6 +18,7 @@ const PAGE: &str = r#"<!doctype html>
     window.onload = function() {c.stop();};
   </script>"#;
 
+/// P20: Streaming.
 #[tokio::test]
 async fn bytes_of_a_session() {
     let (server, mut sessions) = Server::capture(|layer| layer).await;
@@ -54,6 +55,7 @@ async fn bytes_of_a_session() {
     stream.end().await;
 }
 
+/// P20: Streaming.
 #[tokio::test]
 async fn every_callback_leaves_a_page_of_at_least_1024_bytes() {
     let server = Server::echo(|layer| layer).await;
@@ -70,6 +72,7 @@ async fn every_callback_leaves_a_page_of_at_least_1024_bytes() {
     }
 }
 
+/// P23: htmlfile.
 #[tokio::test]
 async fn a_message_neither_ends_nor_reopens_the_script() {
     let (server, mut sessions) = Server::capture(|layer| layer).await;
@@ -107,6 +110,7 @@ async fn a_message_neither_ends_nor_reopens_the_script() {
     stream.end().await;
 }
 
+/// P21: Response limit.
 #[tokio::test]
 async fn the_limit_counts_the_framing() {
     let (server, mut sessions) = Server::capture(|layer| layer.response_limit(4096)).await;
@@ -127,16 +131,19 @@ async fn the_limit_counts_the_framing() {
     }
 }
 
+/// P25: Callback name.
 #[tokio::test]
 async fn a_callback_is_required() {
     callback::is_required("htmlfile").await;
 }
 
+/// P25: Callback name.
 #[tokio::test]
-async fn a_callback_that_is_no_name_is_refused_and_not_reflected() {
+async fn an_invalid_callback_is_refused_and_not_echoed() {
     callback::is_checked("htmlfile").await;
 }
 
+/// P25: Callback name.
 #[tokio::test]
 async fn a_callback_comes_from_c_or_callback_percent_decoded() {
     callback::is_found("htmlfile", |name| format!("var c = parent.{name};\n")).await;

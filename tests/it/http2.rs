@@ -61,6 +61,7 @@ async fn rest(body: Incoming) -> String {
     String::from_utf8(rest.to_bytes().to_vec()).expect("UTF-8")
 }
 
+/// P59: HTTP/2.
 #[tokio::test]
 async fn every_transport_works_over_http2() {
     let server = Server::echo(|layer| layer.response_limit(1)).await;
@@ -82,6 +83,22 @@ async fn every_transport_works_over_http2() {
         assert_eq!(rest(jsonp_send.into_body()).await, "ok");
         assert_eq!(peer.receiver(wire).messages(2).await, ["x", "y"]);
     }
+}
+
+#[tokio::test]
+async fn the_uri_of_a_session_is_absolute_over_http2() {
+    let (server, mut sessions) = Server::capture(|layer| layer).await;
+    let mut client = http2(&server).await;
+    let peer = server.peer();
+
+    send(&mut client, ("POST", &peer, "xhr"), "").await;
+    let over_http2 = sessions.next().await;
+    server.peer().open().await;
+    let over_http1 = sessions.next().await;
+
+    assert_eq!(over_http2.uri(), "http://localhost/echo/000/-/xhr");
+    assert_eq!(over_http1.uri(), "/echo/000/-/xhr");
+    assert_eq!(over_http2.path(), over_http1.path());
 }
 
 #[tokio::test]
@@ -111,6 +128,7 @@ async fn streams_share_an_http2_connection() {
     }
 }
 
+/// P59: HTTP/2.
 #[tokio::test]
 async fn a_reset_http2_stream_is_a_lost_receiver() {
     let (server, mut sessions) = Server::capture(|layer| layer).await;
@@ -140,6 +158,7 @@ async fn a_reset_http2_stream_is_a_lost_receiver() {
     expect(&mut kept_body, "data: a[\"x\"]\r\n\r\n").await;
 }
 
+/// P11: Next receiver.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_poll_right_after_a_completed_one_on_another_connection_is_never_refused() {
     let (server, mut sessions) = Server::capture(|layer| layer).await;

@@ -4,8 +4,9 @@ use support::{Server, Wire, received};
 
 use crate::receive::GO_AWAY;
 
+/// P57: HTTP/1.0.
 #[tokio::test]
-async fn an_http10_client_gets_no_chunks_and_the_end_of_the_connection() {
+async fn an_http10_client_gets_no_chunks_and_its_connection_is_closed() {
     let (server, mut sessions) = Server::capture(|layer| layer).await;
 
     for wire in Wire::ALL {
@@ -25,7 +26,7 @@ async fn an_http10_client_gets_no_chunks_and_the_end_of_the_connection() {
         wire.expect_prelude(&mut response).await;
         response.expect(wire.frame("o")).await;
 
-        // A stream goes on frame by frame, and its last byte is the connection's.
+        // A stream goes on frame by frame, and ends with the connection.
         if wire.streams() {
             let session = sessions.next().await;
             session.try_send("x").unwrap();
@@ -65,6 +66,7 @@ async fn an_http10_client_that_keeps_its_connection_may_poll_on_it() {
     }
 }
 
+/// P57: HTTP/1.0.
 #[tokio::test]
 async fn an_http10_stream_ends_with_the_connection_even_if_it_was_to_be_kept() {
     let server = Server::echo(|layer| layer.response_limit(1)).await;
@@ -104,7 +106,7 @@ async fn an_http11_client_that_closes_gets_its_answer_first() {
 }
 
 #[tokio::test]
-async fn a_completed_stream_leaves_its_connection_for_more() {
+async fn a_completed_stream_leaves_its_connection_open() {
     let server = Server::echo(|layer| layer.response_limit(1)).await;
     let mut connection = server.connect().await;
 
@@ -118,6 +120,7 @@ async fn a_completed_stream_leaves_its_connection_for_more() {
     }
 }
 
+/// P58: HTTP/1.1.
 #[tokio::test]
 async fn pipelined_sends_keep_their_order() {
     let server = Server::echo(|layer| layer).await;
@@ -184,6 +187,7 @@ async fn a_request_behind_a_waiting_poll_waits_for_its_turn() {
     assert_eq!(peer.poll().await, "a[\"second\"]\n");
 }
 
+/// P58: HTTP/1.1.
 #[tokio::test]
 async fn expect_100_continue_is_answered_before_the_body_comes() {
     let server = Server::echo(|layer| layer).await;
@@ -206,6 +210,7 @@ async fn expect_100_continue_is_answered_before_the_body_comes() {
     assert_eq!(peer.receiver(Wire::Xhr).messages(2).await, ["x", "x"]);
 }
 
+/// P58: HTTP/1.1.
 #[tokio::test]
 async fn a_chunked_body_may_be_cut_anywhere() {
     let (server, mut sessions) = Server::capture(|layer| layer).await;
@@ -272,7 +277,7 @@ async fn a_body_that_is_cut_short_delivers_nothing() {
 }
 
 #[tokio::test]
-async fn a_receive_request_needs_no_word_about_its_body() {
+async fn a_receive_request_needs_no_content_length() {
     let server = Server::echo(|layer| layer).await;
 
     for endpoint in ["xhr", "xhr_streaming"] {
@@ -283,7 +288,7 @@ async fn a_receive_request_needs_no_word_about_its_body() {
 }
 
 #[tokio::test]
-async fn a_request_may_name_its_host_in_the_target() {
+async fn a_request_target_may_be_absolute() {
     let server = Server::echo(|layer| layer).await;
     let peer = server.peer();
 

@@ -1,3 +1,4 @@
+use sockjs_axum::SockJsLayer;
 use support::{Response, Server, assert_cached_for_a_year};
 
 /// The page, its script's URL aside.
@@ -33,6 +34,8 @@ fn tag(response: &Response<'_>) -> String {
     tag.to_owned()
 }
 
+/// P53: Iframe page.
+/// P54: Iframe caching.
 #[tokio::test]
 async fn every_version_is_the_same_page() {
     let server = server().await;
@@ -94,6 +97,7 @@ async fn default_script_is_a_client_of_the_same_protocol() {
     );
 }
 
+/// P54: Iframe caching.
 #[tokio::test]
 async fn the_tag_depends_on_the_content_only() {
     let one = server().await.get("/echo/iframe.html").send().await;
@@ -105,6 +109,7 @@ async fn the_tag_depends_on_the_content_only() {
     assert_ne!(tag(&one), tag(&other));
 }
 
+/// P54: Iframe caching.
 #[tokio::test]
 async fn a_known_tag_is_answered_with_304() {
     let server = server().await;
@@ -142,8 +147,9 @@ async fn a_known_tag_is_answered_with_304() {
     }
 }
 
+/// P4: Methods.
 #[tokio::test]
-async fn head_tells_what_get_would() {
+async fn head_has_the_headers_of_get() {
     let server = server().await;
     let mut connection = server.connect().await;
 
@@ -161,4 +167,18 @@ async fn head_tells_what_get_would() {
         connection.get("/echo").send().await.text().await,
         "Welcome to SockJS!\n"
     );
+}
+
+/// P54: Iframe caching.
+#[tokio::test]
+async fn with_allowed_origins_the_page_is_checked_every_time() {
+    let configure = |layer: SockJsLayer| layer.allowed_origins(["https://app.example"]);
+    let server = Server::echo(configure).await;
+
+    let response = server.get("/echo/iframe.html").send().await;
+
+    assert_eq!(response.status, 200);
+    assert_eq!(response.header("cache-control"), Some("no-cache"));
+    assert_eq!(response.header("expires"), None);
+    tag(&response);
 }

@@ -8,8 +8,9 @@ async fn info(server: &Server) -> Value {
     serde_json::from_str(&response.text().await).expect("info is JSON")
 }
 
+/// P51: Info.
 #[tokio::test]
-async fn says_what_a_client_asks_for() {
+async fn info_has_all_fields_and_headers() {
     let server = Server::echo(|layer| layer).await;
 
     let response = server.get("/echo/info").send().await;
@@ -33,6 +34,7 @@ async fn says_what_a_client_asks_for() {
     assert_eq!(info, expected);
 }
 
+/// P51: Info.
 #[tokio::test]
 async fn entropy_is_fresh_every_time() {
     let server = Server::echo(|layer| layer).await;
@@ -73,8 +75,9 @@ async fn websocket_is_false_when_it_is_off() {
     assert_eq!(info(&server).await["websocket"], false);
 }
 
+/// P51: Info.
 #[tokio::test]
-async fn cookie_needed_is_said_and_no_cookie_set() {
+async fn cookie_needed_is_true_and_no_cookie_is_set() {
     let server = Server::echo(|layer| layer.jsessionid(true)).await;
     assert_eq!(info(&server).await["cookie_needed"], true);
 
@@ -86,6 +89,7 @@ async fn cookie_needed_is_said_and_no_cookie_set() {
     assert_eq!(response.header("set-cookie"), None);
 }
 
+/// P51: Info.
 #[tokio::test]
 async fn base_url_is_there_when_configured() {
     let server = Server::echo(|layer| layer.base_url("https://sockjs.example/x")).await;
@@ -96,6 +100,7 @@ async fn base_url_is_there_when_configured() {
     assert_eq!(info(&server).await["base_url"], "http:///echo/info");
 }
 
+/// P47: Preflights.
 #[tokio::test]
 async fn preflight_allows_options_and_get() {
     let server = Server::echo(|layer| layer.jsessionid(true)).await;
@@ -129,8 +134,9 @@ async fn preflight_allows_options_and_get() {
     }
 }
 
+/// P4: Methods.
 #[tokio::test]
-async fn head_tells_what_get_would() {
+async fn head_has_the_headers_of_get() {
     let server = Server::echo(|layer| layer).await;
     let mut connection = server.connect().await;
 
@@ -149,9 +155,10 @@ async fn head_tells_what_get_would() {
     );
 }
 
+/// P52: Info waits for nothing.
 #[tokio::test]
-async fn info_waits_for_nobody() {
-    // The first session's application takes nothing and its buffer is full: a send to it hangs.
+async fn info_does_not_wait_for_a_busy_application() {
+    // The application receives nothing and the receive buffer is full, so that send requests wait.
     let (server, mut sessions) = Server::capture(|layer| layer.receive_buffer(1)).await;
     let peer = server.peer();
     peer.open().await;
@@ -179,6 +186,7 @@ async fn info_waits_for_nobody() {
     }
 }
 
+/// P51: Info.
 #[tokio::test]
 async fn info_creates_no_session() {
     let (server, sessions) = Server::capture(|layer| layer).await;

@@ -69,7 +69,7 @@ async fn a_message_is_parsed_into_a_value() {
 }
 
 #[tokio::test]
-async fn values_go_round_over_every_transport() {
+async fn json_values_are_echoed_over_every_transport() {
     let handler = async |mut session: Session| {
         while let Some(message) = session.recv().await {
             let value: Value = message.json().expect("a value");
@@ -120,7 +120,7 @@ async fn one_value_goes_to_many_sessions() {
 }
 
 #[tokio::test]
-async fn a_value_that_is_no_json_is_told_and_nothing_is_sent() {
+async fn a_value_that_cannot_be_json_is_an_error_and_nothing_is_sent() {
     let (server, mut sessions) = Server::capture(|layer| layer).await;
     let mut client = server.peer().receiver(Wire::XhrStreaming);
     client.expect("o").await;
@@ -137,7 +137,7 @@ async fn a_value_that_is_no_json_is_told_and_nothing_is_sent() {
 }
 
 #[tokio::test]
-async fn a_closed_session_takes_no_value() {
+async fn a_closed_session_accepts_no_value() {
     let (server, mut sessions) = Server::capture(|layer| layer).await;
     let mut client = server.peer().receiver(Wire::XhrStreaming);
     client.expect("o").await;

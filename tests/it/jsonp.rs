@@ -4,6 +4,8 @@ use crate::{callback, receive::receive_tests};
 
 receive_tests!(Wire::Jsonp);
 
+/// P19: Polling.
+/// P24: jsonp.
 #[tokio::test]
 async fn bytes_of_a_session() {
     let (server, mut sessions) = Server::capture(|layer| layer).await;
@@ -33,8 +35,9 @@ async fn bytes_of_a_session() {
     );
 }
 
+/// P24: jsonp.
 #[tokio::test]
-async fn what_a_script_cannot_hold_is_escaped_twice() {
+async fn characters_that_a_script_cannot_contain_are_escaped_twice() {
     let (server, mut sessions) = Server::capture(|layer| layer).await;
     let peer = server.peer();
     peer.answer(Wire::Jsonp).await;
@@ -48,16 +51,19 @@ async fn what_a_script_cannot_hold_is_escaped_twice() {
     );
 }
 
+/// P25: Callback name.
 #[tokio::test]
 async fn a_callback_is_required() {
     callback::is_required("jsonp").await;
 }
 
+/// P25: Callback name.
 #[tokio::test]
-async fn a_callback_that_is_no_name_is_refused_and_not_reflected() {
+async fn an_invalid_callback_is_refused_and_not_echoed() {
     callback::is_checked("jsonp").await;
 }
 
+/// P25: Callback name.
 #[tokio::test]
 async fn a_callback_comes_from_c_or_callback_percent_decoded() {
     callback::is_found("jsonp", |name| format!("/**/{name}(\"o\");\r\n")).await;

@@ -25,6 +25,7 @@ async fn assert_ok(response: Response<'_>) {
     assert_eq!(response.text().await, "ok");
 }
 
+/// P27: jsonp_send.
 #[tokio::test]
 async fn a_form_carries_the_payload_in_d() {
     let (server, mut sessions) = Server::capture(|layer| layer).await;
@@ -56,7 +57,7 @@ async fn a_form_carries_the_payload_in_d() {
 }
 
 #[tokio::test]
-async fn a_form_is_known_by_its_type_whatever_its_spelling() {
+async fn the_content_type_of_a_form_may_be_spelled_in_any_way() {
     let (server, mut sessions) = Server::capture(|layer| layer).await;
     let peer = server.peer();
     peer.open().await;
@@ -74,8 +75,9 @@ async fn a_form_is_known_by_its_type_whatever_its_spelling() {
     }
 }
 
+/// P27: jsonp_send.
 #[tokio::test]
-async fn any_other_type_carries_the_payload_itself_undecoded() {
+async fn a_body_of_any_other_type_is_the_payload_itself() {
     let (server, mut sessions) = Server::capture(|layer| layer).await;
     let peer = server.peer();
     peer.open().await;
@@ -98,6 +100,7 @@ async fn any_other_type_carries_the_payload_itself_undecoded() {
     assert_eq!(received(&mut session).await, "\u{fffd}");
 }
 
+/// P27: jsonp_send.
 #[tokio::test]
 async fn an_empty_array_does_nothing() {
     let server = Server::echo(|layer| layer).await;
@@ -111,6 +114,7 @@ async fn an_empty_array_does_nothing() {
     assert_eq!(peer.poll().await, "a[\"x\"]\n");
 }
 
+/// P28: Broken bodies.
 #[tokio::test]
 async fn a_bad_body_is_500_and_delivers_nothing() {
     let server = Server::echo(|layer| layer).await;
@@ -125,7 +129,7 @@ async fn a_bad_body_is_500_and_delivers_nothing() {
         (FORM, "D=%5B%22x%22%5D", EXPECTED),
         (FORM, "dd=%5B%22x%22%5D", EXPECTED),
         (FORM, "[\"x\"]", EXPECTED),
-        // Of two the first counts, whatever the second says.
+        // The first of two fields counts.
         (FORM, "d=&d=%5B%22x%22%5D", EXPECTED),
         (FORM, "d=x&d=%5B%22x%22%5D", BROKEN),
         (FORM, "d=%5B%22x%22", BROKEN),
@@ -163,6 +167,7 @@ async fn a_bad_body_is_500_and_delivers_nothing() {
     assert_eq!(open.poll().await, "a[\"good\"]\n");
 }
 
+/// P30: Unknown sessions.
 #[tokio::test]
 async fn a_send_to_an_unknown_session_is_404_and_opens_none() {
     let (server, sessions) = Server::capture(|layer| layer).await;
@@ -176,8 +181,9 @@ async fn a_send_to_an_unknown_session_is_404_and_opens_none() {
     peer.open().await;
 }
 
+/// P28: Broken bodies.
 #[tokio::test]
-async fn a_body_that_is_left_out_is_an_empty_one() {
+async fn a_missing_body_is_an_empty_body() {
     let server = Server::echo(|layer| layer).await;
 
     let response = server.peer().post("jsonp_send").no_body().send().await;

@@ -1,11 +1,11 @@
-//! No client makes the server hold more than it is configured to.
+//! No client makes the server hold more than the limits allow.
 
 use std::time::Duration;
 
 use sockjs_axum::{SockJsLayer, TrySendError};
 use support::{Direct, Response, Server, Sessions, Wire, received, unique_path, within};
 
-/// Longer than a paused clock runs in any of these tests.
+/// Longer than the paused clock runs in any test here.
 const FOREVER: Duration = Duration::from_secs(1_000_000);
 
 async fn assert_413(response: Response<'_>, text: &str) {
@@ -20,6 +20,7 @@ async fn assert_413(response: Response<'_>, text: &str) {
 const BODY: &str = "Payload too large.";
 const MESSAGE: &str = "Message too large.";
 
+/// P29: Large bodies.
 #[tokio::test]
 async fn a_body_above_the_limit_is_413_and_delivers_nothing() {
     let server = Server::echo(|layer| layer.body_limit(100)).await;
@@ -47,6 +48,7 @@ async fn a_body_above_the_limit_is_413_and_delivers_nothing() {
     assert_eq!(peer.receiver(Wire::Xhr).messages(3).await, expected);
 }
 
+/// P29: Large bodies.
 #[tokio::test]
 async fn a_body_without_end_is_refused_before_its_end() {
     let server = Server::echo(|layer| layer.body_limit(1000)).await;
@@ -60,6 +62,7 @@ async fn a_body_without_end_is_refused_before_its_end() {
     assert_413(connection.response("POST").await, BODY).await;
 }
 
+/// P29: Large bodies.
 #[tokio::test]
 async fn a_message_above_the_limit_is_413_and_delivers_nothing() {
     let server = Server::echo(|layer| layer.message_limit(10)).await;
@@ -83,6 +86,7 @@ async fn a_message_above_the_limit_is_413_and_delivers_nothing() {
     );
 }
 
+/// P61: Backpressure.
 #[tokio::test(start_paused = true)]
 async fn a_full_inbox_delays_the_answer_and_drops_nothing() {
     let layer = SockJsLayer::new("/echo")
@@ -187,6 +191,7 @@ async fn a_client_that_does_not_read_costs_no_more_than_the_buffer() {
     assert_eq!(arrived, sent);
 }
 
+/// P60: No room.
 #[tokio::test]
 async fn above_max_sessions_a_new_one_is_503_and_the_others_go_on() {
     let (server, mut sessions) = Server::capture(|layer| layer.max_sessions(2)).await;

@@ -1,7 +1,8 @@
-//! What the server does on the wire, as raw bytes; a module a topic.
+//! What the server does on the wire, as raw bytes; one module per topic.
 //!
-//! A module named like a transport tests that transport; what all receive transports have in common
-//! is in `receive` and runs for each of them.
+//! A module with the name of a transport tests that transport. The module `receive` has the tests
+//! that run for each receive transport. A line such as `/// P12: …` above a test names the rule of
+//! `docs/protocol.md` that the test proves.
 
 mod callback;
 mod receive;
@@ -36,6 +37,7 @@ mod origins;
 mod pitfalls;
 mod privacy;
 mod raw_websocket;
+mod rules;
 mod sessions;
 mod shutdown;
 mod signatures;

@@ -1,5 +1,4 @@
-//! What other servers got wrong around headers and clients, each by its number in the list that the
-//! project keeps of it.
+//! Mistakes of other servers around headers and clients, by their numbers in the project's list.
 
 use std::net::SocketAddr;
 
@@ -124,7 +123,7 @@ async fn pitfall_29_a_client_may_change_its_address() {
         let addr: SocketAddr = addr.parse().expect("an address");
         let mut request = http::Request::post(format!("/echo/000/abc/{endpoint}"));
         if addr.port() != 1 {
-            // Nor is one bound to what a proxy says.
+            // The session is not bound to a proxy's header, either.
             request = request.header("X-Forwarded-For", addr.ip().to_string());
         }
         let request = request.extension(ConnectInfo(addr)).body(Body::from(body));
@@ -143,7 +142,7 @@ async fn pitfall_29_a_client_may_change_its_address() {
     }
 }
 
-/// 29. Where it is the application that wants it, it is bound to just that.
+/// 29. A session is bound to an address only if the application binds it.
 #[tokio::test]
 async fn pitfall_29_an_address_binds_only_where_it_is_chosen() {
     let layer = SockJsLayer::new("/echo").bind_session(|parts| {
@@ -245,7 +244,7 @@ async fn pitfall_36_only_plain_visible_text_is_echoed() {
     }
 }
 
-/// 36. Of several `Origin` headers, each with its own say, none counts.
+/// 36. If there are several `Origin` headers, none counts.
 #[tokio::test]
 async fn pitfall_36_several_origins_are_none() {
     const APP: &str = "https://app.example";

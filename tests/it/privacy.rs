@@ -1,4 +1,4 @@
-//! What nobody but the client may know, and what no handler should trust.
+//! Session ids stay secret, and handlers do not see what they should not trust.
 
 use std::{
     io,

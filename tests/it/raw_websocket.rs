@@ -20,6 +20,7 @@ async fn open(configure: impl FnOnce(SockJsLayer) -> SockJsLayer) -> (Server, We
     (server, socket, session)
 }
 
+/// P43: Raw messages.
 #[tokio::test]
 async fn a_message_is_a_text_frame_both_ways() {
     let server = Server::echo(|layer| layer).await;
@@ -39,8 +40,9 @@ async fn a_message_is_a_text_frame_both_ways() {
     }
 }
 
+/// P43: Raw messages.
 #[tokio::test]
-async fn messages_that_wait_are_a_frame_each() {
+async fn waiting_messages_are_one_frame_each() {
     let (_server, mut socket, session) = open(|layer| layer).await;
 
     session.try_send("1").unwrap();
@@ -51,7 +53,7 @@ async fn messages_that_wait_are_a_frame_each() {
 }
 
 #[tokio::test]
-async fn the_handshake_is_that_of_any_websocket() {
+async fn the_handshake_has_the_headers_of_any_websocket() {
     let server = Server::echo(|layer| layer.jsessionid(true)).await;
 
     let socket = server.websocket(PATH).open().await;
@@ -64,7 +66,7 @@ async fn the_handshake_is_that_of_any_websocket() {
 }
 
 #[tokio::test]
-async fn what_is_no_handshake_is_refused() {
+async fn an_invalid_handshake_is_refused() {
     let server = Server::echo(|layer| layer).await;
 
     for request in [
@@ -91,7 +93,7 @@ async fn what_is_no_handshake_is_refused() {
 }
 
 #[tokio::test]
-async fn it_is_404_when_disabled() {
+async fn a_disabled_raw_websocket_is_404() {
     let without_any = |layer: SockJsLayer| layer.websocket(false);
     let without_raw = |layer: SockJsLayer| {
         let all = Transport::ALL.iter().copied();
@@ -128,7 +130,7 @@ async fn a_message_may_be_binary_or_in_fragments() {
 }
 
 #[tokio::test]
-async fn bytes_that_are_no_text_end_the_connection() {
+async fn invalid_utf8_ends_the_connection() {
     for opcode in [Opcode::Text, Opcode::Binary] {
         let (_server, mut socket, session) = open(|layer| layer).await;
 
@@ -152,6 +154,7 @@ async fn a_message_above_the_limit_ends_the_connection_with_1009() {
     assert_eq!(within("the end", session.recv()).await, None);
 }
 
+/// P43: Raw messages.
 #[tokio::test]
 async fn a_close_by_the_server_is_a_close_frame_after_the_messages() {
     let (_server, mut socket, session) = open(|layer| layer).await;
@@ -207,8 +210,9 @@ async fn a_handler_ends_it_by_returning_or_by_a_panic() {
     returning.expect_close(1000, "Normal closure").await;
 }
 
+/// P44: Raw heartbeats.
 #[tokio::test(start_paused = true)]
-async fn silence_brings_no_heartbeat_and_no_end() {
+async fn silence_causes_neither_a_heartbeat_nor_the_end() {
     let layer = SockJsLayer::new("/echo");
     let (layer, mut sessions) = Sessions::capture(layer);
     let router = Router::new().layer(layer);
@@ -221,8 +225,28 @@ async fn silence_brings_no_heartbeat_and_no_end() {
     socket.expect("good morning").await;
 }
 
+/// P44: Raw heartbeats.
 #[tokio::test(start_paused = true)]
-async fn a_client_that_takes_nothing_is_closed_as_slow() {
+async fn a_connection_that_is_not_read_gets_pings() {
+    let (layer, mut sessions) = Sessions::capture(SockJsLayer::new("/echo").receive_buffer(1));
+    let router = Router::new().layer(layer);
+    let mut socket = websocket_in_memory(router, PATH, 1024).await;
+    let mut session = sessions.next().await;
+
+    // The receive buffer is full after the first message.
+    socket.send_text("one").await;
+    socket.send_text("two").await;
+
+    for _ in 0..3 {
+        sleep(Duration::from_secs(25)).await;
+        assert_eq!(socket.frame().await.opcode, Opcode::Ping);
+    }
+    assert_eq!(received(&mut session).await, "one");
+    assert_eq!(received(&mut session).await, "two");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_does_not_read_is_closed_as_slow() {
     let (layer, mut sessions) = Sessions::capture(SockJsLayer::new("/echo"));
     let router = Router::new().layer(layer);
     let _socket = websocket_in_memory(router, PATH, 100).await;
@@ -238,7 +262,7 @@ async fn a_client_that_takes_nothing_is_closed_as_slow() {
 }
 
 #[tokio::test]
-async fn it_is_a_transport_of_its_own_to_the_application() {
+async fn the_application_sees_the_transport_websocket_raw() {
     let (server, mut sessions) = Server::capture(|layer| layer).await;
 
     let _one = server.websocket("/echo/websocket?room=7").open().await;

@@ -1,5 +1,5 @@
-//! What every receive transport does, whatever its framing: each function here is a test of each of
-//! the five modules that are named like a transport.
+//! What every receive transport does. Each of the five modules with the name of a transport runs
+//! each function here as a test.
 
 use std::time::Duration;
 
@@ -14,16 +14,16 @@ macro_rules! receive_tests {
             a_response_has_these_headers_and_no_others
             first_request_opens_the_session
             messages_come_back_in_order
-            messages_that_wait_share_one_frame
+            waiting_messages_share_one_frame
             messages_before_a_close_come_first
             messages_before_a_close_come_first_to_an_absent_client
             a_close_ends_the_attached_request
             a_close_is_repeated_to_every_later_request
-            a_second_receiver_is_refused_and_disturbs_nobody
+            a_second_receiver_is_turned_away_and_changes_nothing
             a_closed_connection_ends_the_session
             a_reset_connection_ends_the_session
             a_half_closed_connection_ends_the_session
-            silence_brings_heartbeats
+            silence_causes_heartbeats
             an_absent_client_loses_its_session
             nothing_is_lost_between_two_requests
             the_request_after_a_complete_response_attaches
@@ -44,6 +44,7 @@ pub(crate) const GO_AWAY: &str = r#"c[3000,"Go away!"]"#;
 pub(crate) const INTERRUPTED: &str = r#"c[1002,"Connection interrupted"]"#;
 pub(crate) const ANOTHER_CONNECTION: &str = r#"c[2010,"Another connection still open"]"#;
 
+/// P49: Streaming headers.
 pub(crate) async fn a_response_has_these_headers_and_no_others(wire: Wire) {
     let server = Server::echo(|layer| layer).await;
 
@@ -77,6 +78,7 @@ pub(crate) async fn a_response_has_these_headers_and_no_others(wire: Wire) {
     assert_eq!(response.headers.names(), names);
 }
 
+/// P7: Open frame.
 pub(crate) async fn first_request_opens_the_session(wire: Wire) {
     let (server, mut sessions) = Server::capture(|layer| layer).await;
 
@@ -86,6 +88,7 @@ pub(crate) async fn first_request_opens_the_session(wire: Wire) {
     assert!(sessions.is_empty());
 }
 
+/// P8: Message frames.
 pub(crate) async fn messages_come_back_in_order(wire: Wire) {
     let server = Server::echo(|layer| layer).await;
     let peer = server.peer();
@@ -101,7 +104,8 @@ pub(crate) async fn messages_come_back_in_order(wire: Wire) {
     assert_eq!(receiver.messages(3).await, ["b", "c", "d"]);
 }
 
-pub(crate) async fn messages_that_wait_share_one_frame(wire: Wire) {
+/// P8: Message frames.
+pub(crate) async fn waiting_messages_share_one_frame(wire: Wire) {
     // With this limit a stream is over after every frame, so that messages have to wait.
     let (server, mut sessions) = Server::capture(|layer| layer.response_limit(1)).await;
     let mut receiver = server.peer().receiver(wire);
@@ -119,6 +123,7 @@ pub(crate) async fn messages_that_wait_share_one_frame(wire: Wire) {
     receiver.expect(r#"a["4"]"#).await;
 }
 
+/// P9: Close frame.
 pub(crate) async fn messages_before_a_close_come_first(wire: Wire) {
     let (server, mut sessions) = Server::capture(|layer| layer).await;
     let mut receiver = server.peer().receiver(wire);
@@ -143,6 +148,7 @@ pub(crate) async fn messages_before_a_close_come_first(wire: Wire) {
     );
 }
 
+/// P9: Close frame.
 pub(crate) async fn messages_before_a_close_come_first_to_an_absent_client(wire: Wire) {
     let (server, mut sessions) = Server::capture(|layer| layer.response_limit(1)).await;
     let mut receiver = server.peer().receiver(wire);
@@ -160,6 +166,7 @@ pub(crate) async fn messages_before_a_close_come_first_to_an_absent_client(wire:
     receiver.complete().await;
 }
 
+/// P9: Close frame.
 pub(crate) async fn a_close_ends_the_attached_request(wire: Wire) {
     let (server, mut sessions) = Server::capture(|layer| layer).await;
     let mut receiver = server.peer().receiver(wire);
@@ -173,6 +180,7 @@ pub(crate) async fn a_close_ends_the_attached_request(wire: Wire) {
     receiver.complete().await;
 }
 
+/// P15: Closed by the application.
 pub(crate) async fn a_close_is_repeated_to_every_later_request(wire: Wire) {
     let (server, mut sessions) = Server::capture(|layer| layer).await;
     let peer = server.peer();
@@ -200,7 +208,8 @@ pub(crate) async fn a_close_is_repeated_to_every_later_request(wire: Wire) {
     assert!(sessions.is_empty());
 }
 
-pub(crate) async fn a_second_receiver_is_refused_and_disturbs_nobody(wire: Wire) {
+/// P10: One receiver.
+pub(crate) async fn a_second_receiver_is_turned_away_and_changes_nothing(wire: Wire) {
     let server = Server::echo(|layer| layer).await;
     let peer = server.peer();
     let mut first = peer.receiver(wire);
@@ -221,14 +230,17 @@ pub(crate) async fn a_second_receiver_is_refused_and_disturbs_nobody(wire: Wire)
     first.expect(r#"a["y"]"#).await;
 }
 
+/// P14: Lost receiver.
 pub(crate) async fn a_closed_connection_ends_the_session(wire: Wire) {
     lost_receiver(wire, Gone::Closed).await;
 }
 
+/// P14: Lost receiver.
 pub(crate) async fn a_reset_connection_ends_the_session(wire: Wire) {
     lost_receiver(wire, Gone::Reset).await;
 }
 
+/// P14: Lost receiver.
 pub(crate) async fn a_half_closed_connection_ends_the_session(wire: Wire) {
     lost_receiver(wire, Gone::HalfClosed).await;
 }
@@ -286,7 +298,8 @@ async fn lost_receiver(wire: Wire, gone: Gone) {
     drop(kept);
 }
 
-pub(crate) async fn silence_brings_heartbeats(wire: Wire) {
+/// P17: Heartbeats.
+pub(crate) async fn silence_causes_heartbeats(wire: Wire) {
     let delay = Duration::from_millis(50);
     let server = Server::echo(|layer| layer.heartbeat_delay(delay)).await;
     let peer = server.peer();
@@ -305,6 +318,7 @@ pub(crate) async fn silence_brings_heartbeats(wire: Wire) {
     receiver.expect("h").await;
 }
 
+/// P13: Absent client.
 pub(crate) async fn an_absent_client_loses_its_session(wire: Wire) {
     let delay = Duration::from_millis(100);
     let configure =
@@ -328,6 +342,7 @@ pub(crate) async fn an_absent_client_loses_its_session(wire: Wire) {
     assert!(sessions.is_empty(), "no new session was opened");
 }
 
+/// P12: Between receivers.
 pub(crate) async fn nothing_is_lost_between_two_requests(wire: Wire) {
     const COUNT: usize = 3000;
     let (server, mut sessions) = Server::capture(|layer| layer.response_limit(200)).await;
@@ -360,6 +375,8 @@ pub(crate) async fn nothing_is_lost_between_two_requests(wire: Wire) {
 }
 
 /// Two connections take turns; the next request leaves as soon as a response is complete.
+///
+/// P11: Next receiver.
 pub(crate) async fn the_request_after_a_complete_response_attaches(wire: Wire) {
     let (server, mut sessions) = Server::capture(|layer| layer.response_limit(1)).await;
     let peer = server.peer();

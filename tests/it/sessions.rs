@@ -1,4 +1,4 @@
-//! What a session is to its application, whatever its transport.
+//! Sessions from the application's point of view, on every transport.
 
 use axum::Router;
 use http::{StatusCode, request::Parts};
@@ -7,6 +7,7 @@ use support::{Server, Sessions, Wire, ending, received, within};
 
 use crate::receive::{ANOTHER_CONNECTION, GO_AWAY};
 
+/// P18: One mount.
 #[tokio::test]
 async fn a_session_belongs_to_its_mount() {
     let (one, mut ones) = Sessions::capture(SockJsLayer::new("/one"));
@@ -30,6 +31,7 @@ async fn a_session_belongs_to_its_mount() {
     assert_eq!(at_one.poll().await, "a[\"still here\"]\n");
 }
 
+/// P12: Between receivers.
 #[tokio::test]
 async fn a_session_may_change_its_transport_from_request_to_request() {
     let server = Server::echo(|layer| layer.response_limit(1)).await;
@@ -59,6 +61,7 @@ async fn a_session_may_change_its_transport_from_request_to_request() {
     }
 }
 
+/// P7: Open frame.
 #[tokio::test]
 async fn many_first_requests_open_one_session() {
     let (server, mut sessions) = Server::capture(|layer| layer).await;
@@ -86,6 +89,7 @@ async fn many_first_requests_open_one_session() {
     }
 }
 
+/// P63: Close codes.
 #[tokio::test]
 async fn an_application_that_drops_its_session_closes_it_with_1000() {
     let server = Server::echo(|layer| layer.on_session(|_: Session| async {})).await;
@@ -134,6 +138,7 @@ async fn an_application_that_panics_closes_its_session_with_1011_and_no_other() 
     server.peer().open().await;
 }
 
+/// P15: Closed by the application.
 #[tokio::test]
 async fn a_send_to_a_closing_session_is_404_and_a_bad_one_still_500() {
     let (server, mut sessions) = Server::capture(|layer| layer).await;
@@ -157,7 +162,7 @@ async fn a_send_to_a_closing_session_is_404_and_a_bad_one_still_500() {
 }
 
 #[tokio::test]
-async fn the_end_is_told_once_and_what_was_received_before_is_handed_out() {
+async fn a_session_ends_once_and_received_messages_are_handed_out_first() {
     let (server, mut sessions) = Server::capture(|layer| layer).await;
     let peer = server.peer();
     peer.open().await;
@@ -189,7 +194,7 @@ async fn the_end_is_told_once_and_what_was_received_before_is_handed_out() {
 }
 
 #[tokio::test]
-async fn a_client_that_loops_on_a_closed_session_reaches_nobody() {
+async fn polls_of_a_closed_session_do_not_reach_the_application() {
     let (server, mut sessions) = Server::capture(|layer| layer).await;
     let peer = server.peer();
     peer.open().await;
@@ -205,7 +210,7 @@ async fn a_client_that_loops_on_a_closed_session_reaches_nobody() {
 }
 
 #[tokio::test]
-async fn a_rejected_extractor_answers_the_request_and_opens_nothing() {
+async fn a_rejection_answers_the_request_and_opens_no_session() {
     struct User;
     impl<S: Sync> axum::extract::FromRequestParts<S> for User {
         type Rejection = (StatusCode, &'static str);
@@ -233,7 +238,7 @@ async fn a_rejected_extractor_answers_the_request_and_opens_nothing() {
         assert_eq!(response.text().await, "who are you?", "{wire:?}");
         assert_eq!(peer.send_status(r#"["x"]"#).await, 404, "{wire:?}");
 
-        // The request that opens the session is the one that is asked.
+        // Extractors run on the request that opens the session.
         assert_eq!(
             peer.post("xhr")
                 .header("X-User", "me")

@@ -1,5 +1,5 @@
-//! What the compiler says to a handler that cannot be one: the cases in `ui/`, each of which has to
-//! fail with the one message that says what a handler is.
+//! What the compiler reports for invalid handlers: each case in `ui/` must fail with the one
+//! message that explains what a handler is.
 //!
 //! The compiler is asked directly, with the libraries this test is linked with. Nothing is built
 //! again for it, and what other versions of the compiler say around the message does not matter.
@@ -21,7 +21,7 @@ fn a_wrong_signature_gives_a_readable_error() {
         ("session_not_last", "fn(Session, HeaderMap) -> impl Future"),
         ("no_session", "fn(HeaderMap) -> impl Future"),
         ("not_an_extractor", "fn(String, Session) -> impl Future"),
-        // So long a type is written in short.
+        // The compiler abbreviates a type of this length.
         ("nine_extractors", "fn("),
         ("wrong_return_type", "fn(Session) -> impl Future"),
         (

@@ -1,4 +1,4 @@
-//! Every character, both ways.
+//! Every character, in both directions.
 
 use support::{Server, Wire, received};
 
@@ -25,8 +25,9 @@ fn characters() -> impl Iterator<Item = char> {
     (0..0x10000).chain(astral).filter_map(char::from_u32)
 }
 
+/// P55: Escapes.
 #[tokio::test]
-async fn what_must_be_escaped_is_and_the_rest_arrives_as_it_is() {
+async fn required_characters_are_escaped_and_no_others() {
     let (server, mut sessions) = Server::capture(|layer| layer).await;
     let peer = server.peer();
     peer.open().await;
@@ -93,6 +94,7 @@ async fn printable_ascii_is_sent_as_it_is() {
     assert_eq!(peer.poll().await, format!("a[\"{ascii}\"]\n"));
 }
 
+/// P55: Escapes.
 #[tokio::test]
 async fn the_escapes_byte_for_byte() {
     let (server, mut sessions) = Server::capture(|layer| layer).await;
@@ -138,6 +140,7 @@ async fn every_transport_delivers_every_character() {
     }
 }
 
+/// P56: Decoding.
 #[tokio::test]
 async fn everything_a_client_escapes_is_decoded() {
     let (server, mut sessions) = Server::capture(|layer| layer).await;
@@ -164,6 +167,7 @@ async fn everything_a_client_escapes_is_decoded() {
     assert_eq!(received(&mut session).await, "\"\\/\u{8}\u{c}\n\r\t");
 }
 
+/// P56: Decoding.
 #[tokio::test]
 async fn a_lone_surrogate_becomes_a_replacement_character() {
     let (server, mut sessions) = Server::capture(|layer| layer).await;

@@ -81,7 +81,7 @@ async fn any_other_path_is_404() {
 }
 
 #[tokio::test]
-async fn the_echoes_echo() {
+async fn the_echo_mounts_echo() {
     let server = server().await;
     for mount in ["/echo", "/disabled_websocket_echo", "/cookie_needed_echo"] {
         let (peer, mut receiver) = open(&server, mount).await;

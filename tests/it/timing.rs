@@ -1,4 +1,5 @@
-//! What delays do, to the millisecond: the clock of these tests stands still until everybody waits.
+//! The delays, to the millisecond: the paused clock of these tests advances only when all tasks
+//! wait.
 
 use std::{convert::Infallible, time::Duration};
 
@@ -57,6 +58,7 @@ fn assert_took(elapsed: Duration, expected: Duration) {
     );
 }
 
+/// P17: Heartbeats.
 #[tokio::test(start_paused = true)]
 async fn a_heartbeat_follows_25_seconds_of_silence() {
     for wire in Wire::ALL {
@@ -68,7 +70,7 @@ async fn a_heartbeat_follows_25_seconds_of_silence() {
         if wire.streams() {
             assert_took(elapsed, Duration::ZERO);
             next_piece(body.body_mut()).await;
-            // A client that only listens may do so for long: an hour of heartbeats.
+            // A client may listen without sending: an hour of heartbeats.
             for _ in 0..144 {
                 let (elapsed, piece) = timed(next_piece(body.body_mut())).await;
                 assert_eq!(
@@ -118,6 +120,7 @@ async fn a_heartbeat_delay_of_zero_means_none() {
     assert_eq!(next_piece(&mut body).await.as_deref(), Some("a[\"x\"]\n"));
 }
 
+/// P13: Absent client.
 #[tokio::test(start_paused = true)]
 async fn a_session_that_is_opened_and_never_used_ends_after_5_seconds() {
     let bench = Bench::open(|layer| layer).await;
@@ -169,6 +172,7 @@ async fn sends_alone_do_not_keep_a_session() {
     assert!(elapsed <= Duration::from_secs(7), "{elapsed:?}");
 }
 
+/// P16: Ended ids.
 #[tokio::test(start_paused = true)]
 async fn late_poll_does_not_revive_an_expired_session() {
     let bench = Bench::open(|layer| layer).await;
@@ -184,7 +188,7 @@ async fn late_poll_does_not_revive_an_expired_session() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn messages_nobody_fetched_are_counted() {
+async fn undelivered_messages_are_counted() {
     let bench = Bench::open(|layer| layer).await;
     for message in ["1", "2", "3"] {
         bench.session.try_send(message).unwrap();
@@ -200,7 +204,7 @@ async fn messages_nobody_fetched_are_counted() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_close_that_nobody_fetches_ends_in_time() {
+async fn a_closing_session_without_a_receiver_ends_in_time() {
     let bench = Bench::open(|layer| layer).await;
     bench.session.try_send("x").unwrap();
     bench.session.close(3000, "Go away!");
@@ -215,6 +219,7 @@ async fn a_close_that_nobody_fetches_ends_in_time() {
     assert_eq!(ending.reason().code(), 3000);
 }
 
+/// P16: Ended ids.
 #[tokio::test(start_paused = true)]
 async fn a_close_is_repeated_until_the_disconnect_delay_is_over() {
     let bench = Bench::open(|layer| layer).await;
@@ -227,6 +232,7 @@ async fn a_close_is_repeated_until_the_disconnect_delay_is_over() {
     assert!(bench.sessions.is_empty());
 }
 
+/// P14: Lost receiver.
 #[tokio::test(start_paused = true)]
 async fn losing_the_receiver_ends_the_session_at_once() {
     let bench = Bench::open(|layer| layer).await;
@@ -245,7 +251,7 @@ async fn losing_the_receiver_ends_the_session_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_poll_that_is_given_up_is_a_lost_receiver() {
+async fn a_dropped_poll_is_a_lost_receiver() {
     let bench = Bench::open(|layer| layer).await;
 
     let given_up = tokio::time::timeout(Duration::from_secs(1), bench.poll()).await;
@@ -271,7 +277,7 @@ async fn a_client_that_does_not_read_is_closed_after_the_send_timeout() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_body_that_never_comes_is_not_waited_for_for_ever() {
+async fn a_body_that_never_arrives_is_408() {
     let bench = Bench::open(|layer| layer.disconnect_delay(HOUR)).await;
     let never = Body::from_stream(pending::<Result<Bytes, Infallible>>());
     let request = Request::post(format!("{}/xhr_send", bench.path)).body(never);

@@ -7,21 +7,20 @@ use sockjs_axum::{Session, SockJsLayer};
 use support::{Direct, Server, Wire, timed};
 use tokio::time::timeout;
 
-/// Who has which token. A page gets its own from your site, which knows the user by a cookie or a
-/// password.
+/// The user of each token. Your site gives a page its token after it has authenticated the user.
 type Tokens = Arc<HashMap<String, String>>;
 
 async fn private(State(tokens): State<Tokens>, mut session: Session) {
     let token = match timeout(Duration::from_secs(10), session.recv()).await {
         Ok(Some(token)) => token,
-        // It went away again.
+        // The client has closed.
         Ok(None) => return,
         Err(_) => return session.close(4401, "Log in first"),
     };
     let Some(user) = tokens.get(&*token) else {
         return session.close(4401, "Log in first");
     };
-    // Nothing was said before this point, and nothing was done for the client.
+    // Up to here the server has sent nothing and done nothing for the client.
     while let Some(message) = session.recv().await {
         if session.send(format!("{user}: {message}")).await.is_err() {
             break;
@@ -39,7 +38,7 @@ fn layer() -> SockJsLayer {
 const REFUSED: &str = r#"c[4401,"Log in first"]"#;
 
 #[tokio::test]
-async fn who_has_a_token_is_let_in() {
+async fn a_client_with_a_token_is_served() {
     let server = Server::start(Router::new().layer(layer())).await;
     for wire in Wire::ALL {
         let peer = server.peer_at(support::unique_path("/private"));
@@ -61,7 +60,7 @@ async fn who_has_a_token_is_let_in() {
 }
 
 #[tokio::test]
-async fn who_has_none_is_closed_and_not_heard() {
+async fn a_client_without_a_token_is_closed_and_ignored() {
     let server = Server::start(Router::new().layer(layer())).await;
     for wire in Wire::ALL {
         let peer = server.peer_at(support::unique_path("/private"));
@@ -82,10 +81,10 @@ async fn who_has_none_is_closed_and_not_heard() {
 }
 
 #[tokio::test]
-async fn a_cookie_is_no_token() {
+async fn a_cookie_does_not_count_as_a_token() {
     let server = Server::start(Router::new().layer(layer())).await;
     let peer = server.peer_at("/private/000/abc");
-    // As from the iframe page, inside the page of anybody.
+    // Like a request of the iframe page, embedded by any page.
     let iframe = |request: support::Request<'static>| {
         request
             .header("Origin", "http://localhost")
@@ -101,7 +100,7 @@ async fn a_cookie_is_no_token() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_says_nothing_has_ten_seconds() {
+async fn a_silent_client_is_closed_after_ten_seconds() {
     let direct = Direct::new(layer());
     assert_eq!(direct.post("/private/000/abc/xhr").await, "o\n");
     let (waited, answer) = timed(direct.post("/private/000/abc/xhr")).await;
@@ -112,7 +111,7 @@ async fn who_says_nothing_has_ten_seconds() {
 #[test]
 fn the_documentation_shows_this_very_code() {
     let code = include_str!("token_auth.rs");
-    let start = code.find("/// Who has which token").expect("the code");
+    let start = code.find("/// The user of each token").expect("the code");
     let end = code.find("\nconst REFUSED").expect("the end of the code");
     let page = include_str!("../../docs/security.md");
     assert!(page.contains(code[start..end].trim_end()));

@@ -2,6 +2,7 @@ use axum::Router;
 use sockjs_axum::{SockJsLayer, Transport};
 use support::{Server, Wire, unique_path};
 
+/// P2: Unknown paths.
 #[tokio::test]
 async fn anything_unknown_under_the_prefix_is_404() {
     let (server, sessions) = Server::capture(|layer| layer).await;
@@ -93,6 +94,7 @@ async fn anything_unknown_under_the_prefix_is_404() {
     assert!(sessions.is_empty());
 }
 
+/// P4: Methods.
 #[tokio::test]
 async fn a_known_path_with_the_wrong_method_is_405() {
     let (server, sessions) = Server::capture(|layer| layer).await;
@@ -137,6 +139,7 @@ async fn a_known_path_with_the_wrong_method_is_405() {
     assert!(sessions.is_empty());
 }
 
+/// P2: Unknown paths.
 #[tokio::test]
 async fn one_trailing_slash_is_tolerated() {
     let server = Server::echo(|layer| layer.response_limit(1)).await;
@@ -173,6 +176,7 @@ async fn one_trailing_slash_is_tolerated() {
     }
 }
 
+/// P3: Query.
 #[tokio::test]
 async fn the_query_never_changes_the_endpoint() {
     let server = Server::echo(|layer| layer).await;
@@ -198,6 +202,7 @@ async fn the_query_never_changes_the_endpoint() {
     }
 }
 
+/// P1: Ids.
 #[tokio::test]
 async fn the_server_segment_is_ignored() {
     let server = Server::echo(|layer| layer).await;
@@ -212,6 +217,7 @@ async fn the_server_segment_is_ignored() {
     assert_eq!(third.poll().await, "a[\"x\"]\n");
 }
 
+/// P1: Ids.
 #[tokio::test]
 async fn session_ids_are_opaque() {
     let server = Server::echo(|layer| layer).await;
@@ -232,6 +238,7 @@ async fn session_ids_are_opaque() {
     }
 }
 
+/// P1: Ids.
 #[tokio::test]
 async fn an_overlong_session_id_is_404() {
     let server = Server::echo(|layer| layer).await;
@@ -245,8 +252,9 @@ async fn an_overlong_session_id_is_404() {
     assert_eq!(longer.send_status(r#"["x"]"#).await, 404);
 }
 
+/// P6: Disabled URLs.
 #[tokio::test]
-async fn a_transport_left_out_is_404() {
+async fn a_transport_that_is_not_offered_is_404() {
     let server = Server::echo(|layer| layer.transports([Transport::Xhr])).await;
     let peer = server.peer();
 
@@ -263,8 +271,9 @@ async fn a_transport_left_out_is_404() {
     assert_eq!(peer.poll().await, "a[\"x\"]\n");
 }
 
+/// P5: Prefix.
 #[tokio::test]
-async fn a_path_that_shares_only_characters_belongs_to_the_inner_service() {
+async fn a_path_that_only_begins_like_the_prefix_belongs_to_the_inner_service() {
     let inner = Router::new().fallback(|| async { "inner" });
     let server = Server::start(inner.layer(SockJsLayer::new("/echo"))).await;
 

@@ -57,6 +57,7 @@ async fn a_websocket_is_a_stream_without_axum() {
     socket.expect(r#"a["c"]"#).await;
 }
 
+/// P33: Handshake over HTTP/2.
 #[tokio::test]
 async fn the_answer_is_200_with_these_headers_and_no_others() {
     let server = Server::echo(|layer| layer.jsessionid(true)).await;
@@ -160,8 +161,9 @@ async fn a_reset_stream_and_an_ended_one_are_lost_receivers() {
     other.expect(r#"a["x"]"#).await;
 }
 
+/// P33: Handshake over HTTP/2.
 #[tokio::test]
-async fn what_is_no_handshake_is_refused() {
+async fn an_invalid_handshake_is_refused() {
     let server = Server::echo(|layer| layer.message_limit(10)).await;
     let client = Http2::connect(server.addr()).await;
 
@@ -177,7 +179,7 @@ async fn what_is_no_handshake_is_refused() {
 }
 
 #[tokio::test]
-async fn other_urls_know_no_connect() {
+async fn connect_to_another_url_is_refused() {
     let server = Server::echo(|layer| layer).await;
     let client = Http2::connect(server.addr()).await;
 
@@ -265,7 +267,7 @@ async fn a_handler_that_does_not_read_closes_the_window_of_its_stream_only() {
 }
 
 #[tokio::test]
-async fn connect_without_a_protocol_is_no_request_for_a_websocket() {
+async fn connect_without_a_protocol_is_not_a_handshake() {
     let server = Server::echo(|layer| layer).await;
     let client = Http2::connect(server.addr()).await;
 

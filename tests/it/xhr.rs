@@ -7,6 +7,7 @@ use crate::receive::receive_tests;
 
 receive_tests!(Wire::Xhr);
 
+/// P19: Polling.
 #[tokio::test]
 async fn bytes_of_a_session() {
     let server = Server::echo(|layer| layer).await;
@@ -34,6 +35,7 @@ async fn bytes_of_a_session() {
     assert_eq!(response.bytes().await, b"a[\"x\"]\n");
 }
 
+/// P19: Polling.
 #[tokio::test]
 async fn a_poll_waits_for_a_message() {
     let server = Server::echo(|layer| layer).await;
@@ -59,6 +61,7 @@ async fn the_body_of_a_poll_is_ignored() {
     assert_eq!(response.text().await, "a[\"x\"]\n");
 }
 
+/// P58: HTTP/1.1.
 #[tokio::test]
 async fn polls_keep_their_connection() {
     let server = Server::echo(|layer| layer).await;
@@ -87,7 +90,7 @@ async fn polls_keep_their_connection() {
 }
 
 #[tokio::test]
-async fn one_frame_takes_all_that_waits_however_long() {
+async fn one_frame_carries_all_waiting_messages() {
     let (server, mut sessions) = Server::capture(|layer| layer.response_limit(1)).await;
     let peer = server.peer();
     peer.open().await;
@@ -104,6 +107,8 @@ async fn one_frame_takes_all_that_waits_however_long() {
 
 /// Two connections take turns thousands of times, client and server on threads of their own. A
 /// response that is complete for the client must be complete for the session as well.
+///
+/// P11: Next receiver.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_poll_right_after_a_completed_one_is_never_refused() {
     let (server, mut sessions) = Server::capture(|layer| layer).await;
@@ -114,7 +119,7 @@ async fn a_poll_right_after_a_completed_one_is_never_refused() {
 
     for n in 0..6000 {
         let pending = connections[n % 2].post(&path).start().await;
-        // Answered from the queue, or woken while it waits: both must let go in time.
+        // Answered from the queue, or woken while it waits: both must detach in time.
         session.try_send(n.to_string()).unwrap();
         let body = pending.response().await.text().await;
         assert_eq!(body, format!("a[\"{n}\"]\n"));
@@ -129,7 +134,7 @@ async fn a_poll_that_is_lost_with_its_answer_repeats_nothing() {
     let session = sessions.next().await;
     session.try_send("1").unwrap();
 
-    // The client is gone before it reads what it was sent.
+    // The client disconnects before it reads the answer.
     let lost = peer.post("xhr").start().await;
     lost.into_connection().reset();
 

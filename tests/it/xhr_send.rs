@@ -3,7 +3,7 @@ use support::{Server, assert_cors, assert_not_cached, received};
 const EXPECTED: &str = "Payload expected.";
 const BROKEN: &str = "Broken JSON encoding.";
 
-/// Bodies that are no payload, and what they are answered with.
+/// Bodies that are not a payload, and the answers to them.
 fn bad_bodies() -> Vec<(String, &'static str)> {
     let bodies = [
         ("", EXPECTED),
@@ -68,6 +68,7 @@ fn bad_bodies() -> Vec<(String, &'static str)> {
     bodies
 }
 
+/// P26: xhr_send.
 #[tokio::test]
 async fn an_accepted_send_is_204_and_empty() {
     let server = Server::echo(|layer| layer).await;
@@ -96,8 +97,9 @@ async fn an_accepted_send_is_204_and_empty() {
     assert_eq!(peer.poll().await, "a[\"x\"]\n");
 }
 
+/// P26: xhr_send.
 #[tokio::test]
-async fn every_content_type_will_do() {
+async fn every_content_type_is_accepted() {
     let server = Server::echo(|layer| layer).await;
     let peer = server.peer();
     peer.open().await;
@@ -125,6 +127,7 @@ async fn every_content_type_will_do() {
     assert_eq!(peer.poll().await, expected);
 }
 
+/// P26: xhr_send.
 #[tokio::test]
 async fn an_array_may_be_empty_long_or_spaced() {
     let (server, mut sessions) = Server::capture(|layer| layer).await;
@@ -141,7 +144,7 @@ async fn an_array_may_be_empty_long_or_spaced() {
         assert_eq!(received(&mut session).await, expected);
     }
 
-    // As many as these may have to wait until the application takes some.
+    // So many payloads may have to wait until the application receives some.
     let send = peer
         .post("xhr_send")
         .body(format!("[{}]", long.join(",")))
@@ -153,6 +156,7 @@ async fn an_array_may_be_empty_long_or_spaced() {
     assert_eq!(send.response().await.status, 204);
 }
 
+/// P28: Broken bodies.
 #[tokio::test]
 async fn a_bad_body_is_500_and_delivers_nothing() {
     let server = Server::echo(|layer| layer).await;
@@ -177,8 +181,9 @@ async fn a_bad_body_is_500_and_delivers_nothing() {
     assert_eq!(peer.poll().await, "a[\"good\"]\n");
 }
 
+/// P28: Broken bodies.
 #[tokio::test]
-async fn a_body_that_is_left_out_is_an_empty_one() {
+async fn a_missing_body_is_an_empty_body() {
     let server = Server::echo(|layer| layer).await;
 
     let response = server.peer().post("xhr_send").no_body().send().await;
@@ -204,6 +209,7 @@ async fn objects_nested_50000_deep_are_500() {
     assert_eq!(server.peer().poll().await, "o\n");
 }
 
+/// P30: Unknown sessions.
 #[tokio::test]
 async fn the_body_is_checked_before_the_session() {
     let (server, sessions) = Server::capture(|layer| layer).await;
@@ -216,6 +222,7 @@ async fn the_body_is_checked_before_the_session() {
     assert!(sessions.is_empty());
 }
 
+/// P30: Unknown sessions.
 #[tokio::test]
 async fn a_send_to_an_unknown_session_is_404_and_opens_none() {
     let (server, sessions) = Server::capture(|layer| layer).await;
@@ -231,6 +238,7 @@ async fn a_send_to_an_unknown_session_is_404_and_opens_none() {
     peer.open().await;
 }
 
+/// P31: UTF-8.
 #[tokio::test]
 async fn bad_sequences_of_utf8_become_replacement_characters() {
     let (server, mut sessions) = Server::capture(|layer| layer).await;

@@ -10,6 +10,7 @@ async fn chunk(response: &mut Response<'_>) -> String {
     String::from_utf8(chunk.to_vec()).expect("a chunk is UTF-8")
 }
 
+/// P20: Streaming.
 #[tokio::test]
 async fn prelude_and_every_frame_are_chunks_of_their_own() {
     let (server, mut sessions) = Server::capture(|layer| layer).await;
@@ -38,6 +39,7 @@ async fn prelude_and_every_frame_are_chunks_of_their_own() {
     assert_eq!(stream.chunk().await, None);
 }
 
+/// P20: Streaming.
 #[tokio::test]
 async fn every_response_begins_with_the_prelude() {
     let server = Server::echo(|layer| layer.response_limit(1)).await;
@@ -64,7 +66,7 @@ async fn frames_until_complete(server: &Server, message: &str) -> usize {
         peer.send(format!("[\"{message}\"]")).await;
         match stream.chunk().await {
             Some(frame) => assert_eq!(frame, expected),
-            // The message that did not fit any more is first in the next response.
+            // The message that did not fit is the first one in the next response.
             None => {
                 assert_eq!(peer.poll().await, expected);
                 return frames;
@@ -74,6 +76,7 @@ async fn frames_until_complete(server: &Server, message: &str) -> usize {
     }
 }
 
+/// P21: Response limit.
 #[tokio::test]
 async fn the_limit_counts_frames_with_their_framing_and_not_the_prelude() {
     let server = Server::echo(|layer| layer.response_limit(4096)).await;

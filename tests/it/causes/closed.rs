@@ -1,4 +1,4 @@
-//! Who waits for the end of a session hears of it, whenever and how often it asks.
+//! `closed` returns the ending of a session, at any time and any number of times.
 
 use std::{future::Future, pin::pin};
 
@@ -22,7 +22,7 @@ fn is_pending<T>(future: impl Future<Output = T>) -> bool {
 }
 
 #[tokio::test]
-async fn every_handle_tells_the_same_end_any_number_of_times() {
+async fn every_handle_returns_the_same_ending_each_time() {
     for &transport in Transport::ALL {
         let (layer, mut sessions) = Sessions::capture(SockJsLayer::new("/echo"));
         let handle = layer.handle();
@@ -36,7 +36,7 @@ async fn every_handle_tells_the_same_end_any_number_of_times() {
         let clone = sender.clone();
         let before: Vec<_> = [&sender, &clone].map(|it| it.closed()).into();
 
-        // Those that waited, then those that come later.
+        // Calls that were waiting, then later calls.
         let early = tokio::spawn({
             let (clone, outside) = (sender.clone(), outside.clone());
             async move { tokio::join!(clone.closed(), clone.closed(), outside.closed()) }
@@ -63,7 +63,7 @@ async fn every_handle_tells_the_same_end_any_number_of_times() {
 }
 
 #[tokio::test]
-async fn who_stops_waiting_for_the_end_changes_nothing() {
+async fn dropping_a_wait_for_the_end_changes_nothing() {
     let (_server, mut client, session) = open(Transport::EventSource).await;
 
     for _ in 0..1000 {
@@ -78,7 +78,7 @@ async fn who_stops_waiting_for_the_end_changes_nothing() {
 }
 
 #[tokio::test]
-async fn the_end_does_not_wait_for_messages_to_be_read() {
+async fn closed_does_not_wait_for_messages_to_be_received() {
     for &transport in Transport::ALL {
         let (_server, mut client, mut session) = open(transport).await;
         client.send("1").await;
@@ -98,9 +98,9 @@ async fn the_end_does_not_wait_for_messages_to_be_read() {
     }
 }
 
-/// All that may end a session happens at once, in every order.
+/// Everything that may end a session happens at the same time, in every order.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_session_has_one_end_whatever_happens_at_once() {
+async fn a_session_ends_once_whatever_happens_at_the_same_time() {
     let layer = SockJsLayer::new("/echo").disconnect_delay(PATIENCE);
     let (layer, mut sessions) = Sessions::capture(layer);
     let handle = layer.handle();

@@ -34,7 +34,7 @@ impl Bench {
 
     async fn open(&self, transport: Transport) -> (Client, SessionRef) {
         let client = Client::open(self.server.addr(), "/echo", transport).await;
-        // Nobody else opens one meanwhile, and the last one is over.
+        // No other session is open at this time.
         until("the session", || !self.handle.is_empty()).await;
         let session = self.handle.sessions().next();
         (client, session.expect("it is open"))
@@ -131,7 +131,7 @@ async fn a_handler_that_drops_its_session_closes_it_and_goes_on() {
 }
 
 #[tokio::test]
-async fn a_handler_that_goes_on_holds_no_connection() {
+async fn a_handler_that_outlives_its_session_holds_no_connection() {
     let go_on = Arc::new(Notify::new());
     let drops = {
         let go_on = go_on.clone();
@@ -147,14 +147,14 @@ async fn a_handler_that_goes_on_holds_no_connection() {
 
     for &transport in Transport::ALL {
         let mut client = Client::open(bench.server.addr(), "/echo", transport).await;
-        // Up to the end of the connection of what is a WebSocket.
+        // For a WebSocket this includes the end of the connection.
         client.expect_close(1000, "Normal closure").await;
         go_on.notify_one();
     }
 }
 
 #[tokio::test]
-async fn a_handler_may_leave_its_session_to_another_task() {
+async fn a_handler_may_move_its_session_to_another_task() {
     let leaves = |mut session: Session| async move {
         let task = async move {
             while let Some(message) = session.recv().await {
@@ -210,7 +210,7 @@ async fn a_handler_that_panics_after_its_session_changes_nothing() {
 }
 
 #[tokio::test]
-async fn a_handler_that_closes_and_panics_closes_as_it_said() {
+async fn a_handler_that_closes_and_then_panics_keeps_its_close_reason() {
     let panics = |session: Session| async move {
         session.close(3000, "Go away!");
         panic!("a test's panic");

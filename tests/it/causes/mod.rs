@@ -31,7 +31,7 @@ const TABLE: &[(Cause, &[Transport], u16, &str, usize)] = &[
     (ReceiverLost, Transport::ALL, 1002, INTERRUPTED, 0),
     (DisconnectTimeout, HTTP, 1002, INTERRUPTED, 0),
     (HeartbeatTimeout, &[WebSocket], 3000, NO_RESPONSE, 0),
-    // One waits; on a WebSocket, another one is seen to be stuck halfway.
+    // One message is waiting; on a WebSocket, another one is written in part.
     (SlowClient, STREAMING, 1002, INTERRUPTED, 1),
     (SlowClient, WEBSOCKETS, 1002, INTERRUPTED, 2),
     (LimitExceeded, WEBSOCKETS, 1009, "Message too long", 0),
@@ -58,7 +58,7 @@ struct Bench<'c> {
     handle: SockJsHandle,
     client: Client,
     session: Session,
-    /// Makes the handler panic, which else returns when this is dropped.
+    /// Makes the handler panic. If this is dropped, the handler returns.
     panic: oneshot::Sender<()>,
 }
 
@@ -95,7 +95,7 @@ impl<'c> Bench<'c> {
         }
     }
 
-    /// Ends the session and has the client see it, if it can.
+    /// Ends the session, and lets the client see the end if it can.
     async fn bring_about(self, cause: Cause) -> Session {
         let Self {
             clock,
@@ -189,6 +189,7 @@ fn told(ending: &Ending) -> (Cause, u16, &str) {
     (ending.cause(), reason.code(), reason.reason())
 }
 
+/// P63: Close codes.
 #[tokio::test]
 async fn each_cause_is_told_on_each_transport_where_it_can_occur() {
     let clock = Clock::freeze();
@@ -196,7 +197,7 @@ async fn each_cause_is_told_on_each_transport_where_it_can_occur() {
         for transport in *transports {
             println!("{cause:?} on {transport:?}");
             let configure = |layer: SockJsLayer| match cause {
-                // A stream that ends after each frame is as absent as a poll.
+                // The client of a stream that ends after each frame is absent, as after a poll.
                 DisconnectTimeout => layer.response_limit(1),
                 // One message may wait.
                 SlowClient => layer.send_buffer(1).response_limit(usize::MAX),

@@ -1,5 +1,5 @@
-//! How many messages a session that ended did not hand to the network. The clock jumps, and nothing
-//! but the test takes anything from the server, so that the numbers are exact.
+//! The number of undelivered messages of an ended session. The clock jumps, and only the test reads
+//! from the server, so that the numbers are exact.
 
 use std::time::Duration;
 
@@ -39,7 +39,8 @@ impl Bench {
         self.direct.send(wire.method(), &path, "").await.into_body()
     }
 
-    /// Opens the session and reads the open frame, after which a stream goes on and a poll does not.
+    /// Opens the session and reads the open frame, after which a stream goes on and a poll does
+    /// not.
     async fn open(&mut self, wire: Wire) -> (Body, Session) {
         let mut body = self.receive(wire).await;
         if wire.streams() {
@@ -55,7 +56,7 @@ fn streaming() -> impl Iterator<Item = Wire> {
     Wire::ALL.into_iter().filter(streams)
 }
 
-/// What makes a session end whose client is not there, or takes nothing.
+/// How a session ends whose client is absent, or does not read.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum End {
     Nothing,
@@ -79,7 +80,8 @@ impl End {
         timed(session.closed()).await.0
     }
 
-    /// Returns what the application is told, if not the cause it would be without the end.
+    /// Returns the cause and reason that the application gets; `otherwise` is the cause if nothing but
+    /// the client ends the session.
     fn told(self, otherwise: Cause) -> (Cause, u16, &'static str) {
         match self {
             Self::Nothing => (otherwise, 1002, "Connection interrupted"),
@@ -90,7 +92,7 @@ impl End {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_waits_for_a_client_that_does_not_come_back_is_undelivered() {
+async fn messages_for_an_absent_client_are_undelivered() {
     for end in End::ALL {
         for wire in [Wire::Xhr, Wire::Jsonp] {
             let mut bench = Bench::new();
@@ -111,7 +113,7 @@ async fn what_waits_for_a_client_that_does_not_come_back_is_undelivered() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_a_stream_does_not_take_is_undelivered() {
+async fn messages_that_a_stream_does_not_read_are_undelivered() {
     for end in End::ALL {
         for wire in streaming() {
             let mut bench = Bench::new();
@@ -138,7 +140,7 @@ async fn what_a_stream_does_not_take_is_undelivered() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_a_lost_stream_did_not_take_is_undelivered() {
+async fn messages_that_a_lost_stream_did_not_read_are_undelivered() {
     for end in [End::Nothing, End::Close] {
         for wire in streaming() {
             let mut bench = Bench::new();
@@ -161,7 +163,7 @@ async fn what_a_lost_stream_did_not_take_is_undelivered() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_taken_after_the_close_is_delivered() {
+async fn messages_read_after_the_close_are_delivered() {
     for wire in Wire::ALL {
         let mut bench = Bench::new();
         let (mut body, session) = bench.open(wire).await;
@@ -201,7 +203,7 @@ async fn websocket(transport: Transport) -> (WebSocket<DuplexStream>, Session, S
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_a_websocket_did_not_write_whole_is_undelivered() {
+async fn messages_that_a_websocket_wrote_in_part_are_undelivered() {
     for end in End::ALL {
         for transport in super::WEBSOCKETS {
             let (mut socket, session, handle) = websocket(*transport).await;
@@ -222,7 +224,7 @@ async fn what_a_websocket_did_not_write_whole_is_undelivered() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_a_client_that_closes_did_not_take_is_undelivered() {
+async fn messages_that_a_closing_client_did_not_read_are_undelivered() {
     for transport in super::WEBSOCKETS {
         let (mut socket, session, _) = websocket(*transport).await;
         for _ in 0..3 {
@@ -239,7 +241,7 @@ async fn what_a_client_that_closes_did_not_take_is_undelivered() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_a_lost_websocket_did_not_take_is_undelivered() {
+async fn messages_that_a_lost_websocket_did_not_read_are_undelivered() {
     for transport in super::WEBSOCKETS {
         let (mut socket, session, _) = websocket(*transport).await;
         for _ in 0..3 {

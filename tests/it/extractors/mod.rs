@@ -1,4 +1,4 @@
-//! What the extractors of a handler get to see.
+//! What the extractors of a handler see.
 
 mod rejections;
 
@@ -52,7 +52,7 @@ async fn serve(layer: SockJsLayer) -> Server {
 }
 
 #[tokio::test]
-async fn state_is_what_the_layer_was_given() {
+async fn state_is_the_layers_state() {
     let handler = |State(name): State<Arc<str>>, session: Session| async move {
         session.send(&*name).await.ok();
         session.closed().await;
@@ -103,7 +103,7 @@ async fn query_and_headers_are_those_of_the_opening_request() {
 }
 
 #[tokio::test]
-async fn a_path_is_that_of_the_nest() {
+async fn path_parameters_are_those_of_the_nest() {
     let handler = |Path((tenant, room)): Path<(String, u32)>, session: Session| async move {
         session.send(format!("{tenant} {room}")).await.ok();
         session.closed().await;
@@ -128,7 +128,7 @@ async fn connect_info_is_the_peers_address() {
 }
 
 #[tokio::test]
-async fn eight_extractors_are_as_good_as_one() {
+async fn a_handler_may_have_eight_extractors() {
     type Info = ConnectInfo<SocketAddr>;
     #[expect(clippy::too_many_arguments, reason = "this is what is tested")]
     async fn handler(

@@ -1,4 +1,4 @@
-//! What becomes of requests that an extractor rejects.
+//! Requests that an extractor rejects.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -54,7 +54,7 @@ impl Admitted {
 }
 
 #[tokio::test]
-async fn a_rejection_is_the_answer_and_leaves_no_session() {
+async fn a_rejection_is_the_answer_and_there_is_no_session() {
     let (server, mut sessions) = guarded(|layer| layer).await;
 
     for wire in Wire::ALL {
@@ -76,7 +76,7 @@ async fn a_rejection_is_the_answer_and_leaves_no_session() {
 }
 
 #[tokio::test]
-async fn a_rejected_websocket_stays_http() {
+async fn a_rejected_websocket_is_not_upgraded() {
     let (server, mut sessions) = guarded(|layer| layer).await;
 
     for path in ["/echo/000/abc/websocket", "/echo/websocket"] {
@@ -94,7 +94,7 @@ async fn a_rejected_websocket_stays_http() {
 }
 
 #[tokio::test]
-async fn only_the_request_that_opens_a_session_is_judged() {
+async fn extractors_run_on_the_opening_request_only() {
     let (server, mut sessions) = guarded(|layer| layer).await;
     let peer = server.peer();
     let opened = peer.post("xhr").header("X-Token", "1").send().await;
@@ -108,7 +108,7 @@ async fn only_the_request_that_opens_a_session_is_judged() {
 }
 
 #[tokio::test]
-async fn a_rejection_takes_no_place() {
+async fn a_rejection_frees_its_place() {
     let (server, mut sessions) = guarded(|layer| layer.max_sessions(1)).await;
 
     for _ in 0..3 {
@@ -123,7 +123,7 @@ async fn a_rejection_takes_no_place() {
 }
 
 #[tokio::test]
-async fn a_rejection_is_readable_across_origins_as_any_answer() {
+async fn a_rejection_has_cors_headers() {
     let (server, _sessions) = guarded(|layer| layer.jsessionid(true)).await;
     let origin = "https://example.com";
 
@@ -138,7 +138,7 @@ async fn a_rejection_is_readable_across_origins_as_any_answer() {
 }
 
 #[tokio::test]
-async fn what_is_refused_for_other_reasons_runs_no_extractor() {
+async fn requests_refused_earlier_run_no_extractor() {
     static CALLS: AtomicUsize = AtomicUsize::new(0);
     struct Counted;
     impl<S: Sync> FromRequestParts<S> for Counted {

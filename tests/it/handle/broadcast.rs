@@ -1,4 +1,4 @@
-//! One message to many sessions, of which some may be slow.
+//! One message to many sessions, some of them slow.
 
 use futures_util::{FutureExt as _, pin_mut};
 use sockjs_axum::{Broadcast, Cause, Session, SessionState, Slow, Transport};
@@ -39,7 +39,7 @@ impl Three {
     }
 }
 
-/// Does not fit beside another one.
+/// A message so long that a second one does not fit into the buffer.
 const LONG: &str = "a message to all of more than a few characters";
 
 #[tokio::test]
@@ -62,7 +62,7 @@ async fn a_broadcast_reaches_every_session_of_every_transport() {
 }
 
 #[tokio::test]
-async fn a_broadcast_reaches_only_those_that_are_chosen() {
+async fn a_broadcast_reaches_only_the_chosen_sessions() {
     let mut bench = Bench::start(|layer| layer).await;
     let mut open = Vec::new();
     for &transport in Transport::ALL {
@@ -127,7 +127,7 @@ async fn a_slow_session_may_be_closed() {
 }
 
 #[tokio::test]
-async fn a_slow_session_may_be_waited_for_while_the_others_have_it() {
+async fn a_broadcast_that_waits_for_a_slow_session_has_reached_the_others() {
     let mut three = Three::open().await;
 
     let handle = three.bench.handle.clone();
@@ -145,7 +145,7 @@ async fn a_slow_session_may_be_waited_for_while_the_others_have_it() {
 }
 
 #[tokio::test]
-async fn a_slow_session_that_ends_is_not_waited_for() {
+async fn a_broadcast_stops_waiting_for_a_slow_session_that_ends() {
     let mut three = Three::open().await;
 
     let handle = three.bench.handle.clone();
@@ -162,7 +162,7 @@ async fn a_slow_session_that_ends_is_not_waited_for() {
 }
 
 #[tokio::test]
-async fn a_broadcast_that_is_given_up_does_not_reach_those_it_waited_for() {
+async fn a_dropped_broadcast_does_not_reach_the_sessions_it_waited_for() {
     let mut three = Three::open().await;
 
     let broadcast = three
@@ -180,7 +180,7 @@ async fn a_broadcast_that_is_given_up_does_not_reach_those_it_waited_for() {
 }
 
 #[tokio::test]
-async fn a_broadcast_passes_over_sessions_that_close() {
+async fn a_broadcast_leaves_out_closing_sessions() {
     let mut bench = Bench::start(|layer| layer).await;
     let nobody = bench.handle.broadcast("x", Slow::Wait).await;
     assert_eq!(counts(nobody), (0, 0, 0));

@@ -74,7 +74,7 @@ async fn counts_follow_the_sessions() {
 }
 
 #[tokio::test]
-async fn a_session_that_changes_its_transport_is_counted_as_what_it_is() {
+async fn a_session_counts_for_its_current_transport() {
     let mut bench = Bench::start(|layer| layer.response_limit(1)).await;
     let (mut client, session) = bench.open(Transport::Xhr).await;
     let (peer, _) = client.http();
@@ -90,7 +90,7 @@ async fn a_session_that_changes_its_transport_is_counted_as_what_it_is() {
 }
 
 #[tokio::test]
-async fn a_handle_knows_the_sessions_of_its_mount_alone() {
+async fn a_handle_sees_the_sessions_of_its_own_mount_only() {
     let (one, mut ones) = Sessions::capture(SockJsLayer::new("/one"));
     let (two, mut twos) = Sessions::capture(SockJsLayer::new("/two"));
     let (at_one, at_two) = (one.handle(), two.clone().handle());
@@ -114,7 +114,7 @@ async fn a_handle_knows_the_sessions_of_its_mount_alone() {
 }
 
 #[tokio::test]
-async fn a_session_looks_the_same_from_outside() {
+async fn a_session_ref_has_the_properties_of_its_session() {
     for &transport in Transport::ALL {
         let mut bench = Bench::start(|layer| layer).await;
         let (mut client, mut session) = bench.open(transport).await;
@@ -141,7 +141,7 @@ async fn a_session_looks_the_same_from_outside() {
         client.expect_close(3000, "Go away!").await;
         let expected = ending(&session).await;
         assert_eq!(expected.cause(), Cause::ClosedByApp);
-        // What is left of it knows how it ended.
+        // The reference still knows how the session ended.
         drop(session);
         assert_eq!(outside.state(), SessionState::Closed);
         assert_eq!(outside.closed().await, expected);
@@ -152,7 +152,7 @@ async fn a_session_looks_the_same_from_outside() {
 }
 
 #[tokio::test]
-async fn looking_at_a_session_does_not_keep_it() {
+async fn a_session_ref_does_not_keep_its_session_open() {
     for &transport in Transport::ALL {
         let mut bench = Bench::start(|layer| layer).await;
         let (mut client, session) = bench.open(transport).await;
@@ -171,7 +171,7 @@ async fn looking_at_a_session_does_not_keep_it() {
 }
 
 #[tokio::test]
-async fn close_all_closes_all_once_they_have_what_was_sent() {
+async fn close_all_closes_all_sessions_after_their_messages() {
     let mut bench = Bench::start(|layer| layer).await;
     let mut open = Vec::new();
     for &transport in Transport::ALL {
@@ -195,14 +195,14 @@ async fn close_all_closes_all_once_they_have_what_was_sent() {
     }
     until("no session", || bench.handle.is_empty()).await;
     assert_eq!(bench.handle.close_all(3000, "Go away!"), 0);
-    // It is no shutdown.
+    // This is not a shutdown: new sessions open.
     let (mut client, session) = bench.open(Transport::WebSocket).await;
     session.try_send("a new one").unwrap();
     assert_eq!(client.messages(1).await, ["a new one"]);
 }
 
 #[tokio::test]
-async fn close_where_closes_those_that_are_chosen() {
+async fn close_where_closes_the_chosen_sessions() {
     let mut bench = Bench::start(|layer| layer).await;
     let mut open = Vec::new();
     for &transport in Transport::ALL.iter().chain(Transport::ALL) {

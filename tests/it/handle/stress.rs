@@ -1,5 +1,5 @@
-//! Many sessions of all transports come and go, half of them without a word. In the end, everybody
-//! who counts has counted the same.
+//! Many sessions of all transports open and close, half of them by a dropped connection. In the end
+//! all counts agree.
 
 use std::{
     sync::{
@@ -41,7 +41,7 @@ impl Drop for Running {
     }
 }
 
-/// Does what the client wants.
+/// A handler that does what its client asks for.
 async fn serve(session: Session, counts: Arc<Counts>, handle: SockJsHandle) {
     let _running = Running::new(&counts);
     let outside = handle.get(session.id()).expect("it is known");
@@ -68,7 +68,7 @@ async fn serve(session: Session, counts: Arc<Counts>, handle: SockJsHandle) {
     }
 }
 
-/// Starts to ask for a session and is gone.
+/// Sends a request that opens a session, and disconnects.
 async fn abort_opening(server: &Server, transport: Transport) {
     let request = match Wire::ALL.into_iter().find(|it| it.transport() == transport) {
         Some(wire) => server.peer().receive(wire),
@@ -164,7 +164,7 @@ async fn counts_are_exact_whatever_happened() {
 
     assert_eq!(counts.running.load(Ordering::Relaxed), 0);
     let opened = counts.opened.load(Ordering::Relaxed);
-    // Those that were aborted while they opened may have been or not.
+    // A session whose client disconnected during the opening may have been opened or not.
     let least = CLIENTS * SESSIONS * 8 / 9;
     assert!((least..=CLIENTS * SESSIONS).contains(&opened), "{opened}");
     let ended = || counts.endings.lock().unwrap().len();

@@ -1,8 +1,9 @@
 //! A layer on one of two routers that are merged.
 //!
-//! Whatever is under a layer's prefix and is no route, goes to the fallback, and the layer around
-//! that answers. Of two routers' fallbacks axum 0.8 keeps one: a custom one if there is one, else
-//! that of the router given to `merge`. So a layer is lost with the fallback it is around.
+//! A request under a layer's prefix that matches no route goes to the router's fallback, and the
+//! layer around the fallback answers. Of two routers' fallbacks axum 0.8 keeps one: a custom
+//! fallback if there is one, otherwise the fallback of the router given to `merge`. With a
+//! fallback, the layer around it is lost.
 
 use axum::{Router, routing::get};
 use support::Server;
@@ -49,7 +50,7 @@ async fn a_router_with_the_layer_loses_it_when_another_is_merged_into_it() {
 }
 
 #[tokio::test]
-async fn a_fallback_under_the_layer_keeps_it_either_way() {
+async fn a_layer_around_a_fallback_survives_either_merge() {
     for router in [
         plain().merge(with_layer_around_a_fallback()),
         with_layer_around_a_fallback().merge(plain()),
@@ -61,7 +62,7 @@ async fn a_fallback_under_the_layer_keeps_it_either_way() {
 }
 
 #[tokio::test]
-async fn a_fallback_of_the_other_router_costs_the_layer_either_way() {
+async fn a_fallback_of_the_other_router_removes_the_layer_in_either_merge() {
     for router in [
         plain().fallback(hello).merge(with_layer()),
         with_layer().merge(plain().fallback(hello)),

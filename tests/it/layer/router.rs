@@ -84,7 +84,7 @@ async fn several_layers_answer_at_their_prefixes() {
         .layer(echo("/one/inside"));
     let server = Server::start(router).await;
 
-    // Of two that match, the outer one answers.
+    // If two layers match, the outer one answers.
     for prefix in ["/one", "/two", "/three/deeper", "/one/inside"] {
         assert_mounted(&server, prefix).await;
     }
@@ -93,7 +93,7 @@ async fn several_layers_answer_at_their_prefixes() {
 }
 
 #[tokio::test]
-async fn a_path_that_only_shares_characters_is_the_inner_services() {
+async fn a_path_that_only_begins_like_the_prefix_belongs_to_the_inner_service() {
     let paths = ["/echoes", "/echoes/info", "/echo-2/info", "/ech", "/ECHO"];
     let mut router = Router::new();
     for path in paths {
@@ -116,7 +116,7 @@ async fn a_path_that_only_shares_characters_is_the_inner_services() {
 }
 
 #[tokio::test]
-async fn all_paths_under_the_prefix_are_the_layers() {
+async fn all_paths_under_the_prefix_belong_to_the_layer() {
     let router = Router::new()
         .route("/echo/info", get(hello))
         .route("/echo/page", get(hello))
@@ -129,7 +129,7 @@ async fn all_paths_under_the_prefix_are_the_layers() {
 }
 
 #[tokio::test]
-async fn a_query_string_never_changes_what_is_meant() {
+async fn a_query_string_never_changes_the_route() {
     let router = Router::new().route("/", get(hello)).layer(echo("/echo"));
     let server = Server::start(router).await;
 
@@ -167,7 +167,7 @@ async fn an_empty_prefix_takes_everything() {
 
 /// CVE-2020-7693 was a server that crashed here.
 #[tokio::test]
-async fn an_upgrade_of_any_other_url_gets_that_urls_answer() {
+async fn an_upgrade_request_to_another_url_gets_the_answer_of_that_url() {
     let router = Router::new()
         .route("/page", get(hello))
         .layer(echo("/echo"));

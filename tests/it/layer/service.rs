@@ -1,4 +1,4 @@
-//! The endpoint as a service of its own, or around one.
+//! The mount as a service of its own, or around another service.
 
 use std::{
     convert::Infallible,
@@ -18,7 +18,7 @@ use tower::{Layer as _, Service, ServiceExt as _, util::MapResponseLayer};
 use super::{assert_mounted, assert_not_mounted, echo, hello, text};
 
 #[tokio::test]
-async fn it_is_nested_without_the_prefix_that_was_matched() {
+async fn a_nested_service_sees_the_path_without_the_matched_prefix() {
     let router = Router::new()
         .route("/", get(hello))
         .nest_service("/echo", echo("/").into_service())
@@ -33,7 +33,7 @@ async fn it_is_nested_without_the_prefix_that_was_matched() {
 }
 
 #[tokio::test]
-async fn it_is_nested_under_path_parameters_one_mount_a_value() {
+async fn each_value_of_a_path_parameter_is_a_mount() {
     let (layer, mut sessions) = Sessions::capture(echo("/"));
     let router = Router::new().nest_service("/{tenant}/echo", layer.into_service());
     let server = Server::start(router).await;
@@ -60,7 +60,7 @@ async fn it_is_nested_under_path_parameters_one_mount_a_value() {
 }
 
 #[tokio::test]
-async fn all_of_a_mount_works_under_path_parameters() {
+async fn every_transport_works_under_path_parameters() {
     let service = SockJsLayer::new("/").into_service();
     let router = Router::new().nest_service("/{tenant}/{room}", service);
     let server = Server::start(router).await;
@@ -77,7 +77,7 @@ async fn all_of_a_mount_works_under_path_parameters() {
 }
 
 #[tokio::test]
-async fn it_is_a_fallback() {
+async fn the_service_may_be_a_fallback() {
     let service = echo("/echo").into_service();
     let router = Router::new().route("/page", get(hello));
     let server = Server::start(router.fallback_service(service)).await;
@@ -88,7 +88,7 @@ async fn it_is_a_fallback() {
 }
 
 #[tokio::test]
-async fn it_is_the_service_of_a_route() {
+async fn the_service_may_be_the_service_of_a_route() {
     let service = echo("/echo").into_service();
     let router = Router::new()
         .route_service("/echo", service.clone())
@@ -100,7 +100,7 @@ async fn it_is_the_service_of_a_route() {
 }
 
 #[tokio::test]
-async fn it_is_wrapped_around_a_whole_router() {
+async fn the_layer_may_wrap_a_whole_router() {
     let router = Router::new().route("/page", get(hello)).fallback(hello);
     // `axum::serve` asks for axum's own type of body.
     let body = |response: Response<ResponseBody<_>>| response.map(Body::new);
@@ -117,7 +117,7 @@ async fn it_is_wrapped_around_a_whole_router() {
 }
 
 #[tokio::test]
-async fn it_needs_nothing_of_axum_to_serve_it() {
+async fn the_service_runs_on_hyper_without_axum() {
     let router = Router::new().route("/page", get(hello));
     let service = TowerToHyperService::new(echo("/echo").layer(router));
     let server = Server::around(|listener| serve_with_hyper(listener, service)).await;
@@ -128,7 +128,7 @@ async fn it_needs_nothing_of_axum_to_serve_it() {
 }
 
 #[tokio::test]
-async fn it_needs_no_inner_service() {
+async fn the_service_needs_no_inner_service() {
     let service = TowerToHyperService::new(echo("/echo").into_service());
     let server = Server::around(|listener| serve_with_hyper(listener, service)).await;
 
@@ -158,7 +158,7 @@ where
     }
 }
 
-/// A service that is ready every other time, and minds being called when it is not.
+/// A service that is ready every other time, and panics if it is called when it is not ready.
 #[derive(Debug, Default)]
 struct Shy {
     asked: u32,
@@ -167,7 +167,7 @@ struct Shy {
 
 impl Clone for Shy {
     fn clone(&self) -> Self {
-        // That one is ready says nothing of another.
+        // A clone is not ready because the original is.
         Self::default()
     }
 }

@@ -1,4 +1,4 @@
-//! Which mounts have their sessions in common.
+//! Which services share their sessions.
 
 use axum::{Router, routing::post};
 use support::{Server, Sessions, received};

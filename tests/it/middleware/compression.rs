@@ -1,5 +1,4 @@
-//! Compression holds back what it is given until it has enough of it, and tower-http leaves only
-//! server-sent events alone by itself.
+//! Compression buffers data. By default tower-http exempts server-sent events only.
 
 use axum::Router;
 use support::{Response, Server, Sessions, Wire, assert_not_cached};
@@ -8,13 +7,13 @@ use tower_http::compression::CompressionLayer;
 use super::{assert_untroubled, echo, routes};
 
 #[tokio::test]
-async fn it_may_be_above_or_below() {
+async fn compression_may_be_above_or_below() {
     assert_untroubled(routes().layer(echo()).layer(CompressionLayer::new())).await;
     assert_untroubled(routes().layer(CompressionLayer::new()).layer(echo())).await;
 }
 
 #[tokio::test]
-async fn above_it_holds_no_frame_back() {
+async fn compression_above_delays_no_frame() {
     let (layer, mut sessions) = Sessions::capture(echo());
     let router = Router::new().layer(layer).layer(CompressionLayer::new());
     let server = Server::start(router).await;
@@ -42,7 +41,7 @@ async fn above_it_holds_no_frame_back() {
 }
 
 #[tokio::test]
-async fn above_it_compresses_polls_whole() {
+async fn compression_above_compresses_polls() {
     let (layer, mut sessions) = Sessions::capture(echo());
     let router = Router::new().layer(layer).layer(CompressionLayer::new());
     let server = Server::start(router).await;
@@ -66,7 +65,7 @@ async fn above_it_compresses_polls_whole() {
 }
 
 #[tokio::test]
-async fn above_it_leaves_the_other_answers_what_they_are() {
+async fn compression_above_leaves_the_other_answers_unchanged() {
     let router = Router::new().layer(echo()).layer(CompressionLayer::new());
     let server = Server::start(router).await;
     let gzip = |path| server.get(path).header("Accept-Encoding", "gzip");

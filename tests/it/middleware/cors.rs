@@ -1,5 +1,5 @@
-//! SockJS has CORS headers of its own, which let in every origin and its cookies, as the client
-//! wants it.
+//! SockJS has CORS headers of its own, which allow every origin with credentials, as the client
+//! requires.
 
 use http::HeaderValue;
 use support::{Response, Server, assert_cors};
@@ -9,7 +9,7 @@ use super::{assert_untroubled, echo, routes};
 
 const ORIGIN: &str = "https://example.com";
 
-/// Asks as a page of another origin does.
+/// Sends a request as a page of another origin does.
 async fn get(server: &Server, path: &str) -> Response<'static> {
     server.get(path).header("Origin", ORIGIN).send().await
 }
@@ -21,13 +21,13 @@ async fn preflight(server: &Server, path: &str) -> Response<'static> {
 }
 
 #[tokio::test]
-async fn it_may_be_above_or_below() {
+async fn a_cors_layer_may_be_above_or_below() {
     assert_untroubled(routes().layer(echo()).layer(CorsLayer::permissive())).await;
     assert_untroubled(routes().layer(CorsLayer::permissive()).layer(echo())).await;
 }
 
 #[tokio::test]
-async fn below_it_is_for_the_other_routes_only() {
+async fn a_cors_layer_below_applies_to_other_routes_only() {
     let router = routes().layer(CorsLayer::permissive()).layer(echo());
     let server = Server::start(router).await;
 
@@ -42,10 +42,10 @@ async fn below_it_is_for_the_other_routes_only() {
     assert_eq!(methods, Some("OPTIONS, POST"));
 }
 
-/// No header comes twice, but a browser does not let cookies and any origin go together, so that a
-/// client of another origin that sends them, as SockJS' does, cannot read the answer.
+/// No header is repeated. But browsers do not accept `*` together with credentials, so that a page
+/// of another origin cannot read the answer to the JavaScript client's requests.
 #[tokio::test]
-async fn above_a_permissive_one_replaces_the_origin() {
+async fn a_permissive_cors_layer_above_replaces_the_origin() {
     let router = routes().layer(echo()).layer(CorsLayer::permissive());
     let server = Server::start(router).await;
 
@@ -64,7 +64,7 @@ async fn above_a_permissive_one_replaces_the_origin() {
 }
 
 #[tokio::test]
-async fn above_one_that_mirrors_the_origin_changes_nothing_that_matters() {
+async fn a_cors_layer_above_that_mirrors_origins_changes_nothing_for_clients() {
     let router = routes().layer(echo()).layer(CorsLayer::very_permissive());
     let server = Server::start(router).await;
 
@@ -80,7 +80,7 @@ async fn above_one_that_mirrors_the_origin_changes_nothing_that_matters() {
 }
 
 #[tokio::test]
-async fn above_it_has_the_last_word_where_ours_is_off() {
+async fn a_cors_layer_above_sets_the_headers_when_ours_are_off() {
     let allowed = HeaderValue::from_static("https://app.example");
     let cors = CorsLayer::new().allow_origin(allowed);
     let cors = cors.allow_credentials(true);

@@ -8,7 +8,7 @@ use tower_http::request_id::{
 
 use super::{assert_untroubled, echo, routes};
 
-/// Names every request the same.
+/// Gives every request the same id.
 #[derive(Clone, Copy)]
 pub(crate) struct SameId;
 

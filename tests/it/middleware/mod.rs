@@ -1,5 +1,5 @@
-//! The layer together with those of tower-http: above it, which is around it and applied after it,
-//! and below it.
+//! The layer together with tower-http's layers. "Above" is around the layer and applied after it;
+//! "below" is inside the layer.
 
 mod compression;
 mod cors;
@@ -32,7 +32,7 @@ fn routes() -> Router {
 }
 
 #[tokio::test]
-async fn all_of_them_may_be_above_and_below() {
+async fn all_middleware_may_be_above_and_below() {
     let stack = || {
         ServiceBuilder::new()
             .layer(SetRequestIdLayer::x_request_id(ids::SameId))

@@ -1,4 +1,5 @@
-//! A timeout is one of the head of a response, which a poll has when there is something to say.
+//! A timeout limits the time until the head of a response. A poll has no head until a frame is
+//! ready.
 
 use std::time::Duration;
 
@@ -65,7 +66,7 @@ async fn a_timeout_above_shorter_than_the_heartbeat_delay_kills_polls() {
 
     let answer = post(&router, "/echo/0/a/xhr").await;
 
-    // To the session it is as good as a client that went away.
+    // For the session this is the same as a client that has disconnected.
     assert_eq!(answer.status(), StatusCode::REQUEST_TIMEOUT);
     let (_, ending) = timed(session.closed()).await;
     assert_eq!(ending.cause(), Cause::ReceiverLost);

@@ -79,7 +79,7 @@ async fn a_session_has_a_span_with_an_event_at_either_end() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_session_without_an_address_has_none() {
+async fn a_span_without_an_address_has_no_remote_addr() {
     let log = Log::start();
     let direct = Direct::new(SockJsLayer::new("/echo"));
 
@@ -93,7 +93,7 @@ async fn a_session_without_an_address_has_none() {
 }
 
 #[tokio::test]
-async fn what_the_handler_logs_is_in_the_span_of_its_session() {
+async fn events_of_the_handler_are_in_the_span_of_its_session() {
     let log = Log::start();
     let handler = |mut session: Session| async move {
         tracing::info!(target: "sockjs_tests", "handler starts");
@@ -133,7 +133,7 @@ fn assert_closed(log: &Log, level: Level, cause: &str, undelivered: Option<usize
 }
 
 #[tokio::test]
-async fn an_end_in_order_is_for_debugging() {
+async fn an_ordinary_end_is_logged_at_debug() {
     for cause in ["receiver_lost", "disconnect_timeout", "shutting_down"] {
         let log = Log::start();
         let clock = Clock::freeze();
@@ -171,7 +171,7 @@ async fn an_end_in_order_is_for_debugging() {
 }
 
 #[tokio::test]
-async fn an_end_by_a_limit_or_a_panic_is_a_warning() {
+async fn an_end_by_a_limit_or_a_panic_is_logged_at_warn() {
     for cause in ["slow_client", "limit_exceeded", "handler_panicked"] {
         let log = Log::start();
         let _clock = Clock::freeze();
@@ -190,7 +190,7 @@ async fn an_end_by_a_limit_or_a_panic_is_a_warning() {
                 handle
                     .broadcast(long.clone(), sockjs_axum::Slow::Close)
                     .await;
-                // Which the client does not read.
+                // The client does not read this message.
                 client.socket().readable().await;
                 handle
                     .broadcast(long.clone(), sockjs_axum::Slow::Close)
@@ -313,7 +313,7 @@ async fn nothing_secret_is_logged() {
         if record.level < Level::TRACE {
             assert!(!text.contains("s3cr3t"), "{text}");
         } else if record.target.starts_with("sockjs") {
-            // The id alone may be there.
+            // The session id is allowed here, and nothing else.
             let text = text.replace("s3cr3t-id", "");
             assert!(!text.contains("s3cr3t"), "{text}");
         }

@@ -91,8 +91,8 @@ impl Log {
     }
 }
 
-/// While there is one subscriber alone, `tracing` asks the thread that comes to an event first whether
-/// anybody listens, and remembers the answer for all; that may be the thread of another test.
+/// With a single subscriber, `tracing` asks the first thread that reaches an event whether somebody
+/// listens, and caches the answer for all threads. That may be the thread of another test.
 static ANOTHER: LazyLock<Dispatch> = LazyLock::new(|| Dispatch::new(Registry::default()));
 
 impl Record {

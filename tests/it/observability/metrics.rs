@@ -1,4 +1,5 @@
-//! The numbers of the feature `metrics`, through the lives of sessions and whatever becomes of them.
+//! The numbers of the feature `metrics`, through the lives of sessions and whatever becomes of
+//! them.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -72,7 +73,7 @@ async fn each_transport_counts_what_goes_through_it() {
         client.expect_close(3000, "Go away!").await;
         until("the end", || bench.handle.is_empty()).await;
         counters.insert(closed(transport, "closed_by_app"), 1);
-        // A poll that is told that another one is there is no session, and no refusal.
+        // A second receiver counts neither as a session nor as a refusal.
         assert_eq!(recorder.counters(), counters);
         assert_eq!(recorder.gauges(), BTreeMap::new());
         histograms.insert(of(DURATION), vec![1.5]);
@@ -125,7 +126,7 @@ async fn bytes_in_both_directions_are_those_of_the_text() {
 }
 
 #[tokio::test]
-async fn a_session_counts_as_the_transport_it_has() {
+async fn a_session_counts_for_its_current_transport() {
     let recorder = Recorder::default();
     let _guard = set_default_local_recorder(&recorder);
     let server = Server::echo(|layer| layer.response_limit(1)).await;
@@ -133,7 +134,7 @@ async fn a_session_counts_as_the_transport_it_has() {
     peer.open().await;
 
     for wire in Wire::ALL {
-        // It comes while the session is still of the transport before.
+        // The message arrives while the session still has the previous transport.
         peer.send(r#"["x"]"#).await;
         assert_eq!(peer.answer(wire).await, wire.frame(r#"a["x"]"#));
         let gauges = BTreeMap::from([(of(SESSIONS, wire.transport()), 1.0)]);
@@ -141,7 +142,7 @@ async fn a_session_counts_as_the_transport_it_has() {
         assert_eq!(recorder.counters()[&of(MESSAGES_SENT, wire.transport())], 1);
     }
 
-    // It was opened once, as what it was then.
+    // It was opened once, with its first transport.
     assert_eq!(recorder.sum(OPENED), 1);
     assert_eq!(recorder.counters()[&of(OPENED, Transport::Xhr)], 1);
     let received: Vec<_> = recorder.counters().into_iter().collect();
@@ -159,7 +160,7 @@ async fn a_session_counts_as_the_transport_it_has() {
 }
 
 #[tokio::test]
-async fn a_session_that_is_lost_counts_as_closed_with_what_was_not_delivered() {
+async fn a_lost_session_counts_as_closed_with_its_undelivered_messages() {
     for &transport in Transport::ALL {
         let recorder = Recorder::default();
         let _guard = set_default_local_recorder(&recorder);
@@ -190,7 +191,7 @@ async fn a_session_that_is_lost_counts_as_closed_with_what_was_not_delivered() {
 }
 
 #[tokio::test]
-async fn whatever_happens_every_session_that_opens_closes_once() {
+async fn every_opened_session_is_closed_once() {
     let recorder = Recorder::default();
     let _guard = set_default_local_recorder(&recorder);
     let handler = |mut session: Session| async move {
@@ -236,7 +237,7 @@ async fn whatever_happens_every_session_that_opens_closes_once() {
 }
 
 #[tokio::test]
-async fn what_waits_or_is_refused_is_not_received() {
+async fn waiting_and_refused_payloads_do_not_count_as_received() {
     let recorder = Recorder::default();
     let _guard = set_default_local_recorder(&recorder);
     let bench = Bench::start().await;
@@ -247,7 +248,7 @@ async fn what_waits_or_is_refused_is_not_received() {
     }
     assert_eq!(recorder.sum(MESSAGES_RECEIVED), 0);
 
-    // One that waits for room counts once it has it.
+    // A waiting payload counts once there is room for it.
     let (server, mut sessions) = Server::capture(|layer| layer.receive_buffer(1)).await;
     let peer = server.peer();
     peer.open().await;
@@ -283,7 +284,7 @@ async fn refused_requests_count_by_reason() {
         assert_eq!(recorder.counters(), expected, "{line}");
     }
 
-    // What is answered is none, nor is what is not ours.
+    // Answered requests, and requests to other routes, do not count as refused.
     bench.server.get("/echo/info").send().await;
     bench.server.get("/elsewhere").send().await;
     assert_eq!(recorder.counters(), expected);

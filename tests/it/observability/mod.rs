@@ -1,5 +1,6 @@
 //! What an operator sees: spans and events of `tracing`, and metrics.
 
+mod documented;
 mod events;
 mod log;
 mod metrics;
@@ -33,13 +34,13 @@ impl Bench {
     }
 }
 
-/// A request that is refused, and what the operator is told of it.
+/// A request that is refused, and how the refusal is reported.
 struct Refused {
     request: Request<'static>,
     status: u16,
-    /// As metrics name it.
+    /// The reason in the metrics.
     reason: &'static str,
-    /// Whether it is a limit that an operator may want to change.
+    /// Whether the request hit a limit that an operator may want to change.
     limit: Limit,
 }
 

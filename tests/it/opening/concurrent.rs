@@ -1,4 +1,4 @@
-//! Extractors may take their time, and the world goes on meanwhile.
+//! While slow extractors run, other requests and sessions go on.
 
 use support::{Opening, Wire, within};
 
@@ -6,7 +6,7 @@ use super::{Gated, Verdict, none_left};
 use crate::receive::{ANOTHER_CONNECTION, GO_AWAY};
 
 #[tokio::test]
-async fn of_two_first_requests_one_opens_the_session() {
+async fn one_of_two_first_requests_opens_the_session() {
     for one in Wire::ALL {
         for other in Wire::ALL {
             let mut gated = Gated::start(|layer| layer).await;
@@ -118,7 +118,7 @@ async fn a_slow_first_request_does_not_revive_a_session_that_ended_meanwhile() {
 }
 
 #[tokio::test]
-async fn a_client_that_leaves_its_extractors_opens_no_session() {
+async fn a_client_that_leaves_while_extractors_run_opens_no_session() {
     let mut gated = Gated::start(|layer| layer.max_sessions(1)).await;
 
     for opening in Opening::ALL {
@@ -139,7 +139,7 @@ async fn a_client_that_leaves_its_extractors_opens_no_session() {
 }
 
 #[tokio::test]
-async fn a_session_that_waits_for_its_extractors_is_none_yet_but_has_its_place() {
+async fn a_session_whose_extractors_run_does_not_count_but_holds_its_place() {
     let mut gated = Gated::start(|layer| layer.max_sessions(1)).await;
     let peer = gated.server.peer();
     let first = peer.post("xhr").start().await;

@@ -40,7 +40,7 @@ macro_rules! layer {
 }
 
 #[tokio::test]
-async fn there_are_up_to_eight_and_they_run_in_order() {
+async fn up_to_eight_extractors_run_in_order() {
     let layers: [SockJsLayer; 9] = [
         layer!(),
         layer!(a),

@@ -1,5 +1,5 @@
-//! How a request opens a session: its extractors run, once, and let it in or do not. What extractors
-//! get to see is in `extractors`.
+//! How a request opens a session: its extractors run once, and accept or reject the request. The
+//! module `extractors` tests what extractors see.
 
 mod concurrent;
 mod extractors;

@@ -63,7 +63,7 @@ async fn server(configure: impl FnOnce(SockJsLayer<Runs>) -> SockJsLayer<Runs>) 
 }
 
 #[tokio::test]
-async fn once_for_all_requests_of_a_session_over_http() {
+async fn extractors_run_once_for_all_requests_of_a_session() {
     let (server, runs) = server(|layer| layer.response_limit(1)).await;
 
     for (before, wire) in Wire::ALL.into_iter().enumerate() {
@@ -102,7 +102,7 @@ async fn once_for_all_requests_of_a_session_over_http() {
 }
 
 #[tokio::test]
-async fn once_for_a_session_that_changes_its_transport() {
+async fn extractors_run_once_for_a_session_that_changes_its_transport() {
     let (server, runs) = server(|layer| layer.response_limit(1)).await;
     let peer = server.peer();
     peer.open().await;
@@ -116,7 +116,7 @@ async fn once_for_a_session_that_changes_its_transport() {
 }
 
 #[tokio::test]
-async fn once_for_a_websocket() {
+async fn extractors_run_once_for_a_websocket() {
     let (server, runs) = server(|layer| layer).await;
     let session = unique_path("/echo");
 
@@ -138,7 +138,7 @@ async fn once_for_a_websocket() {
 }
 
 #[tokio::test]
-async fn never_for_a_request_that_opens_no_session() {
+async fn extractors_do_not_run_for_a_request_that_opens_no_session() {
     let (server, runs) = server(|layer| layer.websocket(false)).await;
     let peer = || server.peer();
     let requests = [
@@ -175,7 +175,7 @@ async fn never_for_a_request_that_opens_no_session() {
 }
 
 #[tokio::test]
-async fn never_for_a_handshake_that_fails() {
+async fn extractors_do_not_run_for_a_failed_handshake() {
     let (server, runs) = server(|layer| layer).await;
 
     for opening in [Opening::WebSocket, Opening::RawWebSocket] {
@@ -197,7 +197,7 @@ async fn never_for_a_handshake_that_fails() {
 }
 
 #[tokio::test]
-async fn never_for_an_origin_that_is_refused_or_a_session_too_many() {
+async fn extractors_do_not_run_for_a_refused_origin_or_above_max_sessions() {
     let (server, runs) = server(|layer| {
         layer
             .allowed_origins(["https://app.example"])
@@ -223,7 +223,7 @@ async fn never_for_an_origin_that_is_refused_or_a_session_too_many() {
 }
 
 #[tokio::test]
-async fn an_extractor_that_refuses_keeps_the_next_from_running() {
+async fn extractors_after_a_rejection_do_not_run() {
     let runs = Runs::default();
     let layer = SockJsLayer::new("/echo")
         .on_session(async |_: User, _: Counted, _: Session| {})

@@ -1,11 +1,11 @@
-//! An extractor that panics takes its own request with it and nothing else.
+//! A panic of an extractor affects its own request and nothing else.
 
 use support::{Http2, Opening, Wire, within};
 
 use super::{Gated, Verdict};
 
 #[tokio::test]
-async fn it_harms_nobody_else() {
+async fn a_panicking_extractor_affects_its_own_request_only() {
     let mut gated = Gated::start(|layer| layer.max_sessions(2)).await;
     let peer = gated.server.peer();
     let mut healthy = peer.receiver(Wire::XhrStreaming);
@@ -35,7 +35,7 @@ async fn it_harms_nobody_else() {
 }
 
 #[tokio::test]
-async fn another_request_for_the_same_session_opens_it() {
+async fn after_a_panic_another_request_opens_the_session() {
     let mut gated = Gated::start(|layer| layer).await;
     let peer = gated.server.peer();
     let panicking = peer.post("xhr").start().await;
@@ -52,7 +52,7 @@ async fn another_request_for_the_same_session_opens_it() {
 }
 
 #[tokio::test]
-async fn other_streams_of_its_http2_connection_go_on() {
+async fn a_panicking_extractor_leaves_other_http2_streams_open() {
     const PATH: &str = "/echo/000/abc/websocket";
     let mut gated = Gated::start(|layer| layer).await;
     let client = Http2::connect(gated.server.addr()).await;

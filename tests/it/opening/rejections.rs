@@ -1,4 +1,5 @@
-//! A request that an extractor refuses is answered with what that says, and nothing remains of it.
+//! A request that an extractor rejects is answered with the extractor's response, and leaves
+//! nothing.
 
 use axum::{
     Router,
@@ -57,7 +58,7 @@ async fn guarded(
 }
 
 #[tokio::test]
-async fn it_is_answered_with_their_response_and_our_headers() {
+async fn a_rejection_is_answered_with_its_response_and_our_headers() {
     let (server, handle, sessions) = guarded(|layer| layer.jsessionid(true)).await;
     let origin = "https://app.example";
 
@@ -186,7 +187,7 @@ impl<S: Sync> FromRequestParts<S> for Never {
 }
 
 #[tokio::test]
-async fn any_response_will_do() {
+async fn a_rejection_may_be_any_response() {
     let server = Server::echo(|layer| layer.on_session(async |_: Never, _: Session| {})).await;
 
     for opening in Opening::ALL {
@@ -219,7 +220,7 @@ async fn any_response_will_do() {
 }
 
 #[tokio::test]
-async fn what_is_cut_off_is_not_announced() {
+async fn a_rejection_with_an_omitted_body_has_no_content_length() {
     let layer = SockJsLayer::new("/echo").on_session(async |_: Never, _: Session| {});
     let request = http::Request::post("/echo/000/abc/xhr").header("X-Case", "too long");
     let request = request.body(Body::empty()).expect("a valid request");
@@ -232,7 +233,7 @@ async fn what_is_cut_off_is_not_announced() {
 }
 
 #[tokio::test]
-async fn rejections_of_axums_own_extractors_are_theirs() {
+async fn rejections_of_axums_own_extractors_are_unchanged() {
     let handler = async |_: Query<Vec<(String, u8)>>, _: axum::Extension<u8>, _: Session| {};
     let server = Server::echo(|layer| layer.on_session(handler)).await;
 
@@ -251,7 +252,7 @@ async fn rejections_of_axums_own_extractors_are_theirs() {
 }
 
 #[tokio::test]
-async fn what_their_response_depends_on_is_kept() {
+async fn a_vary_header_of_a_rejection_is_kept() {
     #[derive(Debug)]
     struct Language;
     impl<S: Sync> FromRequestParts<S> for Language {
@@ -298,7 +299,7 @@ async fn a_websocket_over_http2_is_refused_before_it_is_one() {
 }
 
 #[tokio::test]
-async fn mounts_of_one_router_refuse_for_themselves() {
+async fn each_mount_runs_its_own_extractors() {
     let (open, mut sessions) = Sessions::capture(SockJsLayer::new("/open"));
     let closed = SockJsLayer::new("/closed").on_session(async |_: Token, _: Session| {});
     let server = Server::start(Router::new().layer(open).layer(closed)).await;

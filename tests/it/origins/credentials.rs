@@ -1,8 +1,9 @@
-//! When handlers see the headers `Cookie` and `Authorization`: where it is sure that the page that
-//! made the browser send them is an allowed one, and nowhere else.
+//! Handlers see the headers `Cookie` and `Authorization` only if an allowed page must have made the
+//! browser send them.
 //!
-//! Whoever makes a browser open a session chooses its id, and with that can join it from anywhere. So
-//! what opens a session with somebody's credentials must not be a link, an image or a script.
+//! A page that makes a browser open a session chooses the session id, and its author can then join
+//! the session from anywhere. So a link, an image or a script must not open a session with the
+//! user's credentials.
 
 use axum::http::{HeaderMap, request::Parts};
 use sockjs_axum::{AllowedOrigins, Session, SockJsLayer};
@@ -46,7 +47,7 @@ impl Watched {
             assert_eq!(headers["x-other"], "other", "{case}");
             let cookies: Vec<_> = headers.get_all("cookie").iter().collect();
             let authorization: Vec<_> = headers.get_all("authorization").iter().collect();
-            // All of them, or none.
+            // Either all credentials are visible, or none.
             if cookies.is_empty() && authorization.is_empty() {
                 return false;
             }
@@ -54,7 +55,7 @@ impl Watched {
             assert_eq!(authorization, ["Bearer token"], "{case}");
             true
         });
-        // Whichever way it looks.
+        // In every way to read them.
         assert!(
             shown == [true; 3] || shown == [false; 3],
             "{case}: {shown:?}"
@@ -63,7 +64,7 @@ impl Watched {
     }
 }
 
-/// Every kind of word about where a request comes from that lets it in.
+/// Every combination of headers about its origin with which a request is allowed.
 const EVIDENCE: [Fields<'static>; 7] = [
     &[("Origin", APP)],
     &[("Origin", APP), ("Sec-Fetch-Site", "cross-site")],
@@ -74,14 +75,14 @@ const EVIDENCE: [Fields<'static>; 7] = [
     &[],
 ];
 
-/// Requests that a page can make a browser send without a word of where the page is from.
+/// Requests that a page can make a browser send without naming the page's origin.
 const SILENT: [Opening; 3] = [
     Opening::Http(Wire::EventSource),
     Opening::Http(Wire::HtmlFile),
     Opening::Http(Wire::Jsonp),
 ];
 
-/// Requests that browsers do not send without `Origin`, so that what lacks it is no browser.
+/// Requests that browsers always send with `Origin`. Without `Origin` the sender is not a browser.
 const TALKATIVE: [Opening; 4] = [
     Opening::Http(Wire::Xhr),
     Opening::Http(Wire::XhrStreaming),
@@ -90,7 +91,7 @@ const TALKATIVE: [Opening; 4] = [
 ];
 
 #[tokio::test]
-async fn never_where_every_origin_is_allowed() {
+async fn credentials_are_hidden_if_every_origin_is_allowed() {
     let unrestricted: [fn(SockJsLayer) -> SockJsLayer; 4] = [
         |layer| layer,
         |layer| layer.allow_null_origin(true),
@@ -110,7 +111,7 @@ async fn never_where_every_origin_is_allowed() {
 }
 
 #[tokio::test]
-async fn to_pages_of_allowed_origins() {
+async fn credentials_are_shown_for_pages_of_allowed_origins() {
     let restricted: [fn() -> AllowedOrigins; 2] = [
         || AllowedOrigins::from([APP]),
         || AllowedOrigins::predicate(|origin, _| origin == APP),
@@ -126,7 +127,7 @@ async fn to_pages_of_allowed_origins() {
 }
 
 #[tokio::test]
-async fn to_what_the_servers_own_pages_load_as_the_client_does() {
+async fn credentials_are_shown_for_requests_that_the_client_makes_on_own_pages() {
     let mut watched = Watched::start(|layer| layer.allowed_origins([APP])).await;
 
     for (opening, fields) in [
@@ -160,7 +161,7 @@ async fn to_what_the_servers_own_pages_load_as_the_client_does() {
 }
 
 #[tokio::test]
-async fn to_who_is_no_browser() {
+async fn credentials_are_shown_for_requests_that_no_browser_makes() {
     let mut watched = Watched::start(|layer| layer.allowed_origins([APP])).await;
 
     for opening in TALKATIVE {
@@ -169,7 +170,7 @@ async fn to_who_is_no_browser() {
 }
 
 #[tokio::test]
-async fn not_to_what_any_page_may_have_loaded() {
+async fn credentials_are_hidden_for_requests_that_any_page_can_make() {
     // A page with `Referrer-Policy: no-referrer`, on a server without TLS or in an old browser, can
     // load these as a script, an image or a frame. Nothing tells them from those of a program.
     let mut watched = Watched::start(|layer| layer.allowed_origins([APP])).await;
@@ -180,8 +181,8 @@ async fn not_to_what_any_page_may_have_loaded() {
 }
 
 #[tokio::test]
-async fn not_to_what_the_user_was_made_to_open() {
-    // A link in a mail or a chat is opened with every cookie, and from no site.
+async fn credentials_are_hidden_for_navigations() {
+    // A browser opens a link from a mail or a chat with all cookies and `Sec-Fetch-Site: none`.
     let mut watched = Watched::start(|layer| layer.allowed_origins([APP])).await;
     let from_outside: Fields<'static> = &[
         ("Sec-Fetch-Site", "none"),
@@ -196,8 +197,8 @@ async fn not_to_what_the_user_was_made_to_open() {
 }
 
 #[tokio::test]
-async fn not_to_links_and_images_that_others_put_into_an_allowed_page() {
-    // What users write may hold links and images, and these come from the page they are in.
+async fn credentials_are_hidden_for_links_and_images_in_an_allowed_page() {
+    // Users may put links and images into an allowed page; their requests come from that page.
     let mut watched = Watched::start(|layer| layer.allowed_origins([APP])).await;
     let contents: [Fields<'static>; 4] = [
         &[
@@ -235,7 +236,7 @@ async fn not_to_links_and_images_that_others_put_into_an_allowed_page() {
 }
 
 #[tokio::test]
-async fn not_to_pages_without_an_origin() {
+async fn credentials_are_hidden_for_pages_with_a_null_origin() {
     // Any page can make a sandboxed frame, whose origin is `null`: that names nobody.
     let mut watched =
         Watched::start(|layer| layer.allowed_origins([APP]).allow_null_origin(true)).await;
@@ -249,8 +250,8 @@ async fn not_to_pages_without_an_origin() {
 }
 
 #[tokio::test]
-async fn the_mounts_own_functions_see_them_in_any_case() {
-    // They are the operator's, and what they make of them stays here.
+async fn functions_in_the_options_always_see_credentials() {
+    // These functions belong to the operator, and their results stay in the server.
     let cookie = sockjs_axum::JSessionId::custom(|parts| {
         let cookie = parts.headers.get("cookie")?.to_str().ok()?;
         cookie.strip_prefix("node=").map(str::to_owned)

@@ -16,7 +16,7 @@ async fn attached(
 }
 
 #[tokio::test]
-async fn other_origins_are_told_nothing_and_not_refused() {
+async fn other_origins_get_no_cors_headers_and_are_not_refused() {
     let (server, peer, _receiver) = attached(|layer| layer).await;
 
     for guarded in guarded(&server, &peer) {
@@ -39,6 +39,7 @@ async fn other_origins_are_told_nothing_and_not_refused() {
     }
 }
 
+/// P6: Disabled URLs.
 #[tokio::test]
 async fn there_is_no_preflight() {
     let (server, peer, _receiver) = attached(|layer| layer).await;
@@ -58,6 +59,7 @@ async fn there_is_no_preflight() {
     }
 }
 
+/// P6: Disabled URLs.
 #[tokio::test]
 async fn there_is_no_iframe_page() {
     let (server, ..) = attached(|layer| layer).await;
@@ -73,7 +75,7 @@ async fn there_is_no_iframe_page() {
 }
 
 #[tokio::test]
-async fn it_can_be_turned_on_again() {
+async fn disable_cors_can_be_turned_off_again() {
     let server = Server::echo(|layer| layer.disable_cors(true).disable_cors(false)).await;
 
     assert_eq!(server.get("/echo/iframe.html").send().await.status, 200);
@@ -82,7 +84,7 @@ async fn it_can_be_turned_on_again() {
 }
 
 #[tokio::test]
-async fn it_goes_together_with_allowed_origins() {
+async fn disable_cors_works_together_with_allowed_origins() {
     let (server, ..) = attached(|layer| layer.allowed_origins([APP])).await;
 
     for opening in Opening::ALL {

@@ -1,4 +1,4 @@
-//! Who is let in at the guarded URLs, and what the others are told.
+//! Which requests are accepted at the guarded URLs, and how the others are refused.
 
 use axum::http::HeaderValue;
 use sockjs_axum::SockJsLayer;
@@ -9,11 +9,11 @@ use support::{
 
 use super::{APP, EVIL, Fields, guarded, with};
 
-/// Where the server is as its clients see it: the header `Host` of the tests' requests.
+/// The server's address for its clients: the header `Host` of the tests' requests.
 const OWN: &str = "http://localhost/page";
 
-/// What browsers and others may say of where a request comes from, and whether they are let in
-/// where only pages of `https://app.example` and `https://other.example:8443` are.
+/// Headers about the origin of a request, and whether the request is accepted if the allowed
+/// origins are `https://app.example` and `https://other.example:8443`.
 const EVIDENCE: [(bool, Fields<'static>); 42] = [
     // `Origin` is on every request with a body, of a WebSocket, or to be read by another origin.
     (true, &[("Origin", "https://app.example")]),
@@ -44,7 +44,7 @@ const EVIDENCE: [(bool, Fields<'static>); 42] = [
     (false, &[("Origin", APP), ("Origin", EVIL)]),
     (false, &[("Origin", EVIL), ("Origin", APP)]),
     (false, &[("Origin", "null"), ("Origin", APP)]),
-    // It counts whatever else is said.
+    // `Origin` counts, whatever the other headers say.
     (
         false,
         &[("Origin", EVIL), ("Sec-Fetch-Site", "same-origin")],
@@ -59,7 +59,7 @@ const EVIDENCE: [(bool, Fields<'static>); 42] = [
         true,
         &[("Origin", APP), ("Referer", "https://evil.example/")],
     ),
-    // Without it, browsers of today tell whether it is another site's.
+    // Without `Origin`, current browsers send `Sec-Fetch-Site`.
     (true, &[("Sec-Fetch-Site", "same-origin")]),
     (true, &[("Sec-Fetch-Site", "none")]),
     (false, &[("Sec-Fetch-Site", "cross-site")]),
@@ -80,7 +80,7 @@ const EVIDENCE: [(bool, Fields<'static>); 42] = [
         ],
     ),
     (false, &[("Sec-Fetch-Site", "cross-site"), ("Referer", OWN)]),
-    // And those of yesterday at least name the page.
+    // Older browsers send `Referer`.
     (true, &[("Referer", "https://app.example/page?x")]),
     (true, &[("Referer", OWN)]),
     (
@@ -90,7 +90,7 @@ const EVIDENCE: [(bool, Fields<'static>); 42] = [
     (false, &[("Referer", "https://app.example@evil.example/")]),
     (false, &[("Referer", "http://localhost:1/page")]),
     (false, &[("Referer", "no URL")]),
-    // Who says nothing is no browser.
+    // A request without any of these headers is not a browser's.
     (true, &[]),
 ];
 
@@ -109,8 +109,9 @@ async fn open(
     (server, sessions, peer, receiver)
 }
 
+/// P62: Origins.
 #[tokio::test]
-async fn only_pages_of_allowed_origins_are_let_in() {
+async fn only_pages_of_allowed_origins_are_accepted() {
     let (server, _sessions, peer, _receiver) = restricted().await;
 
     for (allowed, fields) in EVIDENCE {
@@ -132,7 +133,7 @@ async fn only_pages_of_allowed_origins_are_let_in() {
     }
 }
 
-/// Returns what a request says its origin is.
+/// Returns the origin that a request names.
 fn origin<'a>(fields: Fields<'a>) -> Option<&'a str> {
     let origin = fields.iter().find(|(name, _)| *name == "Origin");
     origin.map(|(_, value)| *value)
@@ -147,7 +148,7 @@ fn assert_no_cors(response: &Response<'_>, case: &str) {
 }
 
 #[tokio::test]
-async fn others_are_told_no_more_than_that() {
+async fn a_refusal_reveals_nothing_else() {
     let (server, _sessions, peer, _receiver) = restricted().await;
 
     for guarded in guarded(&server, &peer) {
@@ -162,7 +163,7 @@ async fn others_are_told_no_more_than_that() {
         let nosniff = response.header("x-content-type-options");
         assert_eq!(nosniff, Some("nosniff"), "{line}");
         assert_eq!(response.header("upgrade"), None, "{line}");
-        // A raw WebSocket's URL is no session's, and what is asked by `OPTIONS` is not kept.
+        // The URL of a raw WebSocket is not a session URL, and answers to `OPTIONS` are not cached.
         if guarded.name != "RawWebSocket" && !line.starts_with("OPTIONS") && !is_preflight {
             assert_not_cached(&response);
         }
@@ -176,7 +177,7 @@ async fn others_are_told_no_more_than_that() {
 }
 
 #[tokio::test]
-async fn requests_that_are_wrong_anyway_are_refused_all_the_same() {
+async fn wrong_requests_of_other_origins_get_403_too() {
     // Otherwise a page could find out what there is.
     let (server, _sessions, peer, _receiver) = restricted().await;
     let unknown = server.peer();
@@ -197,7 +198,7 @@ async fn requests_that_are_wrong_anyway_are_refused_all_the_same() {
 }
 
 #[tokio::test]
-async fn sessions_do_not_notice_those_who_are_refused() {
+async fn sessions_do_not_notice_refused_requests() {
     let (server, mut sessions, peer, mut receiver) = restricted().await;
     let mut session = sessions.next().await;
 
@@ -210,7 +211,7 @@ async fn sessions_do_not_notice_those_who_are_refused() {
         assert_eq!(evil.header("Origin", EVIL).send().await.status, 403);
     }
 
-    // Its receiver is still attached, no message came, and none was taken by another.
+    // Its receiver is still attached, no message arrived, and no other request took one.
     session.try_send("x").expect("the session is open");
     receiver.expect(r#"a["x"]"#).await;
     peer.send(r#"["fine"]"#).await;
@@ -219,7 +220,7 @@ async fn sessions_do_not_notice_those_who_are_refused() {
 }
 
 #[tokio::test]
-async fn those_who_are_refused_open_no_session() {
+async fn a_refused_request_opens_no_session() {
     let (server, mut sessions) = Server::capture(|layer| layer.allowed_origins([APP])).await;
 
     for wire in Wire::ALL {
@@ -256,8 +257,8 @@ async fn a_session_works_for_an_allowed_origin() {
 }
 
 #[tokio::test]
-async fn over_http2_the_servers_own_pages_are_its_own_as_well() {
-    // HTTP/2 has no header `Host`, but says in another way which server is asked.
+async fn over_http2_the_servers_own_pages_are_recognised() {
+    // HTTP/2 has `:authority` instead of the header `Host`.
     let server = Server::echo(|layer| layer.allowed_origins([APP])).await;
     let client = Http2::connect(server.addr()).await;
 
@@ -286,7 +287,7 @@ async fn websockets_over_http2_are_guarded_as_well() {
 }
 
 #[tokio::test]
-async fn greeting_and_iframe_page_are_for_everybody() {
+async fn greeting_and_iframe_page_are_not_restricted() {
     let server = Server::echo(|layer| layer.allowed_origins([APP])).await;
 
     for (_, fields) in EVIDENCE {
@@ -306,7 +307,7 @@ async fn greeting_and_iframe_page_are_for_everybody() {
 }
 
 #[tokio::test]
-async fn other_mounts_and_routes_are_not_concerned() {
+async fn other_mounts_and_routes_are_not_restricted() {
     let router = axum::Router::new()
         .route("/page", axum::routing::get(|| async { "page" }))
         .layer(SockJsLayer::new("/open"))
@@ -320,11 +321,11 @@ async fn other_mounts_and_routes_are_not_concerned() {
 }
 
 #[tokio::test]
-async fn without_the_option_everybody_is_let_in() {
+async fn without_the_option_every_origin_is_accepted() {
     let unrestricted: [fn(SockJsLayer) -> SockJsLayer; 3] = [
         |layer| layer,
         |layer| layer.allowed_origins(sockjs_axum::AllowedOrigins::any()),
-        // Of what is not asked, nothing is refused.
+        // Requests outside the guarded URLs are not refused.
         |layer| layer.allow_null_origin(false),
     ];
 

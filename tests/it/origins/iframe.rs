@@ -1,5 +1,5 @@
-//! Who may put the iframe page into a page of theirs. What acts inside it acts from the server's own
-//! origin, so that origins alone would not keep other pages out.
+//! Which pages may embed the iframe page. A script in the iframe page acts from the server's own
+//! origin, so that checking origins would not be enough.
 
 use sockjs_axum::{AllowedOrigins, SockJsLayer};
 use support::{Response, Server};
@@ -21,7 +21,7 @@ async fn policy(origins: impl Into<AllowedOrigins>) -> String {
 }
 
 #[tokio::test]
-async fn pages_of_allowed_origins_may() {
+async fn the_policy_lists_the_allowed_origins() {
     assert_eq!(policy([APP]).await, "frame-ancestors https://app.example");
     assert_eq!(
         policy([APP, "http://localhost:8080"]).await,
@@ -30,21 +30,21 @@ async fn pages_of_allowed_origins_may() {
 }
 
 #[tokio::test]
-async fn nobody_may_where_nobody_is_allowed() {
+async fn the_policy_is_none_for_an_empty_list() {
     let nobody: [&str; 0] = [];
 
     assert_eq!(policy(nobody).await, "frame-ancestors 'none'");
 }
 
 #[tokio::test]
-async fn pages_of_the_server_itself_may_where_a_predicate_decides() {
+async fn the_policy_is_self_for_a_predicate() {
     let origins = AllowedOrigins::predicate(|_, _| true);
 
     assert_eq!(policy(origins).await, "frame-ancestors 'self'");
 }
 
 #[tokio::test]
-async fn every_page_may_where_every_origin_is_allowed() {
+async fn there_is_no_policy_if_every_origin_is_allowed() {
     let unrestricted: [fn(SockJsLayer) -> SockJsLayer; 3] = [
         |layer| layer,
         |layer| layer.allowed_origins(AllowedOrigins::any()),
@@ -64,7 +64,7 @@ async fn every_page_may_where_every_origin_is_allowed() {
 }
 
 #[tokio::test]
-async fn null_cannot_be_named() {
+async fn the_policy_does_not_list_null() {
     let server = Server::echo(|layer| layer.allowed_origins([APP]).allow_null_origin(true)).await;
 
     let page = server.get(PAGE).send().await;
@@ -73,7 +73,7 @@ async fn null_cannot_be_named() {
 }
 
 #[tokio::test]
-async fn the_policy_comes_with_every_answer_of_the_page_whoever_asks() {
+async fn every_answer_of_the_page_has_the_policy() {
     let server = Server::echo(|layer| layer.allowed_origins([APP])).await;
     let expected = ["frame-ancestors https://app.example"];
 
@@ -83,12 +83,12 @@ async fn the_policy_comes_with_every_answer_of_the_page_whoever_asks() {
         assert_eq!(policies(&page), expected);
         let tag = page.header("etag").expect("a tag").to_owned();
 
-        // A browser takes over the headers of this one, too.
+        // A browser also applies the headers of a 304.
         let known = server.get("/echo/iframe.html").header("If-None-Match", tag);
         let known = known.header("Origin", origin).send().await;
         assert_eq!(known.status, 304);
         assert_eq!(policies(&known), expected);
-        // Nor does it keep an origin that is allowed no longer for another year.
+        // Otherwise browsers would allow a removed origin for another year.
         assert_eq!(known.header("cache-control"), Some("no-cache"));
 
         let head = server.request("HEAD", PAGE).send().await;

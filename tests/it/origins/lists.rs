@@ -1,4 +1,4 @@
-//! The ways to say which origins are allowed.
+//! The ways to configure allowed origins.
 
 use std::{panic, sync::Arc, sync::Mutex};
 
@@ -31,7 +31,7 @@ async fn a_list_can_be_written_in_several_ways() {
 }
 
 #[tokio::test]
-async fn an_empty_list_lets_no_page_in() {
+async fn an_empty_list_allows_no_page() {
     let nobody: [&str; 0] = [];
     let server = Server::echo(|layer| layer.allowed_origins(nobody)).await;
 
@@ -51,7 +51,7 @@ async fn an_empty_list_lets_no_page_in() {
 }
 
 #[tokio::test]
-async fn the_last_word_counts() {
+async fn the_last_call_counts() {
     let server = Server::echo(|layer| layer.allowed_origins([EVIL]).allowed_origins([APP])).await;
 
     assert_eq!(status(&server, &[("Origin", APP)]).await, 200);
@@ -59,7 +59,7 @@ async fn the_last_word_counts() {
 }
 
 #[test]
-fn origins_are_what_browsers_call_so() {
+fn origins_are_written_as_browsers_write_them() {
     for origin in [
         "https://app.example",
         "http://app.example",
@@ -76,7 +76,7 @@ fn origins_are_what_browsers_call_so() {
 }
 
 #[test]
-fn what_is_no_origin_panics() {
+fn a_text_that_is_not_an_origin_panics() {
     let wrong = [
         "",
         "*",
@@ -114,7 +114,7 @@ fn what_is_no_origin_panics() {
 }
 
 #[test]
-fn every_way_to_write_a_list_panics_as_that_does() {
+fn every_constructor_of_a_list_panics_alike() {
     let list = [APP, "*"];
 
     panic::catch_unwind(|| AllowedOrigins::list(list)).expect_err("a list");
@@ -129,8 +129,8 @@ fn is_taken(origin: &str) -> bool {
 }
 
 #[test]
-fn what_no_browser_would_ever_send_panics() {
-    // Nothing would match it, and the mount would be shut for no visible reason.
+fn an_origin_that_no_browser_sends_panics() {
+    // It would never match, and the mount would refuse all requests without a visible reason.
     let unusual = [
         "https://App.example",
         "HTTPS://app.example",
@@ -192,7 +192,7 @@ async fn a_predicate_sees_the_origin_and_the_request() {
         );
     }
     for (expected, fields) in [
-        // What is no single origin is not for the application to judge.
+        // The predicate is not asked about requests without a single origin.
         (403, &[("Origin", "null")][..]),
         (
             403,
@@ -251,7 +251,7 @@ async fn an_origin_that_is_not_plain_text_may_be_allowed_but_is_not_echoed() {
 }
 
 #[tokio::test]
-async fn null_is_a_matter_of_its_own() {
+async fn null_is_decided_by_its_own_option() {
     let list: fn() -> AllowedOrigins = || AllowedOrigins::from([APP]);
     let predicate: fn() -> AllowedOrigins =
         || AllowedOrigins::predicate(|origin, _| origin == APP || origin == "null");
@@ -280,7 +280,7 @@ async fn null_is_a_matter_of_its_own() {
                 let expected = if expected == 200 { 101 } else { 403 };
                 assert_eq!(handshake.send().await.status, expected, "{allowed:?}");
             }
-            // Everything else is as without it.
+            // The option changes nothing else.
             assert_eq!(status(&server, &[("Origin", APP)]).await, 200);
             assert_eq!(status(&server, &[("Origin", EVIL)]).await, 403);
             assert_eq!(status(&server, &[("Origin", "NULL")]).await, 403);

@@ -1,4 +1,4 @@
-//! Which pages may use a mount, told by the origin that browsers say a request comes from.
+//! Which pages may use a mount, by the origin that browsers send.
 
 mod credentials;
 mod disabled_cors;
@@ -8,10 +8,10 @@ mod lists;
 
 use support::{Opening, Peer, Request, Server};
 
-/// Where a page may come from.
+/// An allowed origin.
 const APP: &str = "https://app.example";
 
-/// Where it may not.
+/// An origin that is not allowed.
 const EVIL: &str = "https://evil.example";
 
 /// Header fields of a request.
@@ -25,10 +25,10 @@ fn with(request: Request<'static>, fields: Fields<'_>) -> Request<'static> {
     })
 }
 
-/// A URL that is not for everybody.
+/// A request to a guarded URL.
 struct Guarded {
     name: String,
-    /// The status for who is let in.
+    /// The status if the request is accepted.
     status: u16,
     /// Whether scripts of other origins may read the answer.
     shared: bool,

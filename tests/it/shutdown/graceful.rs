@@ -1,4 +1,5 @@
-//! The shutdown of a mount within that of axum's server, as the documentation of `SockJsHandle` says.
+//! The shutdown of a mount within that of axum's server, as the documentation of `SockJsHandle`
+//! says.
 
 use std::{future::pending, net::SocketAddr, time::Duration};
 
@@ -54,7 +55,7 @@ impl Documented {
         }
     }
 
-    /// Gives the signal, waits until the server has ended, and returns what became of its sessions.
+    /// Sends the signal, waits until the server has ended, and returns the outcome of the shutdown.
     async fn stop(self) -> Shutdown {
         self.signal.send(()).expect("the server runs");
         let shutdown = within("the server's end", self.served).await;
@@ -62,8 +63,8 @@ impl Documented {
     }
 }
 
-/// Lives through the shutdown as a client of HTTP whose connection is kept: the server is the one to
-/// end it.
+/// Experiences the shutdown as an HTTP client with a kept-alive connection, which the server
+/// closes.
 async fn be_told_over_http(addr: SocketAddr, wire: Wire) {
     let path = format!("{}/{}", unique_path("/echo"), wire.endpoint());
     let mut connection = Connection::open(addr).await;
@@ -79,14 +80,14 @@ async fn be_told_over_http(addr: SocketAddr, wire: Wire) {
     connection.ended().await;
 }
 
-/// Lives through the shutdown as a client of a WebSocket.
+/// Experiences the shutdown as a WebSocket client.
 async fn be_told_over_websocket(addr: SocketAddr, transport: Transport) {
     let mut client = Client::open(addr, "/echo", transport).await;
     expect_going_away(&mut client).await;
 }
 
 #[tokio::test]
-async fn a_hundred_sessions_of_every_transport_are_told_and_nothing_is_left() {
+async fn a_hundred_sessions_of_every_transport_are_closed_and_nothing_is_left() {
     const EACH: usize = 15;
     let clock = Clock::freeze();
     let layer = SockJsLayer::new("/echo");
@@ -126,7 +127,7 @@ async fn without_sessions_the_server_ends_at_once() {
     assert_eq!(counts(server.stop().await), (0, 0, 0));
 }
 
-/// Does to its client what it asks for.
+/// A handler that does what its client asks for.
 async fn be_difficult(mut session: Session) {
     match session.recv().await.as_deref() {
         // More than the sockets take.
@@ -140,7 +141,7 @@ async fn be_difficult(mut session: Session) {
 }
 
 #[tokio::test]
-async fn whoever_does_not_go_is_cut_off_at_the_deadline() {
+async fn sessions_that_do_not_end_are_cut_off_at_the_deadline() {
     let clock = Clock::freeze();
     let layer = SockJsLayer::new("/echo")
         .on_session(be_difficult)
@@ -178,8 +179,8 @@ async fn whoever_does_not_go_is_cut_off_at_the_deadline() {
     until("no task", || alive() == 0).await;
 }
 
-/// What `SockJsHandle::shutdown` says that it cannot do: hyper holds what such a client has yet to
-/// read, and a layer does not reach the connection.
+/// The documented limit of `SockJsHandle::shutdown`: hyper holds the data that such a client has
+/// not read, and a layer cannot reach the connection.
 #[tokio::test]
 async fn a_stream_that_is_not_read_ends_but_holds_axums_server_until_its_client_goes() {
     let clock = Clock::freeze();

@@ -1,4 +1,4 @@
-//! The end of a mount: every session is told, what is left is cut off, and the server is free.
+//! Shutdown of a mount: every session is closed, the rest is cut off at the deadline.
 
 mod graceful;
 
@@ -35,7 +35,7 @@ fn assert_shut_down(ending: &Ending, undelivered: usize) {
 }
 
 #[tokio::test]
-async fn what_waits_is_delivered_before_the_close() {
+async fn waiting_messages_are_delivered_before_the_close() {
     let mut bench = Frozen::start().await;
     let mut open = Vec::new();
     for &transport in Transport::ALL {
@@ -62,6 +62,7 @@ async fn what_waits_is_delivered_before_the_close() {
     assert!(bench.handle.is_empty());
 }
 
+/// P60: No room.
 #[tokio::test]
 async fn new_sessions_are_503_and_everything_else_goes_on() {
     let mut bench = Frozen::start().await;
@@ -93,7 +94,7 @@ async fn new_sessions_are_503_and_everything_else_goes_on() {
 
     let shutdown = within("its end", shutdown).await;
     assert_eq!(counts(shutdown), (1, 0, 0));
-    // There is no way back.
+    // A mount that was shut down does not start again.
     let response = bench.server.peer().receive(Wire::Xhr).send().await;
     assert_eq!(response.status, 503);
 }
@@ -127,7 +128,7 @@ async fn a_second_shutdown_waits_as_well() {
 }
 
 #[tokio::test]
-async fn a_shutdown_that_is_given_up_has_closed_all_and_may_be_taken_up_again() {
+async fn a_dropped_shutdown_has_closed_all_sessions_and_can_be_called_again() {
     let mut bench = Frozen::start().await;
     let (mut client, session) = bench.open(Transport::Xhr).await;
 
@@ -135,7 +136,7 @@ async fn a_shutdown_that_is_given_up_has_closed_all_and_may_be_taken_up_again() 
 
     assert_eq!(session.state(), SessionState::Closing);
     bench.clock.advance(SECOND * 2).await;
-    // Which is longer than the deadline was.
+    // This is longer than the deadline.
     assert_eq!(session.state(), SessionState::Closing);
     expect_going_away(&mut client).await;
     let shutdown = within("its end", bench.handle.shutdown(DEADLINE)).await;
@@ -143,7 +144,7 @@ async fn a_shutdown_that_is_given_up_has_closed_all_and_may_be_taken_up_again() 
 }
 
 #[tokio::test]
-async fn a_session_between_two_polls_hears_of_it_or_ends_in_the_disconnect_delay() {
+async fn a_session_between_two_polls_is_told_or_ends_after_the_disconnect_delay() {
     for wire in [Wire::Xhr, Wire::Jsonp] {
         let mut bench = Frozen::start().await;
         let (mut returns, one) = bench.open(wire.transport()).await;
@@ -185,13 +186,13 @@ async fn a_session_between_two_polls_is_cut_off_at_a_deadline_before_that() {
     let shutdown = within("its end", shutdown).await.unwrap();
     assert_eq!(counts(shutdown), (1, 1, 1));
     assert_shut_down(&ending(&session).await, 1);
-    // It hears of it all the same, for as long as the server is there.
+    // The client still gets the close frame while the server runs.
     let close = client.http().0.poll().await;
     assert_eq!(close, "c[1001,\"Going away\"]\n");
 }
 
 #[tokio::test]
-async fn a_client_that_takes_nothing_is_cut_off_at_the_deadline() {
+async fn a_client_that_does_not_read_is_cut_off_at_the_deadline() {
     for transport in [Transport::WebSocket, Transport::RawWebSocket] {
         let mut bench = Frozen::start().await;
         let (client, session) = bench.open(transport).await;
@@ -309,7 +310,7 @@ impl FromRequestParts<Gate> for Passed {
 }
 
 #[tokio::test]
-async fn a_session_that_was_about_to_open_is_waited_for_and_told() {
+async fn a_session_that_is_opening_is_waited_for_and_closed() {
     for &transport in Transport::ALL {
         let _clock = Clock::freeze();
         let gate = Gate::default();

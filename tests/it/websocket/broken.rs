@@ -1,12 +1,12 @@
-//! What ends a connection at once, because it is not what a client may send.
+//! Input that ends a connection at once, because a client must not send it.
 
 use sockjs_axum::{Cause, SockJsLayer};
 use support::{Frame, Opcode, received, within};
 
 use super::{assert_ended, open};
 
-/// Sends a good message and then what is broken, and asserts that the connection ends with nothing
-/// but a WebSocket close frame.
+/// Sends a valid message and then the broken frames, and asserts that the connection ends with
+/// nothing but a WebSocket close frame.
 async fn assert_closed(bytes: &[u8], cause: Cause, code: u16, reason: &str) {
     let (_server, mut socket, mut session) = open(|layer: SockJsLayer| layer).await;
 
@@ -30,6 +30,7 @@ async fn assert_violation(bytes: &[u8]) {
     assert_closed(bytes, Cause::ProtocolError, 1002, "Protocol error").await;
 }
 
+/// P37: Broken payloads.
 #[tokio::test]
 async fn broken_json_ends_the_connection_without_a_c_frame() {
     for text in [
@@ -56,6 +57,7 @@ async fn broken_json_ends_the_connection_without_a_c_frame() {
     }
 }
 
+/// P37: Broken payloads.
 #[tokio::test]
 async fn json_of_another_shape_ends_the_connection_and_delivers_nothing() {
     for text in [
@@ -83,8 +85,9 @@ async fn deep_nesting_overflows_no_stack() {
     }
 }
 
+/// P37: Broken payloads.
 #[tokio::test]
-async fn frames_that_are_no_utf8_end_the_connection() {
+async fn frames_of_invalid_utf8_end_the_connection() {
     for opcode in [Opcode::Text, Opcode::Binary] {
         let frame = Frame::new(opcode, &b"[\"\xff\"]"[..]);
         assert_broken(&frame.masked()).await;
@@ -94,6 +97,7 @@ async fn frames_that_are_no_utf8_end_the_connection() {
     assert_broken(&[start.masked(), end.masked()].concat()).await;
 }
 
+/// P37: Broken payloads.
 #[tokio::test]
 async fn an_unmasked_frame_is_a_violation() {
     assert_violation(&Frame::text(r#"["x"]"#).unmasked()).await;

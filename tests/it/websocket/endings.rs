@@ -1,4 +1,4 @@
-//! How a session ends, and who hears what of it.
+//! How a session ends, and what client and application get.
 
 use std::time::Duration;
 
@@ -25,6 +25,7 @@ async fn open_in_memory() -> (WebSocket<DuplexStream>, Session) {
     (socket, sessions.next().await)
 }
 
+/// P39: Close by the server.
 #[tokio::test]
 async fn a_close_by_the_server_comes_after_the_messages_before_it() {
     let (_server, mut socket, mut session) = open(|layer| layer).await;
@@ -55,7 +56,7 @@ async fn the_server_ends_the_connection_once_its_close_is_answered() {
     socket.ended().await;
 }
 
-/// Browsers give the server two seconds for this, in which the page does not hear of the end.
+/// Browsers wait two seconds for the server to do so, and the page gets no close event before.
 #[tokio::test(start_paused = true)]
 async fn the_server_does_not_wait_once_both_have_closed() {
     for first in [Side::Server, Side::Client] {
@@ -80,7 +81,7 @@ async fn the_server_does_not_wait_once_both_have_closed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_close_that_is_not_answered_ends_the_connection_all_the_same() {
+async fn an_unanswered_close_ends_the_connection_after_a_timeout() {
     let (mut socket, session) = open_in_memory().await;
 
     session.close(3000, "Go away!");
@@ -91,7 +92,7 @@ async fn a_close_that_is_not_answered_ends_the_connection_all_the_same() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_close_nobody_takes_ends_the_session_all_the_same() {
+async fn an_unread_close_ends_the_session() {
     let layer = SockJsLayer::new("/echo").send_timeout(Duration::from_secs(10));
     let (layer, mut sessions) = Sessions::capture(layer);
     let router = Router::new().layer(layer);
@@ -110,7 +111,7 @@ async fn a_close_nobody_takes_ends_the_session_all_the_same() {
 }
 
 #[tokio::test]
-async fn what_comes_after_a_close_is_not_delivered() {
+async fn messages_after_a_close_are_not_delivered() {
     let (_server, mut socket, mut session) = open(|layer| layer).await;
     session.close(3000, "Go away!");
     socket.expect(r#"c[3000,"Go away!"]"#).await;
@@ -125,6 +126,7 @@ async fn what_comes_after_a_close_is_not_delivered() {
     assert_ended(&session, Cause::ClosedByApp, 3000, "Go away!").await;
 }
 
+/// P39: Close by the server.
 #[tokio::test]
 async fn a_code_not_allowed_on_the_wire_is_in_the_c_frame_only() {
     for code in [
@@ -143,6 +145,7 @@ async fn a_code_not_allowed_on_the_wire_is_in_the_c_frame_only() {
     }
 }
 
+/// P39: Close by the server.
 #[tokio::test]
 async fn a_long_reason_is_cut_between_characters_in_the_close_frame_only() {
     let (_server, mut socket, session) = open(|layer| layer).await;
@@ -166,6 +169,7 @@ async fn a_reason_is_quoted_in_the_c_frame() {
     socket.expect_close(3000, reason).await;
 }
 
+/// P40: Close by the client.
 #[tokio::test]
 async fn a_close_by_the_client_is_answered_and_ends_the_connection() {
     let (_server, mut socket, mut session) = open(|layer| layer).await;
@@ -255,7 +259,7 @@ async fn a_lost_connection_is_a_lost_receiver() {
 }
 
 #[tokio::test]
-async fn sending_to_a_session_that_ended_gives_the_message_back() {
+async fn sending_to_an_ended_session_returns_the_message() {
     let (_server, socket, session) = open(|layer| layer).await;
     drop(socket);
     ending(&session).await;
@@ -267,7 +271,7 @@ async fn sending_to_a_session_that_ended_gives_the_message_back() {
 }
 
 #[tokio::test]
-async fn what_a_lost_client_did_not_take_counts_as_undelivered() {
+async fn messages_that_a_lost_client_did_not_read_are_undelivered() {
     const COUNT: usize = 2000;
     let (_server, mut socket, session) = open(|layer| layer.send_buffer(1 << 30)).await;
     session.try_send("delivered").unwrap();

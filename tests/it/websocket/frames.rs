@@ -1,4 +1,4 @@
-//! What goes in and out of an open WebSocket.
+//! Frames and payloads on an open WebSocket.
 
 use futures_util::{SinkExt as _, StreamExt as _};
 use support::{Frame, Opcode, Server, received, within};
@@ -6,6 +6,7 @@ use tokio_tungstenite::tungstenite::Message;
 
 use super::{PATH, open, open_echo};
 
+/// P34: Frames.
 #[tokio::test]
 async fn a_message_comes_back() {
     let (_server, mut socket) = open_echo(|layer| layer).await;
@@ -15,8 +16,9 @@ async fn a_message_comes_back() {
     socket.expect(r#"a["x"]"#).await;
 }
 
+/// P34: Frames.
 #[tokio::test]
-async fn messages_that_wait_share_one_frame() {
+async fn waiting_messages_share_one_frame() {
     let (_server, mut socket, session) = open(|layer| layer).await;
 
     for message in ["1", "2", "3"] {
@@ -28,6 +30,7 @@ async fn messages_that_wait_share_one_frame() {
     socket.expect(r#"a["4"]"#).await;
 }
 
+/// P36: Payloads.
 #[tokio::test]
 async fn an_array_is_as_many_messages() {
     let (_server, mut socket, mut session) = open(|layer| layer).await;
@@ -40,6 +43,7 @@ async fn an_array_is_as_many_messages() {
     }
 }
 
+/// P36: Payloads.
 #[tokio::test]
 async fn a_single_string_is_a_message() {
     let (_server, mut socket, mut session) = open(|layer| layer).await;
@@ -66,6 +70,7 @@ async fn white_space_around_a_payload_is_fine() {
     }
 }
 
+/// P36: Payloads.
 #[tokio::test]
 async fn empty_frames_and_empty_arrays_are_ignored() {
     let (_server, mut socket, mut session) = open(|layer| layer).await;
@@ -79,6 +84,7 @@ async fn empty_frames_and_empty_arrays_are_ignored() {
     assert_eq!(received(&mut session).await, "x");
 }
 
+/// P36: Payloads.
 #[tokio::test]
 async fn a_binary_frame_of_text_counts_as_text() {
     let (_server, mut socket) = open_echo(|layer| layer).await;
@@ -143,7 +149,7 @@ async fn a_ping_between_fragments_is_answered_at_once() {
 }
 
 #[tokio::test]
-async fn pongs_nobody_asked_for_are_ignored() {
+async fn unsolicited_pongs_are_ignored() {
     let (_server, mut socket) = open_echo(|layer| layer).await;
 
     socket.send(Frame::new(Opcode::Pong, "payload")).await;
@@ -156,7 +162,7 @@ async fn pongs_nobody_asked_for_are_ignored() {
 async fn messages_of_every_length_come_back() {
     let (_server, mut socket) = open_echo(|layer| layer).await;
 
-    // With the five bytes around the message, these are the borders of the three forms of a length.
+    // With five bytes of framing, these lengths are at the borders of the three forms of a length.
     for len in [0, 120, 121, 122, 65_530, 65_531, 65_532, 1_000_000] {
         let message = "x".repeat(len);
         socket.send_text(format!("[\"{message}\"]")).await;
@@ -179,7 +185,7 @@ async fn a_message_of_lone_surrogates_arrives_with_replacements() {
 }
 
 #[tokio::test]
-async fn what_a_client_escapes_is_decoded() {
+async fn escapes_of_a_client_are_decoded() {
     let (_server, mut socket, mut session) = open(|layer| layer).await;
 
     socket

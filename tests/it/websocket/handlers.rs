@@ -1,4 +1,4 @@
-//! What a handler does to its session by coming to its end.
+//! How the end of a handler ends its session.
 
 use std::future::Ready;
 
@@ -24,7 +24,7 @@ async fn a_handler_that_returns_closes_with_1000() {
 }
 
 #[tokio::test]
-async fn a_handler_that_panics_closes_with_1011_and_hurts_nobody_else() {
+async fn a_handler_that_panics_closes_its_own_session_with_1011() {
     let (tx, mut senders) = mpsc::unbounded_channel();
     let handler = move |session: Session| {
         let tx = tx.clone();
@@ -76,7 +76,7 @@ async fn a_handler_goes_on_after_its_session() {
         let tx = tx.clone();
         async move {
             let ending = session.closed().await;
-            // Whatever it does then, it is not cut short.
+            // The handler runs to its end.
             for _ in 0..10 {
                 tokio::task::yield_now().await;
             }

@@ -1,4 +1,4 @@
-//! Who is let in, and with what answer.
+//! Handshakes and their answers.
 
 use axum::body::Body;
 use sockjs_axum::SockJsLayer;
@@ -9,6 +9,7 @@ use super::PATH;
 
 type Change = fn(Handshake) -> Handshake;
 
+/// P32: Handshake.
 #[tokio::test]
 async fn an_upgrade_is_answered_with_these_headers_and_no_others() {
     let server = Server::echo(|layer| layer).await;
@@ -31,7 +32,7 @@ async fn an_upgrade_is_answered_with_these_headers_and_no_others() {
 }
 
 #[tokio::test]
-async fn an_upgrade_is_found_among_other_tokens() {
+async fn upgrade_may_be_one_of_several_tokens() {
     let changes: [Change; 6] = [
         |it| it.header("Connection", "keep-alive, Upgrade"),
         |it| it.header("Connection", "upgrade,keep-alive"),
@@ -51,6 +52,7 @@ async fn an_upgrade_is_found_among_other_tokens() {
     }
 }
 
+/// P32: Handshake.
 #[tokio::test]
 async fn no_subprotocol_and_no_extension_is_chosen() {
     let server = Server::echo(|layer| layer).await;
@@ -66,8 +68,9 @@ async fn no_subprotocol_and_no_extension_is_chosen() {
     socket.expect("o").await;
 }
 
+/// P32: Handshake.
 #[tokio::test]
-async fn a_request_that_is_no_upgrade_is_400() {
+async fn a_request_without_upgrade_is_400() {
     let changes: [Change; 7] = [
         |it| it.without("Upgrade").without("Connection"),
         |it| it.without("Upgrade"),
@@ -89,7 +92,7 @@ async fn a_request_that_is_no_upgrade_is_400() {
 }
 
 #[tokio::test]
-async fn http10_knows_no_upgrade() {
+async fn an_http10_request_is_not_upgraded() {
     let server = Server::echo(|layer| layer).await;
 
     let response = server.websocket(PATH).request().http10().send().await;
@@ -98,6 +101,7 @@ async fn http10_knows_no_upgrade() {
     assert_eq!(response.text().await, "Not a valid websocket request");
 }
 
+/// P32: Handshake.
 #[tokio::test]
 async fn another_version_is_400_that_says_so() {
     let changes: [Change; 5] = [
@@ -118,6 +122,7 @@ async fn another_version_is_400_that_says_so() {
     }
 }
 
+/// P32: Handshake.
 #[tokio::test]
 async fn a_missing_or_invalid_key_is_400_that_says_so() {
     let changes: [Change; 6] = [
@@ -156,7 +161,7 @@ async fn another_method_is_405() {
 }
 
 #[tokio::test]
-async fn a_disabled_websocket_is_404_whatever_the_request() {
+async fn a_disabled_websocket_is_404() {
     let server = Server::echo(|layer| layer.websocket(false)).await;
 
     for request in [
@@ -198,6 +203,7 @@ async fn a_trailing_slash_is_tolerated() {
     socket.expect("o").await;
 }
 
+/// P32: Handshake.
 #[tokio::test]
 async fn frames_in_the_segment_of_the_handshake_are_not_lost() {
     let server = Server::echo(|layer| layer).await;
@@ -230,6 +236,7 @@ async fn the_open_frame_comes_first_even_if_a_broken_frame_came_with_the_handsha
     assert_eq!(socket.frame().await, close);
 }
 
+/// P35: One session per connection.
 #[tokio::test]
 async fn the_same_session_id_twice_is_two_sessions() {
     let (server, mut sessions) = Server::capture(|layer| layer).await;
@@ -276,7 +283,7 @@ async fn the_cookie_comes_with_every_answer_when_enabled() {
 }
 
 #[tokio::test]
-async fn one_session_too_many_is_503_until_there_is_room() {
+async fn a_session_above_max_sessions_is_503_until_there_is_room() {
     let (server, mut sessions) = Server::capture(|layer| layer.max_sessions(1)).await;
     let mut socket = server.websocket(PATH).open().await;
     socket.expect("o").await;

@@ -1,5 +1,5 @@
-//! Heartbeats, and clients that do not answer them, to the millisecond: the clock of these tests
-//! stands still until everybody waits.
+//! Heartbeats, and clients that do not answer them, to the millisecond: the paused clock of these
+//! tests advances only when all tasks wait.
 
 use std::time::Duration;
 
@@ -40,7 +40,7 @@ async fn expect_heartbeat(socket: &mut WebSocket<DuplexStream>) {
     assert_eq!(socket.frame().await, ping());
 }
 
-/// Reads what a client is told that showed no sign of life.
+/// Reads the close frames that a dead client gets.
 async fn expect_no_response(socket: &mut WebSocket<DuplexStream>) {
     socket.expect(&format!("c[3000,\"{NO_RESPONSE}\"]")).await;
     socket.expect_close(3000, NO_RESPONSE).await;
@@ -63,8 +63,9 @@ fn pong() -> Frame {
     Frame::new(Opcode::Pong, "")
 }
 
+/// P41: Heartbeat.
 #[tokio::test(start_paused = true)]
-async fn silence_brings_an_h_frame_and_a_ping() {
+async fn silence_causes_an_h_frame_and_a_ping() {
     let (mut socket, _session) = open(BUFFER, |layer| layer).await;
 
     for _ in 0..100 {
@@ -107,6 +108,7 @@ async fn a_heartbeat_delay_of_zero_means_none() {
     socket.expect(r#"a["x"]"#).await;
 }
 
+/// P42: Dead client.
 #[tokio::test(start_paused = true)]
 async fn a_client_that_does_not_answer_a_ping_is_closed() {
     let (mut socket, session) = open(BUFFER, |layer| layer).await;
@@ -132,7 +134,7 @@ async fn a_pong_timeout_may_be_longer_than_the_heartbeat_delay() {
     let long = |layer: SockJsLayer| layer.pong_timeout(HEARTBEAT * 2 + PONG);
     let (mut socket, session) = open(BUFFER, long).await;
 
-    // It runs from the first ping that is not answered.
+    // The timeout starts at the first unanswered ping.
     for _ in 0..3 {
         after(HEARTBEAT, expect_heartbeat(&mut socket)).await;
     }
@@ -166,6 +168,7 @@ async fn any_frame_is_a_sign_of_life() {
     expect_heartbeat(&mut socket).await;
 }
 
+/// P42: Dead client.
 #[tokio::test(start_paused = true)]
 async fn any_byte_is_a_sign_of_life() {
     let (mut socket, session) = open(BUFFER, |layer| layer).await;
@@ -182,8 +185,9 @@ async fn any_byte_is_a_sign_of_life() {
     assert_eq!(received(&mut { session }).await, "a slow message");
 }
 
+/// P42: Dead client.
 #[tokio::test(start_paused = true)]
-async fn the_client_has_its_time_from_when_the_ping_was_written() {
+async fn the_pong_timeout_starts_when_the_ping_is_written() {
     let (mut socket, session) = open(1024, |layer| layer).await;
     // With the bytes around it, this fills the link to the last byte.
     let message = "x".repeat(1024 - 4 - r#"a[""]"#.len());
@@ -203,11 +207,11 @@ async fn the_client_has_its_time_from_when_the_ping_was_written() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_large_message_on_a_slow_link_costs_nobody_the_session() {
+async fn a_large_message_on_a_slow_link_does_not_end_the_session() {
     let (mut socket, session) = open(1024, |layer| layer).await;
     let message = "x".repeat(10 * 1024);
 
-    // The link takes a kilobyte in a while, and what comes after the message waits behind it.
+    // The link accepts a kilobyte now and then, and the ping waits behind the message.
     session.try_send(&*message).unwrap();
     let start = Instant::now();
     while start.elapsed() < HEARTBEAT + PONG * 2 {
@@ -222,11 +226,11 @@ async fn a_large_message_on_a_slow_link_costs_nobody_the_session() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_handler_that_does_not_read_is_no_dead_client() {
+async fn a_client_that_is_not_read_is_not_dead() {
     let small = |layer: SockJsLayer| layer.receive_buffer(10);
     let (mut socket, mut session) = open(BUFFER, small).await;
 
-    // The handler has more to read than fits, so that no pong gets through to the session.
+    // The receive buffer is full, so that no pong gets through to the session.
     for n in 0..3 {
         socket.send_text(format!("[\"message {n}\"]")).await;
     }
@@ -242,7 +246,7 @@ async fn a_handler_that_does_not_read_is_no_dead_client() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_client_that_goes_while_nothing_is_read_is_missed_at_the_next_heartbeat() {
+async fn a_client_lost_while_not_read_is_noticed_at_the_next_heartbeat() {
     let small = |layer: SockJsLayer| layer.receive_buffer(10);
     let (mut socket, mut session) = open(BUFFER, small).await;
 
@@ -260,7 +264,7 @@ async fn a_client_that_goes_while_nothing_is_read_is_missed_at_the_next_heartbea
 async fn a_close_stops_heartbeats() {
     let (mut socket, session) = open(16, |layer| layer).await;
 
-    // The client takes none of it at first.
+    // The client does not read at first.
     session.try_send("x".repeat(64)).unwrap();
     session.close(3000, "Go away!");
     sleep(HEARTBEAT * 2).await;
@@ -270,5 +274,5 @@ async fn a_close_stops_heartbeats() {
     socket.expect_close(3000, "Go away!").await;
 }
 
-/// More than anything here needs.
+/// More than any test here needs.
 const BUFFER: usize = 64 * 1024;

@@ -1,5 +1,4 @@
-//! No client makes the server hold more than it is configured to, and none is made to lose what it
-//! sent.
+//! No client makes the server hold more than the limits allow, and no accepted message is lost.
 
 use std::time::Duration;
 
@@ -12,6 +11,7 @@ use super::{PATH, assert_ended, open};
 
 const TOO_LONG: &str = "Message too long";
 
+/// P38: Large payloads.
 #[tokio::test]
 async fn a_message_above_the_limit_ends_the_connection_with_1009() {
     let configure = |layer: SockJsLayer| layer.message_limit(10);
@@ -34,6 +34,7 @@ async fn a_message_above_the_limit_ends_the_connection_with_1009() {
     }
 }
 
+/// P38: Large payloads.
 #[tokio::test]
 async fn a_frame_above_the_body_limit_ends_the_connection_before_it_has_arrived() {
     let (_server, mut socket, session) = open(|layer| layer.body_limit(1000)).await;
@@ -48,8 +49,9 @@ async fn a_frame_above_the_body_limit_ends_the_connection_before_it_has_arrived(
 }
 
 #[tokio::test]
-async fn a_client_that_still_sends_too_much_hears_why_before_the_connection_ends() {
-    // With what it sends unread, ending the connection would reset it and take the reason along.
+async fn a_client_that_sends_too_much_gets_the_close_frame_first() {
+    // If the server closed with data unread, the connection would be reset and the close frame
+    // lost.
     let (_server, mut socket, session) = open(|layer| layer).await;
 
     socket.send(Frame::text("x".repeat(8 << 20))).await;
@@ -60,7 +62,7 @@ async fn a_client_that_still_sends_too_much_hears_why_before_the_connection_ends
 }
 
 #[tokio::test]
-async fn a_frame_that_claims_to_be_endless_is_not_believed() {
+async fn a_frame_with_an_enormous_length_is_refused() {
     let (_server, mut socket, session) = open(|layer| layer).await;
 
     let header = [&[0x81, 0xff][..], &[0x7f; 8], &[0; 4]].concat();
@@ -85,6 +87,7 @@ async fn fragments_are_limited_as_a_whole() {
     assert_ended(&session, Cause::LimitExceeded, 1009, TOO_LONG).await;
 }
 
+/// P61: Backpressure.
 #[tokio::test]
 async fn a_handler_that_does_not_read_makes_tcp_push_back() {
     const COUNT: usize = 400;
@@ -129,7 +132,7 @@ async fn a_handler_that_does_not_read_holds_no_more_than_the_receive_buffer() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_client_that_takes_nothing_is_closed_as_slow() {
+async fn a_client_that_does_not_read_is_closed_as_slow() {
     let send_timeout = Duration::from_secs(10);
     let layer = SockJsLayer::new("/echo")
         .send_timeout(send_timeout)
@@ -155,7 +158,7 @@ async fn a_client_that_takes_nothing_is_closed_as_slow() {
 }
 
 #[tokio::test]
-async fn a_client_that_takes_nothing_is_closed_as_slow_over_tcp() {
+async fn a_client_that_does_not_read_is_closed_as_slow_over_tcp() {
     let configure = |layer: SockJsLayer| {
         layer
             .send_timeout(Duration::from_millis(200))
@@ -176,7 +179,7 @@ async fn a_client_that_takes_nothing_is_closed_as_slow_over_tcp() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_client_that_takes_a_little_is_slow_but_not_closed() {
+async fn a_client_that_reads_a_little_is_not_closed() {
     let layer = SockJsLayer::new("/echo").send_timeout(Duration::from_secs(10));
     let (layer, mut sessions) = Sessions::capture(layer);
     let mut socket = websocket_in_memory(Router::new().layer(layer), PATH, 100).await;

@@ -1,5 +1,5 @@
-//! WebSocket with SockJS frames. What a paused clock can show runs through memory, the rest over
-//! real sockets.
+//! WebSocket with SockJS frames. Tests with a paused clock run in memory, the others over real
+//! sockets.
 
 mod broken;
 mod endings;
@@ -13,7 +13,7 @@ mod sessions;
 use sockjs_axum::{Cause, Session, SockJsLayer};
 use support::{Server, WebSocket, ending};
 
-/// A session id in a WebSocket's URL means nothing, so that one will do for all.
+/// The session id in a WebSocket's URL is ignored, so that all tests use one path.
 pub(crate) const PATH: &str = "/echo/000/abc/websocket";
 
 /// Opens a WebSocket to an echo server, up to the open frame.

@@ -54,7 +54,7 @@ async fn a_split_session_is_used_from_several_tasks() {
     }
 
     let mut messages = socket.messages(TASKS * EACH).await;
-    // Of each task in the order it sent them.
+    // The messages of each task arrive in the order in which the task sent them.
     messages.sort_by_key(|message| message.split(' ').next().unwrap().to_owned());
     let expected = (0..TASKS).flat_map(|task| (0..EACH).map(move |n| format!("{task} {n}")));
     assert_eq!(messages, expected.collect::<Vec<_>>());
