@@ -239,7 +239,7 @@ async fn sixteen_send_requests_may_wait_and_one_more_is_503() {
     drop(others);
     let response = waiting.remove(refused).response().await;
     assert_eq!(response.status, 503);
-    assert_eq!(response.text().await, "Too much waits.");
+    assert_eq!(response.text().await, "Too many send requests are waiting.");
 
     assert_eq!(received(&mut session).await, "first");
     let mut expected: Vec<_> = (0..17).map(|n| n.to_string()).collect();
@@ -419,7 +419,7 @@ async fn a_head_above_16_kib_opens_no_session() {
         let line = request.line();
         let response = request.header("X-Long", "x".repeat(17_000)).send().await;
         assert_eq!(response.status, 431, "{line}");
-        assert_eq!(response.text().await, "Head too large.", "{line}");
+        assert_eq!(response.text().await, "Request head too large.", "{line}");
     }
 
     // None of them took a place. The limit applies only to a request that opens a session.

@@ -185,7 +185,7 @@ async fn a_slow_first_request_is_checked_against_the_session_it_joins() {
         .on_session(async |_: Gate, mut session: sockjs_axum::Session| {
             session.recv().await;
         })
-        .with_state::<()>(gates.clone());
+        .with_state(gates.clone());
     let server = Server::start(axum::Router::new().layer(bound(layer))).await;
     let peer = server.peer();
     let mut pending = Vec::new();

@@ -17,7 +17,7 @@ async fn assert_413(response: Response<'_>, text: &str) {
     assert_eq!(response.text().await, text);
 }
 
-const BODY: &str = "Payload too large.";
+const BODY: &str = "Request body too large.";
 const MESSAGE: &str = "Message too large.";
 
 /// P29: Large bodies.

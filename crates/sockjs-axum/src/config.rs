@@ -11,7 +11,7 @@ use crate::session::Binding;
 
 /// The options of a mount, each with the default of the reference server where it has the option.
 ///
-/// What each means stands at its setter on [`SockJsLayer`](crate::SockJsLayer).
+/// The setters on [`SockJsLayer`](crate::SockJsLayer) explain the options.
 #[derive(Clone, Debug)]
 pub(crate) struct Config {
     pub(crate) session: SessionConfig,
@@ -58,7 +58,7 @@ impl Config {
     }
 }
 
-/// The delays and limits of sessions, which those of a mount share.
+/// The delays and limits of the sessions of a mount. The sessions share them.
 #[derive(Clone, Debug)]
 pub(crate) struct SessionConfigs {
     websocket: Arc<SessionConfig>,
@@ -69,7 +69,7 @@ impl SessionConfigs {
     pub(crate) fn new(config: &SessionConfig) -> Self {
         Self {
             websocket: Arc::new(config.clone()),
-            // Nobody else is asked for a pong, or has a way to answer.
+            // Clients of the other transports cannot answer a ping.
             other: Arc::new(config.clone().with_pong_timeout(None)),
         }
     }
@@ -82,14 +82,14 @@ impl SessionConfigs {
     }
 }
 
-/// Where clients are to open their sessions, if not at the mount itself.
+/// The URL at which clients open their sessions, if it is not the URL of the mount.
 ///
-/// Made from a string, or by [`custom`](Self::custom) for one that varies by request.
+/// It is made from a string, or by [`custom`](Self::custom) if it depends on the request.
 #[derive(Clone)]
 pub struct BaseUrl(Arc<dyn Fn(&Parts) -> String + Send + Sync>);
 
 impl BaseUrl {
-    /// Computes the URL for each `/info` request.
+    /// Makes a URL that `url` computes for each `/info` request.
     pub fn custom(url: impl Fn(&Parts) -> String + Send + Sync + 'static) -> Self {
         Self(Arc::new(url))
     }
@@ -117,6 +117,5 @@ impl fmt::Debug for BaseUrl {
     }
 }
 
-/// The iframe page must load the same version of the client as the page around it, which most take
-/// from here.
+/// Most pages load the client from here, and the iframe page must load the same version.
 const DEFAULT_SOCKJS_URL: &str = "https://cdn.jsdelivr.net/npm/sockjs-client@1/dist/sockjs.min.js";

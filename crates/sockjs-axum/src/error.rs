@@ -1,6 +1,6 @@
 use sockjs_core::{JsonError, Message};
 
-/// Why a message was not sent: the session closes or is closed.
+/// Why a message was not sent: the session is closing or closed. The error holds the message.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("session is closed")]
 pub struct SendError {
@@ -53,10 +53,10 @@ pub enum SendJsonError {
     /// The value cannot be written as JSON.
     #[error("value is not JSON")]
     Json(#[source] JsonError),
-    /// The session closes or is closed.
+    /// The session is closing or closed.
     #[error("session is closed")]
     Closed,
 }
 
-/// Any error, as bodies of other crates have it.
+/// The error of a request body of any type.
 pub(crate) type BoxError = Box<dyn std::error::Error + Send + Sync>;

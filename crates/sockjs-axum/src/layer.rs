@@ -11,14 +11,14 @@ use crate::mount::{Mount, Registry, SockJsHandle};
 use crate::service::{NotFound, SockJs};
 use crate::session::{Binding, ErasedHandler, SessionHandler, echo};
 
-/// Answers SockJS requests under a prefix, and passes all others on to the inner service.
+/// Answers SockJS requests under a prefix, and passes all other requests on to the inner service.
 ///
-/// [`new`](Self::new) makes a complete layer, whose sessions echo, so that a mount can be tried at
-/// once; [`on_session`](Self::on_session) sets what sessions really do. All other methods are
-/// options. Clones are the same mount: they share their sessions.
+/// [`new`](Self::new) makes a mount, [`on_session`](Self::on_session) sets the handler of its
+/// sessions, and all other methods set options. Clones are the same mount: they share their
+/// sessions.
 ///
-/// A session belongs to its mount. Two mounts know nothing of each other's sessions, even under
-/// the same session id.
+/// A session belongs to its mount. Two mounts share no session, even if a client uses the same
+/// session id at both.
 ///
 /// # Example: two mounts
 ///
@@ -31,7 +31,7 @@ use crate::session::{Binding, ErasedHandler, SessionHandler, echo};
 ///
 /// let app: Router = Router::new()
 ///     .route("/", get(|| async { "hello" }))
-///     .layer(SockJsLayer::new("/echo"))
+///     .layer(SockJsLayer::echo("/echo"))
 ///     .layer(SockJsLayer::new("/bye").on_session(async |session: Session| {
 ///         session.close(3000, "Go away!");
 ///     }));
@@ -39,43 +39,43 @@ use crate::session::{Binding, ErasedHandler, SessionHandler, echo};
 ///
 /// # Where a router does not reach its layers
 ///
-/// axum applies a layer to the routes and the fallback a router has when
-/// [`layer`](axum::Router::layer) is called, and nested routers without a fallback of their own use
-/// the outer one's. So a layer on a router is *not* reached
+/// [`Router::layer`](axum::Router::layer) applies a layer to the routes and to the fallback that the
+/// router has at that moment. A nested router without a fallback of its own uses the fallback of the
+/// outer router. So a layer on a router is *not* reached in these cases:
 ///
-/// - if that router is nested in another by [`nest`](axum::Router::nest) and has no fallback;
-/// - if [`fallback`](axum::Router::fallback) is called on the router after `layer`;
-/// - if another router is merged into that router by [`merge`](axum::Router::merge) afterwards, as
-///   of two routers without a fallback of their own axum keeps the second's inner workings. Call
-///   `layer` after `merge`, or merge the router that has the layer into the other.
+/// 1. The router is nested in another one by [`nest`](axum::Router::nest), and has no fallback.
+/// 2. [`fallback`](axum::Router::fallback) is called on the router after `layer`.
+/// 3. Another router is merged into the router by [`merge`](axum::Router::merge) after `layer`,
+///    because axum then keeps the fallback of the other router. Call `layer` after `merge`, or merge
+///    the router with the layer into the other one.
 ///
-/// There, or for prefixes with parameters, mount it as a service of its own. Its prefix is then
-/// relative to what that service sees: [`nest_service`](axum::Router::nest_service) cuts off the
-/// path it matched.
+/// In these cases, and for prefixes with parameters, mount a service of its own by
+/// [`into_service`](Self::into_service). Its prefix is relative to the path that the service sees:
+/// [`nest_service`](axum::Router::nest_service) strips the part of the path that it matched.
 ///
 /// ```
 /// use axum::Router;
 /// use sockjs_axum::SockJsLayer;
 ///
 /// let app: Router = Router::new()
-///     .nest_service("/{tenant}/echo", SockJsLayer::new("/").into_service())
-///     .fallback_service(SockJsLayer::new("/chat").into_service());
+///     .nest_service("/{tenant}/echo", SockJsLayer::echo("/").into_service())
+///     .fallback_service(SockJsLayer::echo("/chat").into_service());
 /// ```
 ///
-/// Around a whole router, the result is a tower service for hyper. `axum::serve` wants axum's own
-/// body type; `fallback_service` gives it that.
+/// The layer may also be applied to a whole router. The result is a tower service for hyper, but not
+/// for `axum::serve`, which requires axum's own body type. `fallback_service` converts the body.
 ///
 /// # Other layers
 ///
-/// - Timeouts: a poll is answered when there is something to say, at the latest with a heartbeat,
-///   so that a `TimeoutLayer` around this layer must allow more than the
-///   [`heartbeat_delay`](Self::heartbeat_delay), or be applied before it.
-/// - Compression: streaming responses say `Content-Encoding: identity`, so that compression layers
-///   leave them alone and frames are not held back.
-/// - CORS: responses here have the headers that SockJS clients need. A `CorsLayer` around this
-///   layer overwrites them, and one that allows any origin by `*`, as `CorsLayer::permissive`
-///   does, makes browsers refuse every request with credentials, which SockJS clients send. Apply
-///   it before this layer, or let it mirror origins.
+/// - Timeouts: the answer to a poll waits for a message, or for the next heartbeat. A `TimeoutLayer`
+///   around this layer must therefore allow more than the
+///   [`heartbeat_delay`](Self::heartbeat_delay), or be applied before this layer.
+/// - Compression: streaming responses carry `Content-Encoding: identity`. Compression layers then
+///   leave them alone, and do not hold frames back.
+/// - CORS: the responses have the headers that SockJS clients need. A `CorsLayer` around this layer
+///   overwrites them. If that layer allows any origin by `*`, as `CorsLayer::permissive` does,
+///   browsers refuse all requests with credentials, which SockJS clients send. Apply the `CorsLayer`
+///   before this layer, or let it mirror origins.
 #[derive(Clone, Debug)]
 #[must_use = "a layer does nothing unless it is applied"]
 pub struct SockJsLayer<S = ()> {
@@ -85,48 +85,92 @@ pub struct SockJsLayer<S = ()> {
     registry: Arc<Registry>,
 }
 
-impl<S> SockJsLayer<S>
-where
-    S: Clone + Send + Sync + 'static,
-{
-    /// Makes a mount at `prefix`, whose sessions echo until [`on_session`](Self::on_session) is
-    /// called. Slashes at its ends do not matter; an empty prefix takes everything.
+impl SockJsLayer<()> {
+    /// Makes a mount at `prefix`. Slashes at the ends of the prefix are ignored. An empty prefix
+    /// matches every path.
+    ///
+    /// Until [`on_session`](Self::on_session) sets a handler, sessions send every message back, so
+    /// that a mount can be tried at once. The first such session logs a warning, because a forgotten
+    /// handler would otherwise be a public echo server. [`echo`](Self::echo) makes an echo server
+    /// without the warning.
     pub fn new(prefix: impl AsRef<str>) -> Self {
         let prefix = prefix.as_ref().trim_matches('/');
+        let prefix: Arc<str> = if prefix.is_empty() {
+            "".into()
+        } else {
+            format!("/{prefix}").into()
+        };
         Self {
-            prefix: if prefix.is_empty() {
-                "".into()
-            } else {
-                format!("/{prefix}").into()
-            },
+            handler: ErasedHandler::missing(prefix.clone()),
+            prefix,
             config: Arc::default(),
-            handler: ErasedHandler::new(echo),
             registry: Arc::new(Registry::new()),
         }
     }
 
-    /// Sets the async function that serves each session: up to eight axum extractors, then the
-    /// [`Session`](crate::Session).
+    /// Makes a mount at `prefix` whose sessions send every message back.
     ///
-    /// It is called when a client opens a session, and polled by the session's own task. When it
-    /// returns, and with it the `Session` is dropped, the session closes with 1000. If it panics,
-    /// its session closes with 1011 and no other is affected.
+    /// # Example
     ///
-    /// Extractors run before anything is answered, on the request that opens the session: the
-    /// first receive request, or the handshake of a WebSocket. Their rejection is its answer. They
-    /// see a dash where a URL has the session's id, and neither `Cookie` nor `Authorization` unless
-    /// [`allowed_origins`](Self::allowed_origins) are set.
-    pub fn on_session<H, T>(mut self, handler: H) -> Self
-    where
-        H: SessionHandler<T, S>,
-    {
-        self.handler = ErasedHandler::new(handler);
-        self
+    /// ```
+    /// use axum::Router;
+    /// use sockjs_axum::SockJsLayer;
+    ///
+    /// let app: Router = Router::new().layer(SockJsLayer::echo("/echo"));
+    /// ```
+    pub fn echo(prefix: impl AsRef<str>) -> Self {
+        Self::new(prefix).on_session(echo)
     }
 
-    /// Supplies the state that the handler's extractors need, as
-    /// [`Router::with_state`](axum::Router::with_state) does for a router.
-    pub fn with_state<S2>(self, state: S) -> SockJsLayer<S2> {
+    /// Sets the handler of the sessions: an async function of up to eight axum extractors and the
+    /// [`Session`](crate::Session). See [`SessionHandler`].
+    ///
+    /// The handler is called once for each session, and polled by the session's own task. When it
+    /// returns, it drops the `Session`, and the session closes with 1000. If it panics, its session
+    /// closes with 1011, and no other session is affected.
+    ///
+    /// The extractors run on the request that opens the session: the first receive request, or the
+    /// handshake of a WebSocket. They run before the request is answered, and if one rejects the
+    /// request, its rejection is the answer. They see a dash in place of the session id in the URL.
+    /// They see neither `Cookie` nor `Authorization`, unless
+    /// [`allowed_origins`](Self::allowed_origins) is set.
+    ///
+    /// If extractors need a state, supply it by [`with_state`](SockJsLayer::with_state).
+    pub fn on_session<H, T, S>(self, handler: H) -> SockJsLayer<S>
+    where
+        H: SessionHandler<T, S>,
+        S: Clone + Send + Sync + 'static,
+    {
+        let Self {
+            prefix,
+            config,
+            handler: _,
+            registry,
+        } = self;
+        SockJsLayer {
+            prefix,
+            config,
+            handler: ErasedHandler::new(handler),
+            registry,
+        }
+    }
+
+    /// Makes a service of its own, for [`nest_service`](axum::Router::nest_service),
+    /// [`fallback_service`](axum::Router::fallback_service), or a server without axum. Requests that
+    /// are not under the prefix are answered with 404.
+    pub fn into_service(self) -> SockJs<NotFound> {
+        self.layer(NotFound)
+    }
+}
+
+impl<S> SockJsLayer<S>
+where
+    S: Clone + Send + Sync + 'static,
+{
+    /// Supplies the state for the extractors of the handler, as
+    /// [`Router::with_state`](axum::Router::with_state) does for a router. The state of the router
+    /// itself does not reach a layer.
+    pub fn with_state(self, state: S) -> SockJsLayer {
         let Self {
             prefix,
             config,
@@ -143,23 +187,14 @@ where
 }
 
 impl<S> SockJsLayer<S> {
-    /// Makes a handle to all sessions of the mount: to count them, send to them, close them, and
-    /// shut the mount down.
+    /// Returns a handle to all sessions of the mount. It counts them, sends to them, closes them, and
+    /// shuts the mount down.
     pub fn handle(&self) -> SockJsHandle {
         SockJsHandle::new(self.registry.clone())
     }
 }
 
-impl SockJsLayer<()> {
-    /// Makes a service of its own, for [`nest_service`](axum::Router::nest_service),
-    /// [`fallback_service`](axum::Router::fallback_service) or a server without axum. What is not
-    /// under the prefix is a 404.
-    pub fn into_service(self) -> SockJs<NotFound> {
-        self.layer(NotFound)
-    }
-}
-
-impl<S> Layer<S> for SockJsLayer<()> {
+impl<S> Layer<S> for SockJsLayer {
     type Service = SockJs<S>;
 
     fn layer(&self, inner: S) -> SockJs<S> {
@@ -174,33 +209,51 @@ impl<S> Layer<S> for SockJsLayer<()> {
     }
 }
 
-/// Options, called as in sockjs-node where it has them.
+/// Options. They have the names of sockjs-node where sockjs-node has them.
 impl<S> SockJsLayer<S> {
-    /// Sets where the iframe page loads the JavaScript client from. Default: version 1 of
+    /// Sets the URL from which the iframe page loads the JavaScript client. Default: version 1 of
     /// `sockjs-client` at jsDelivr.
     ///
-    /// It must be the very version that the page around the iframe uses, or that fails with
-    /// "Incompatible SockJS"; so let both come from here.
+    /// It must be exactly the version that the embedding page uses; otherwise the iframe transports
+    /// fail with "Incompatible SockJS". Load the client from the same URL in your pages.
+    ///
+    /// Set it if your pages load the client from elsewhere, such as your own server:
+    ///
+    /// ```
+    /// # use sockjs_axum::SockJsLayer;
+    /// let layer = SockJsLayer::echo("/echo").sockjs_url("https://app.example/js/sockjs.min.js");
+    /// ```
     pub fn sockjs_url(self, url: impl Into<String>) -> Self {
         self.configure(|config| config.sockjs_url = url.into())
     }
 
-    /// Sets how many bytes of frames a streaming response has before the client is to ask again.
-    /// Default: 128 KiB.
+    /// Sets how many bytes of frames a streaming response may have. The response then ends, and the
+    /// client asks for the next one. Default: 128 KiB.
     ///
-    /// Browsers keep all of a streaming response in memory, so that one without an end would fill
-    /// it. A limit of 1 makes streaming behave as polling.
+    /// The limit exists because browsers keep all of a streaming response in memory. Raise it if
+    /// clients receive many megabytes a minute and reconnect too often. A limit of 1 makes streaming
+    /// behave like polling.
     pub fn response_limit(self, bytes: usize) -> Self {
         self.configure(|config| config.response_limit = bytes)
     }
 
-    /// Sets which transports clients may use. Default: all. The URLs of others are not found.
+    /// Sets the transports that clients may use. Default: all. The URLs of other transports are
+    /// answered with 404.
+    ///
+    /// ```
+    /// # use sockjs_axum::SockJsLayer;
+    /// use sockjs_axum::Transport;
+    ///
+    /// let layer = SockJsLayer::echo("/echo").transports([Transport::WebSocket, Transport::Xhr]);
+    /// ```
     pub fn transports(self, transports: impl IntoIterator<Item = Transport>) -> Self {
         self.configure(|config| config.transports = transports.into_iter().collect())
     }
 
-    /// Enables or disables both WebSocket transports, for servers behind something that cannot
-    /// pass them on. Default: enabled.
+    /// Enables or disables both WebSocket transports. Default: enabled.
+    ///
+    /// Disable them if a proxy in front of the server cannot pass WebSockets on: clients then do not
+    /// lose time with trying.
     pub fn websocket(self, enabled: bool) -> Self {
         self.configure(|config| {
             for transport in [Transport::WebSocket, Transport::RawWebSocket] {
@@ -213,28 +266,35 @@ impl<S> SockJsLayer<S> {
         })
     }
 
-    /// Sets whether responses of a session carry a `JSESSIONID` cookie, by which some load
-    /// balancers keep a client on one server: `true`, `false`, or a
-    /// [function](JSessionId::custom). Default: `false`.
+    /// Sets whether the responses of a session carry a `JSESSIONID` cookie: `true`, `false`, or a
+    /// [`JSessionId`] with a value or attributes of your own. Default: `false`.
+    ///
+    /// Enable it if your load balancer uses this cookie to send all requests of a client to the same
+    /// server.
     pub fn jsessionid(self, cookie: impl Into<JSessionId>) -> Self {
         self.configure(|config| config.jsessionid = cookie.into())
     }
 
-    /// Sets after how long a silence a client is sent a heartbeat. Default: 25 s, less than the
-    /// minute after which many proxies drop an idle connection. Zero turns heartbeats off.
+    /// Sets how long nothing may be sent to a client before the client is sent a heartbeat. Default:
+    /// 25 s. Zero turns heartbeats off.
+    ///
+    /// Many proxies drop a connection that is idle for a minute. Lower the delay if yours drops it
+    /// sooner.
     pub fn heartbeat_delay(self, delay: Duration) -> Self {
         self.configure_session(|session| session.with_heartbeat_delay(nonzero(delay)))
     }
 
-    /// Sets how long a session lives without a receive request. Default: 5 s.
+    /// Sets how long a session may be without a receive request before it ends. Default: 5 s.
     ///
-    /// For as long and a minute more, a session that ended repeats its close frame to whoever asks.
+    /// Raise it for clients on mobile networks that need longer between two requests. For the same
+    /// time and one minute more, late requests of an ended session are answered with its close frame.
     pub fn disconnect_delay(self, delay: Duration) -> Self {
         self.configure_session(|session| session.with_disconnect_delay(delay))
     }
 
-    /// Leaves out CORS headers, preflight and the iframe page, for mounts that only pages of the
-    /// same origin use. Default: `false`.
+    /// Disables CORS headers, preflight requests and the iframe page. Default: `false`.
+    ///
+    /// Disable them if only pages of the server's own origin use the mount.
     pub fn disable_cors(self, disabled: bool) -> Self {
         self.configure(|config| {
             config.cors = if disabled {
@@ -245,82 +305,112 @@ impl<S> SockJsLayer<S> {
         })
     }
 
-    /// Sets where clients are to open their sessions, if that is not the mount itself: a string or
-    /// a [function](BaseUrl::custom). Default: none.
+    /// Sets the URL at which clients open their sessions, if it is not the URL of the mount: a
+    /// string, or a [function](BaseUrl::custom) of the `/info` request. Default: none.
+    ///
+    /// Set it if pages ask a shared host for `/info`, and then connect to the server that answered:
+    ///
+    /// ```
+    /// # use sockjs_axum::SockJsLayer;
+    /// let layer = SockJsLayer::echo("/echo").base_url("https://node7.example/echo");
+    /// ```
     pub fn base_url(self, url: impl Into<BaseUrl>) -> Self {
         self.configure(|config| config.base_url = Some(url.into()))
     }
 
-    /// Sets how long a WebSocket client may take to show a sign of life once a heartbeat was
-    /// written; any byte is one. Default: 10 s. Zero waits for ever.
+    /// Sets how long a WebSocket client may show no sign of life after a heartbeat was written to it.
+    /// Any byte from the client is a sign of life. The session then ends as
+    /// [`HeartbeatTimeout`](crate::Cause::HeartbeatTimeout). Default: 10 s. Zero means no limit.
+    ///
+    /// Raise it if clients sit on links with round trips of many seconds.
     pub fn pong_timeout(self, timeout: Duration) -> Self {
         self.configure_session(|session| session.with_pong_timeout(nonzero(timeout)))
     }
 
-    /// Sets how long a client may take nothing while something waits for it, before its session is
-    /// closed as [`SlowClient`](crate::Cause::SlowClient). Default: 30 s. Zero waits for ever.
+    /// Sets how long a client may take no byte while something is queued for it. The session then ends
+    /// as [`SlowClient`](crate::Cause::SlowClient). Default: 30 s. Zero means no limit.
+    ///
+    /// Lower it if a stalled client must free its memory sooner.
     pub fn send_timeout(self, timeout: Duration) -> Self {
         let timeout = nonzero(timeout).unwrap_or(Duration::MAX);
         self.configure_session(|session| session.with_send_timeout(timeout))
     }
 
-    /// Sets how long a message from a client may be, in bytes of UTF-8. Default: 1 MiB.
+    /// Sets how long one message from a client may be, in bytes of UTF-8. Default: 1 MiB.
     ///
-    /// A longer one is refused with 413, on a WebSocket with close code 1009.
+    /// A send request with a longer message is answered with 413. A WebSocket with a longer message
+    /// is closed with 1009. Lower the limit to the longest message that your clients send.
     pub fn message_limit(self, bytes: usize) -> Self {
         self.configure(|config| config.message_limit = bytes)
     }
 
-    /// Sets how long what a client posts at once may be, in bytes: the body of a send request, or
-    /// a WebSocket message with SockJS framing. Default: 2 MiB, as axum's limit for bodies.
+    /// Sets how long one payload from a client may be, in bytes: the body of a send request, or a
+    /// WebSocket message with SockJS framing. Default: 2 MiB, which is also axum's limit for bodies.
     ///
-    /// A longer one is refused with 413, on a WebSocket with close code 1009.
+    /// A send request with a longer body is answered with 413. A WebSocket with a longer message is
+    /// closed with 1009. One payload may contain many messages, and escapes make it longer than they
+    /// are; so keep this limit at twice the [`message_limit`](Self::message_limit) or above.
     pub fn body_limit(self, bytes: usize) -> Self {
         self.configure(|config| config.body_limit = bytes)
     }
 
-    /// Sets how many bytes of messages may wait for a client. Default: 1 MiB.
+    /// Sets the size of the send buffer: how many bytes of messages may be queued for one client.
+    /// Default: 1 MiB.
     ///
-    /// Each message counts 64 bytes more than its text. When it is full,
-    /// [`Session::send`](crate::Session::send) waits.
+    /// Each message counts 64 bytes more than its text. When the buffer is full,
+    /// [`Session::send`](crate::Session::send) waits. Lower it to hold less memory for slow clients.
     pub fn send_buffer(self, bytes: usize) -> Self {
         self.configure_session(|session| session.with_send_buffer(bytes))
     }
 
-    /// Sets how many bytes of payloads may wait for the handler. Default: 256 KiB.
+    /// Sets the size of the receive buffer: how many bytes of payloads may be queued for the handler.
+    /// Default: 256 KiB.
     ///
-    /// When it is full, WebSockets are not read, nor are the bodies of send requests, so that the
-    /// client feels it.
+    /// When the buffer is full, the server stops to read the WebSocket, or the bodies of send
+    /// requests, so that TCP slows the client down. Lower it to hold less memory for slow handlers.
     pub fn receive_buffer(self, bytes: usize) -> Self {
         self.configure_session(|session| session.with_receive_buffer(bytes))
     }
 
-    /// Sets how many sessions there may be at once. Default: any number. Requests that would open
-    /// another are refused with 503.
+    /// Sets how many sessions the mount may have at a time. Default: no limit. A request that would
+    /// open one more is answered with 503.
+    ///
+    /// Set it to a number of sessions that fits into the server's memory.
     pub fn max_sessions(self, sessions: usize) -> Self {
         self.configure(|config| config.max_sessions = sessions)
     }
 
     /// Sets which pages may use the mount, by their origin: a list such as
-    /// `["https://app.example"]`, or a [predicate](AllowedOrigins::predicate). Default: any, as
-    /// sockjs-node.
+    /// `["https://app.example"]`, or a [predicate](AllowedOrigins::predicate). Default: any page, as
+    /// in sockjs-node.
     ///
-    /// Others get 403 at `/info`, all session URLs and both WebSocket endpoints, and the iframe page
-    /// refuses to be embedded by them. Name every origin that pages connect from, also the server's
-    /// own: the iframe page and its own pages send that. Requests that do not come from a browser
-    /// have no origin, and are let in.
+    /// Set it if sessions act for a user who is known by a cookie. It has three effects:
     ///
-    /// With it, and only then, extractors and handlers see the headers `Cookie` and
-    /// `Authorization`, of requests that an allowed page must have made, or no browser at all. Any
-    /// page can make a browser load a URL as an image or a link, and knows the id of the session
-    /// that this opens.
+    /// 1. Requests of other origins are answered with 403 at `/info`, at all session URLs and at both
+    ///    WebSocket endpoints.
+    /// 2. Pages of other origins cannot embed the iframe page.
+    /// 3. Extractors and handlers see the `Cookie` and `Authorization` headers of a request, if an
+    ///    allowed page sent the request, or a client that is not a browser. They do not see the
+    ///    headers of a URL that a browser loads as an image or a link, because any page can cause
+    ///    that, and then knows the id of the session that it opens.
+    ///
+    /// The list must contain every origin from which pages connect, the server's own included, because
+    /// the iframe page and the server's own pages send that origin. Requests without an origin, from
+    /// clients that are not browsers, are allowed.
+    ///
+    /// ```
+    /// # use sockjs_axum::SockJsLayer;
+    /// let layer = SockJsLayer::echo("/echo").allowed_origins(["https://app.example"]);
+    /// ```
     pub fn allowed_origins(self, origins: impl Into<AllowedOrigins>) -> Self {
         self.configure(|config| config.allowed_origins = origins.into())
     }
 
-    /// Sets whether [`allowed_origins`](Self::allowed_origins) include `null`, which is what
-    /// browsers call the origin of sandboxed frames and of files. Default: `false`; any page can
-    /// make a sandboxed frame.
+    /// Sets whether requests with `Origin: null` are allowed where
+    /// [`allowed_origins`](Self::allowed_origins) is set. Default: `false`.
+    ///
+    /// Browsers send `null` for sandboxed frames and for files. Allow it only if such pages must
+    /// connect, because any page can make a sandboxed frame.
     pub fn allow_null_origin(self, allowed: bool) -> Self {
         self.configure(|config| {
             config.null_origin = if allowed {
@@ -331,20 +421,21 @@ impl<S> SockJsLayer<S> {
         })
     }
 
-    /// Binds each session to what `key` makes of the request that opens it. A later request of the
-    /// session with another key gets 404. Default: not bound; who knows a session's id may use it.
+    /// Binds each session to a key, which `key` computes from the request that opens the session. A
+    /// later request of the session with another key is answered with 404. Default: sessions are not
+    /// bound, and a client that knows a session's id may use the session.
     ///
-    /// Choose what stays the same for a client: a user, a token. Its port changes with every
-    /// connection, and its address when a phone changes networks. The key's `Drop` must not use the
-    /// mount's [`handle`](Self::handle): it may run while the sessions are locked.
+    /// Choose a key that stays the same for a client: a user, or a token. The client's port changes
+    /// with every connection, and its address changes when a phone changes networks.
     ///
-    /// # Example
+    /// The key's `Drop` must not use the mount's [`handle`](Self::handle), because the key may be
+    /// dropped while the registry of sessions is locked.
     ///
     /// ```
+    /// # use sockjs_axum::SockJsLayer;
     /// use http::header::AUTHORIZATION;
-    /// use sockjs_axum::SockJsLayer;
     ///
-    /// let layer = SockJsLayer::<()>::new("/echo")
+    /// let layer = SockJsLayer::echo("/echo")
     ///     .bind_session(|parts| parts.headers.get(AUTHORIZATION).cloned());
     /// ```
     pub fn bind_session<K>(self, key: impl Fn(&Parts) -> K + Send + Sync + 'static) -> Self
@@ -354,8 +445,11 @@ impl<S> SockJsLayer<S> {
         self.configure(|config| config.binding = Some(Binding::new(key)))
     }
 
-    /// Sets how long the server may take to hand the connection over once a WebSocket's handshake
-    /// is answered. Default: 10 s.
+    /// Sets how long the server may take to hand over the connection after the handshake of a
+    /// WebSocket was answered. Default: 10 s.
+    ///
+    /// There is seldom a reason to change it. The connection is handed over at once, unless the client
+    /// stops to read or a middleware holds the response back.
     pub fn handshake_timeout(self, timeout: Duration) -> Self {
         self.configure(|config| config.handshake_timeout = timeout)
     }

@@ -1,9 +1,9 @@
 //! A [SockJS](https://github.com/sockjs/sockjs-protocol) server as a tower layer for axum.
 //!
-//! SockJS gives a browser something that behaves like a WebSocket, over WebSocket where that works
-//! and over HTTP streaming or polling where proxies, old networks or policies are in its way. The
-//! page uses the JavaScript client [`sockjs-client`](https://github.com/sockjs/sockjs-client); this
-//! is the other end. The application sees a [`Session`], whatever the transport.
+//! SockJS gives a browser an object that behaves like a WebSocket. It uses a WebSocket where that
+//! works, and HTTP streaming or polling where proxies, old networks or policies break WebSockets. The
+//! page uses the JavaScript client [`sockjs-client`](https://github.com/sockjs/sockjs-client), and this
+//! crate is its server. The application sees a [`Session`], whatever transport the client uses.
 //!
 //! # Example: an echo server
 //!
@@ -32,31 +32,38 @@
 //!
 //! # Mounting
 //!
-//! [`SockJsLayer`] answers everything under its prefix and passes the rest on. It goes onto a
-//! router as any layer does, several at several prefixes if wanted; where a router does not reach
-//! its layers, [`SockJsLayer::into_service`] makes a service of it. The documentation of
-//! [`SockJsLayer`] says when.
+//! [`SockJsLayer`] answers every request under its prefix, and passes all other requests on. It is
+//! applied to a router like any other layer. A router may have several, at different prefixes. Where a
+//! router does not reach its layers, [`SockJsLayer::into_service`] makes a service; the documentation
+//! of [`SockJsLayer`] lists these cases.
 //!
 //! # Sessions
 //!
-//! [`SockJsLayer::on_session`] takes an async function of axum extractors and the [`Session`]. It
-//! runs once a session, in the session's own task, and returning from it closes the session.
-//! [`Session::closed`] says how a session ended: [`Ending`] has the close code and reason, the
-//! [`Cause`], and how many messages were not delivered.
+//! [`SockJsLayer::on_session`] takes an async function of axum extractors and the [`Session`]. The
+//! function runs once for each session, in the session's own task. The session closes when the function
+//! returns. [`Session::closed`] reports how the session ended: an [`Ending`] contains the close code
+//! and reason, the [`Cause`], and the number of messages that were not delivered.
 //!
 //! # Options
 //!
-//! They are setters on [`SockJsLayer`], with the names and defaults of sockjs-node where it has
-//! them. Every buffer is bounded: by [`send_buffer`](SockJsLayer::send_buffer),
+//! Options are setters on [`SockJsLayer`]. They have the names and defaults of sockjs-node where
+//! sockjs-node has them. Every buffer has a limit: [`send_buffer`](SockJsLayer::send_buffer),
 //! [`receive_buffer`](SockJsLayer::receive_buffer), [`body_limit`](SockJsLayer::body_limit) and
 //! [`message_limit`](SockJsLayer::message_limit).
 //!
-//! # Cookies are not for authorisation here
+//! # Cookies do not authorise a session
 //!
-//! Any page can embed the iframe page of a SockJS server and send from there, with the user's
-//! cookies. So handlers and extractors see neither `Cookie` nor `Authorization`, unless
-//! [`allowed_origins`](SockJsLayer::allowed_origins) says which pages may connect. Or send a token
-//! in the first message.
+//! Any page can embed the iframe page of a SockJS server, and send from there with the user's cookies.
+//! Therefore handlers and extractors see neither `Cookie` nor `Authorization`, unless
+//! [`allowed_origins`](SockJsLayer::allowed_origins) lists the pages that may connect. The other way
+//! is a token in the first message.
+
+#![cfg_attr(docsrs, feature(doc_cfg))]
+#![warn(clippy::exhaustive_enums)]
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}
 
 mod layer;
 mod service;
@@ -87,9 +94,9 @@ pub use body::ResponseBody;
 pub use config::BaseUrl;
 pub use error::{SendError, SendJsonError, TrySendError};
 pub use future::ResponseFuture;
-pub use http::header::{AllowedOrigins, JSessionId, SameSite};
+pub use http::header::{AllowedOrigins, InvalidOrigin, JSessionId, SameSite};
 pub use layer::SockJsLayer;
-pub use mount::{Broadcast, Shutdown, Slow, SockJsHandle};
+pub use mount::{BroadcastOutcome, ShutdownOutcome, SlowPolicy, SockJsHandle};
 pub use service::{NotFound, SockJs};
 pub use session::{Receiver, Sender, Session, SessionHandler, SessionRef};
 pub use sockjs_core::{Cause, CloseReason, Ending, JsonError, Message, SessionState, Transport};

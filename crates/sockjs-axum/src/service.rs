@@ -3,10 +3,9 @@ use std::future::{Ready, ready};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use bytes::{Buf, Bytes};
+use bytes::Buf;
 use http::{Request, Response, StatusCode};
 use http_body::Body;
-use http_body_util::Empty;
 use tower_service::Service;
 
 use crate::body::ResponseBody;
@@ -18,8 +17,8 @@ use crate::mount::Mount;
 
 /// Answers SockJS requests under a prefix and passes everything else to the inner service.
 ///
-/// Made by [`SockJsLayer`](crate::SockJsLayer), whose documentation says how to mount it. Clones
-/// share their sessions.
+/// Made by [`SockJsLayer`](crate::SockJsLayer); see there how to mount it. Clones share their
+/// sessions.
 #[derive(Clone, Debug)]
 pub struct SockJs<S> {
     inner: S,
@@ -58,7 +57,7 @@ where
     }
 }
 
-/// The inner service of a [`SockJs`] that stands alone: everything is a 404.
+/// The inner service of a [`SockJs`] without another service: it answers every request with 404.
 ///
 /// Made by [`SockJsLayer::into_service`](crate::SockJsLayer::into_service).
 #[derive(Clone, Copy, Debug, Default)]
@@ -66,7 +65,7 @@ where
 pub struct NotFound;
 
 impl<B> Service<Request<B>> for NotFound {
-    type Response = Response<Empty<Bytes>>;
+    type Response = Response<String>;
     type Error = Infallible;
     type Future = Ready<Result<Self::Response, Infallible>>;
 
@@ -75,7 +74,7 @@ impl<B> Service<Request<B>> for NotFound {
     }
 
     fn call(&mut self, _: Request<B>) -> Self::Future {
-        let mut response = Response::new(Empty::new());
+        let mut response = Response::new(String::new());
         *response.status_mut() = StatusCode::NOT_FOUND;
         ready(Ok(response))
     }

@@ -32,7 +32,7 @@ pub(crate) struct Command {
 }
 
 pub(crate) async fn run(command: Command) -> anyhow::Result<()> {
-    let layer = SockJsLayer::new("/echo");
+    let layer = SockJsLayer::echo("/echo");
     let handle = layer.handle();
     let service = layer.into_service();
     let process = Watched::ourselves();

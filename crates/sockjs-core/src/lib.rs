@@ -68,6 +68,10 @@
 // A new variant or field must not break other crates. Each exception gives its reason.
 #![warn(clippy::exhaustive_enums, clippy::exhaustive_structs)]
 
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}
+
 mod session;
 
 mod event;

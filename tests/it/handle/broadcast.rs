@@ -1,12 +1,12 @@
 //! One message to many sessions, some of them slow.
 
 use futures_util::{FutureExt as _, pin_mut};
-use sockjs_axum::{Broadcast, Cause, Session, SessionState, Slow, Transport};
+use sockjs_axum::{BroadcastOutcome, Cause, Session, SessionState, SlowPolicy, Transport};
 use support::{Client, ending, within};
 
 use super::Bench;
 
-fn counts(broadcast: Broadcast) -> (usize, usize, usize) {
+fn counts(broadcast: BroadcastOutcome) -> (usize, usize, usize) {
     (broadcast.sent, broadcast.skipped, broadcast.closed)
 }
 
@@ -50,7 +50,7 @@ async fn a_broadcast_reaches_every_session_of_every_transport() {
         open.push(bench.open(transport).await);
     }
 
-    for slow in [Slow::Wait, Slow::Skip, Slow::Close] {
+    for slow in [SlowPolicy::Wait, SlowPolicy::Skip, SlowPolicy::Close] {
         let text = format!("to all \u{2028} {slow:?}");
         let broadcast = bench.handle.broadcast(&*text, slow).await;
 
@@ -71,12 +71,16 @@ async fn a_broadcast_reaches_only_the_chosen_sessions() {
 
     let handle = &bench.handle;
     let websockets = |it: &sockjs_axum::SessionRef| it.transport().is_websocket();
-    let broadcast = handle.broadcast_to(websockets, "websockets", Slow::Wait);
+    let broadcast = handle.broadcast_to(websockets, "websockets", SlowPolicy::Wait);
     assert_eq!(counts(broadcast.await), (2, 0, 0));
     let others = |it: &sockjs_axum::SessionRef| !it.transport().is_websocket();
-    let broadcast = handle.broadcast_to(others, "others", Slow::Wait).await;
+    let broadcast = handle
+        .broadcast_to(others, "others", SlowPolicy::Wait)
+        .await;
     assert_eq!(counts(broadcast), (5, 0, 0));
-    let broadcast = handle.broadcast_to(|_| false, "nobody", Slow::Wait).await;
+    let broadcast = handle
+        .broadcast_to(|_| false, "nobody", SlowPolicy::Wait)
+        .await;
     assert_eq!(counts(broadcast), (0, 0, 0));
 
     for (client, session) in &mut open {
@@ -94,7 +98,7 @@ async fn a_broadcast_reaches_only_the_chosen_sessions() {
 async fn a_slow_session_may_be_skipped() {
     let mut three = Three::open().await;
 
-    let broadcast = three.bench.handle.broadcast(LONG, Slow::Skip).await;
+    let broadcast = three.bench.handle.broadcast(LONG, SlowPolicy::Skip).await;
 
     assert_eq!(counts(broadcast), (2, 1, 0));
     three.expect_others().await;
@@ -110,7 +114,7 @@ async fn a_slow_session_may_be_skipped() {
 async fn a_slow_session_may_be_closed() {
     let mut three = Three::open().await;
 
-    let broadcast = three.bench.handle.broadcast(LONG, Slow::Close).await;
+    let broadcast = three.bench.handle.broadcast(LONG, SlowPolicy::Close).await;
 
     assert_eq!(counts(broadcast), (2, 0, 1));
     three.expect_others().await;
@@ -131,7 +135,7 @@ async fn a_broadcast_that_waits_for_a_slow_session_has_reached_the_others() {
     let mut three = Three::open().await;
 
     let handle = three.bench.handle.clone();
-    let broadcast = handle.broadcast(LONG, Slow::Wait);
+    let broadcast = handle.broadcast(LONG, SlowPolicy::Wait);
     pin_mut!(broadcast);
     assert_eq!(broadcast.as_mut().now_or_never(), None);
     three.expect_others().await;
@@ -149,7 +153,7 @@ async fn a_broadcast_stops_waiting_for_a_slow_session_that_ends() {
     let mut three = Three::open().await;
 
     let handle = three.bench.handle.clone();
-    let broadcast = handle.broadcast(LONG, Slow::Wait);
+    let broadcast = handle.broadcast(LONG, SlowPolicy::Wait);
     pin_mut!(broadcast);
     assert_eq!(broadcast.as_mut().now_or_never(), None);
     three.sessions[1].close(3000, "Go away!");
@@ -168,7 +172,7 @@ async fn a_dropped_broadcast_does_not_reach_the_sessions_it_waited_for() {
     let broadcast = three
         .bench
         .handle
-        .broadcast(LONG, Slow::Wait)
+        .broadcast(LONG, SlowPolicy::Wait)
         .now_or_never();
 
     assert_eq!(broadcast, None);
@@ -182,13 +186,13 @@ async fn a_dropped_broadcast_does_not_reach_the_sessions_it_waited_for() {
 #[tokio::test]
 async fn a_broadcast_leaves_out_closing_sessions() {
     let mut bench = Bench::start(|layer| layer).await;
-    let nobody = bench.handle.broadcast("x", Slow::Wait).await;
+    let nobody = bench.handle.broadcast("x", SlowPolicy::Wait).await;
     assert_eq!(counts(nobody), (0, 0, 0));
     let (mut client, _session) = bench.open(Transport::Xhr).await;
     let (mut closing, session) = bench.open(Transport::Xhr).await;
     session.close(3000, "Go away!");
 
-    for slow in [Slow::Wait, Slow::Skip, Slow::Close] {
+    for slow in [SlowPolicy::Wait, SlowPolicy::Skip, SlowPolicy::Close] {
         let broadcast = bench.handle.broadcast("x", slow).await;
         assert_eq!(counts(broadcast), (1, 0, 0));
     }

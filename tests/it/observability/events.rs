@@ -188,14 +188,14 @@ async fn an_end_by_a_limit_or_a_panic_is_logged_at_warn() {
             "slow_client" => {
                 let long = "x".repeat(32 << 20);
                 handle
-                    .broadcast(long.clone(), sockjs_axum::Slow::Close)
+                    .broadcast(long.clone(), sockjs_axum::SlowPolicy::Close)
                     .await;
                 // The client does not read this message.
                 client.socket().readable().await;
                 handle
-                    .broadcast(long.clone(), sockjs_axum::Slow::Close)
+                    .broadcast(long.clone(), sockjs_axum::SlowPolicy::Close)
                     .await;
-                let last = handle.broadcast(long, sockjs_axum::Slow::Close).await;
+                let last = handle.broadcast(long, sockjs_axum::SlowPolicy::Close).await;
                 assert_eq!(last.closed, 1);
             }
             "limit_exceeded" => client.send(&"x".repeat(11)).await,
@@ -318,4 +318,34 @@ async fn nothing_secret_is_logged() {
             assert!(!text.contains("s3cr3t"), "{text}");
         }
     }
+}
+
+#[tokio::test]
+async fn a_mount_without_a_handler_warns_once() {
+    let log = Log::start();
+    let server = Server::start(Router::new().layer(SockJsLayer::new("/echo"))).await;
+    for &transport in Transport::ALL {
+        let mut client = Client::open(server.addr(), "/echo", transport).await;
+        client.send("x").await;
+        assert_eq!(client.messages(1).await, ["x"]);
+    }
+
+    let [warning] = &log.events("mount has no handler")[..] else {
+        panic!("{:?}", log.ours());
+    };
+    assert_eq!(warning.level, Level::WARN);
+    assert_eq!(warning.fields, [("mount", "/echo".to_owned())].into());
+}
+
+#[tokio::test]
+async fn an_echo_mount_and_a_handler_do_not_warn() {
+    let log = Log::start();
+    let app = Router::new()
+        .layer(SockJsLayer::echo("/echo"))
+        .layer(SockJsLayer::new("/close").on_session(async |_: Session| {}));
+    let server = Server::start(app).await;
+    Client::open(server.addr(), "/echo", Transport::Xhr).await;
+    Client::open(server.addr(), "/close", Transport::Xhr).await;
+
+    assert!(log.events("mount has no handler").is_empty());
 }

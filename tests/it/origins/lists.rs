@@ -120,8 +120,16 @@ fn every_constructor_of_a_list_panics_alike() {
     panic::catch_unwind(|| AllowedOrigins::list(list)).expect_err("a list");
     panic::catch_unwind(|| AllowedOrigins::from(list)).expect_err("an array");
     panic::catch_unwind(|| AllowedOrigins::from(list.to_vec())).expect_err("a vector");
-    panic::catch_unwind(|| SockJsLayer::<()>::new("/").allowed_origins(list))
-        .expect_err("the option");
+    panic::catch_unwind(|| SockJsLayer::new("/").allowed_origins(list)).expect_err("the option");
+}
+
+#[test]
+fn an_error_names_the_entry_that_is_not_an_origin() {
+    let error = AllowedOrigins::try_list([APP, "https://app.example/"]).unwrap_err();
+
+    assert_eq!(error.entry(), "https://app.example/");
+    assert!(error.to_string().contains("\"https://app.example/\""));
+    AllowedOrigins::try_list([APP]).expect("all are origins");
 }
 
 fn is_taken(origin: &str) -> bool {

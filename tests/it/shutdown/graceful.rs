@@ -5,7 +5,7 @@ use std::{future::pending, net::SocketAddr, time::Duration};
 
 use axum::{Router, routing::get, serve::ListenerExt as _};
 use futures_util::future::join_all;
-use sockjs_axum::{Session, Shutdown, SockJsLayer, Transport};
+use sockjs_axum::{Session, ShutdownOutcome, SockJsLayer, Transport};
 use support::{Client, Clock, Connection, Wire, unique_path, until, within};
 use tokio::{
     net::{TcpListener, TcpStream},
@@ -22,7 +22,7 @@ const WEBSOCKETS: [Transport; 2] = [Transport::WebSocket, Transport::RawWebSocke
 struct Documented {
     addr: SocketAddr,
     signal: oneshot::Sender<()>,
-    served: JoinHandle<Shutdown>,
+    served: JoinHandle<ShutdownOutcome>,
 }
 
 impl Documented {
@@ -56,7 +56,7 @@ impl Documented {
     }
 
     /// Sends the signal, waits until the server has ended, and returns the outcome of the shutdown.
-    async fn stop(self) -> Shutdown {
+    async fn stop(self) -> ShutdownOutcome {
         self.signal.send(()).expect("the server runs");
         let shutdown = within("the server's end", self.served).await;
         shutdown.expect("the server does not panic")

@@ -12,14 +12,14 @@ use std::{
 use axum::{Router, extract::FromRequestParts};
 use futures_util::{FutureExt as _, pin_mut};
 use http::request::Parts;
-use sockjs_axum::{Cause, Ending, Session, SessionState, Shutdown, SockJsLayer, Transport};
+use sockjs_axum::{Cause, Ending, Session, SessionState, ShutdownOutcome, SockJsLayer, Transport};
 use support::{Client, Clock, Frozen, Server, Wire, ending, until, within};
 use tokio::sync::{Notify, mpsc, oneshot};
 
 const DEADLINE: Duration = Duration::from_secs(60);
 const SECOND: Duration = Duration::from_secs(1);
 
-fn counts(shutdown: Shutdown) -> (usize, usize, usize) {
+fn counts(shutdown: ShutdownOutcome) -> (usize, usize, usize) {
     (shutdown.sessions, shutdown.cut, shutdown.undelivered)
 }
 
@@ -80,7 +80,11 @@ async fn new_sessions_are_503_and_everything_else_goes_on() {
             let line = request.line();
             let response = request.send().await;
             assert_eq!(response.status, 503, "{line}");
-            assert_eq!(response.text().await, "Server shuts down.", "{line}");
+            assert_eq!(
+                response.text().await,
+                "The server is shutting down.",
+                "{line}"
+            );
         }
         for (path, status) in [("/echo", 200), ("/echo/info", 503), ("/elsewhere", 404)] {
             assert_eq!(server.get(path).send().await.status, status, "{path}");

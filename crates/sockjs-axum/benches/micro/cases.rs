@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::header::{ACCEPT, CONTENT_TYPE, HOST, ORIGIN, USER_AGENT};
 use http::{Request, Response};
-use http_body_util::{BodyExt, Empty, Full};
+use http_body_util::{BodyExt, Full};
 use sockjs_axum::{NotFound, ResponseBody, Session, SockJs, SockJsLayer};
 use tokio::runtime::{self, Runtime};
 use tower::{Layer, Service, service_fn};
@@ -135,7 +135,7 @@ struct Client {
     xhr_send: Request<Full<Bytes>>,
 }
 
-type Body = ResponseBody<Empty<Bytes>>;
+type Body = ResponseBody<String>;
 
 impl Client {
     fn new(layer: SockJsLayer) -> Self {
@@ -214,8 +214,8 @@ fn request(method: &str, path: &str, body: &'static str) -> Request<Full<Bytes>>
 }
 
 /// What the layer is put around.
-fn inner(_: Request<Full<Bytes>>) -> Ready<Result<Response<Empty<Bytes>>, Infallible>> {
-    ready(Ok(Response::new(Empty::new())))
+fn inner(_: Request<Full<Bytes>>) -> Ready<Result<Response<String>, Infallible>> {
+    ready(Ok(Response::new(String::new())))
 }
 
 const MESSAGE: &str = r#"["The quick brown fox jumps over "]"#;

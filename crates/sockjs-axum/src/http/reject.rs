@@ -90,19 +90,19 @@ pub(crate) enum Reject {
     Callback(CallbackError),
     #[error("{0}")]
     Payload(PayloadError),
-    #[error("body too large")]
+    #[error("request body too large")]
     BodyTooLarge,
-    #[error("body broke off")]
+    #[error("request body is incomplete")]
     BrokenBody,
-    #[error("body came too slowly")]
+    #[error("request body arrived too slowly")]
     SlowBody,
-    #[error("session has no room")]
+    #[error("too many send requests are waiting")]
     NoRoom,
-    #[error("head too large")]
+    #[error("request head too large")]
     HeadTooLarge,
     #[error("too many sessions")]
     TooManySessions,
-    #[error("server shuts down")]
+    #[error("server is shutting down")]
     ShuttingDown,
     #[error("origin not allowed")]
     Origin,
@@ -156,16 +156,25 @@ impl Reject {
                 (StatusCode::PAYLOAD_TOO_LARGE, "Message too large.")
             }
             Self::Payload(_) => (StatusCode::INTERNAL_SERVER_ERROR, "Broken JSON encoding."),
-            Self::BodyTooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "Payload too large."),
-            Self::BrokenBody => (StatusCode::BAD_REQUEST, "Broken body."),
-            Self::SlowBody => (StatusCode::REQUEST_TIMEOUT, "Body came too slowly."),
-            Self::NoRoom => (StatusCode::SERVICE_UNAVAILABLE, "Too much waits."),
+            Self::BodyTooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "Request body too large."),
+            Self::BrokenBody => (StatusCode::BAD_REQUEST, "Incomplete request body."),
+            Self::SlowBody => (
+                StatusCode::REQUEST_TIMEOUT,
+                "The request body arrived too slowly.",
+            ),
+            Self::NoRoom => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "Too many send requests are waiting.",
+            ),
             Self::HeadTooLarge => (
                 StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
-                "Head too large.",
+                "Request head too large.",
             ),
             Self::TooManySessions => (StatusCode::SERVICE_UNAVAILABLE, "Too many sessions."),
-            Self::ShuttingDown => (StatusCode::SERVICE_UNAVAILABLE, "Server shuts down."),
+            Self::ShuttingDown => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "The server is shutting down.",
+            ),
             Self::Origin => (StatusCode::FORBIDDEN, "Origin not allowed."),
         };
         let mut response = Response::new(Bytes::from_static(body.as_bytes()));

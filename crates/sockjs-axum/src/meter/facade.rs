@@ -7,8 +7,8 @@ use sockjs_core::{Ending, Frame, Payload, Transport};
 
 use crate::clock::now;
 
-/// The instruments of one session. They are looked up when it opens, or changes its transport, and
-/// not for each message.
+/// The instruments of one session. They are looked up when the session opens or changes its transport,
+/// and not for each message.
 pub(crate) struct Meter(Mutex<Instruments>);
 
 struct Instruments {
@@ -23,7 +23,7 @@ struct Instruments {
     send_buffer: Histogram,
 }
 
-/// Whether the session counts.
+/// Whether the session is counted as open.
 #[derive(Clone, Copy)]
 enum Stage {
     NotYet,
@@ -31,7 +31,7 @@ enum Stage {
     NoMore,
 }
 
-/// How much a payload holds.
+/// How many messages and bytes of text a payload contains.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Volume {
     messages: u64,
@@ -54,7 +54,7 @@ impl Meter {
         counter!(OPENED, &labels(&it.mount, it.transport)).increment(1);
     }
 
-    /// The session has a receiver of that transport from here on.
+    /// Counts the session for the transport of its new receiver.
     pub(crate) fn attached(&self, transport: Transport) {
         let mut it = self.lock();
         let Stage::Since(_) = it.stage else { return };
@@ -88,7 +88,7 @@ impl Meter {
         let it = self.lock();
         it.messages_sent.increment(messages.len() as u64);
         it.bytes_sent.increment(bytes as u64);
-        // A frame takes all that waits, so that this is how full the buffer was.
+        // A frame takes all queued messages, so that this is how full the send buffer was.
         it.send_buffer.record(bytes as f64);
     }
 

@@ -1,4 +1,4 @@
-//! What is counted. Without the feature `metrics`, nothing is, at no cost.
+//! Metrics. Without the feature `metrics`, the types here are empty and cost nothing.
 
 #[cfg(feature = "metrics")]
 mod facade;

@@ -21,7 +21,7 @@ impl Meter {
     pub(crate) fn received(&self, _: Volume) {}
 }
 
-/// How much a payload holds.
+/// How many messages and bytes of text a payload contains: not counted.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Volume;
 

@@ -13,15 +13,15 @@ use crate::error::TrySendError;
 use crate::session::SessionRef;
 use crate::session::close::GOING_AWAY;
 
-/// All sessions of a mount, from outside their handlers.
+/// A handle to all sessions of a mount, for use outside their handlers.
 ///
-/// Made by [`SockJsLayer::handle`](crate::SockJsLayer::handle). Clones are of the same mount, and
-/// keep no session open.
+/// [`SockJsLayer::handle`](crate::SockJsLayer::handle) makes it. Clones belong to the same mount. A
+/// handle keeps no session open.
 ///
-/// # Example: shutdown together with axum's
+/// # Example: shutdown together with axum
 ///
-/// axum's graceful shutdown waits for all responses to end, and streams have no end of their own.
-/// The handle gives them one.
+/// axum's graceful shutdown waits until all responses have ended, but a stream does not end by itself.
+/// The handle ends it.
 ///
 /// ```no_run
 /// use std::time::Duration;
@@ -29,7 +29,7 @@ use crate::session::close::GOING_AWAY;
 /// use sockjs_axum::SockJsLayer;
 ///
 /// # async fn serve(signal: impl Future<Output = ()> + Send + 'static) -> std::io::Result<()> {
-/// let sockjs = SockJsLayer::new("/echo");
+/// let sockjs = SockJsLayer::echo("/echo");
 /// let handle = sockjs.handle();
 /// let app = Router::new().layer(sockjs);
 ///
@@ -52,17 +52,17 @@ impl SockJsHandle {
         Self { registry }
     }
 
-    /// Returns how many sessions there are.
+    /// Returns the number of sessions.
     pub fn len(&self) -> usize {
         self.registry.len()
     }
 
-    /// Returns whether there is no session.
+    /// Returns whether the mount has no session.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Returns how many sessions there are of each transport that has any.
+    /// Returns the number of sessions by transport. A transport without sessions has no entry.
     pub fn count_by_transport(&self) -> HashMap<Transport, usize> {
         let mut counts = HashMap::new();
         for shared in self.registry.all() {
@@ -76,52 +76,56 @@ impl SockJsHandle {
         self.registry.all().into_iter().map(SessionRef::new)
     }
 
-    /// Finds the session with that [id](crate::Session::id).
+    /// Returns the session with that [id](crate::Session::id).
     pub fn get(&self, id: Uuid) -> Option<SessionRef> {
         self.registry.get(id).map(SessionRef::new)
     }
 
-    /// Sends a message to all sessions. It is encoded once, however many there are.
+    /// Sends a message to all sessions. The message is encoded once, whatever the number of sessions.
     ///
-    /// `slow` says what is to be done about sessions whose send buffer is full.
+    /// `slow` says what happens to sessions whose send buffer is full.
     ///
     /// # Cancel safety
     ///
-    /// If the future is dropped, sessions it still waits for do not get the message.
-    pub async fn broadcast(&self, message: impl Into<Message>, slow: Slow) -> Broadcast {
+    /// If the future is dropped, the sessions that it still waits for do not get the message.
+    pub async fn broadcast(
+        &self,
+        message: impl Into<Message>,
+        slow: SlowPolicy,
+    ) -> BroadcastOutcome {
         self.broadcast_to(|_| true, message, slow).await
     }
 
-    /// Sends a message to the sessions that `filter` chooses, as [`broadcast`](Self::broadcast)
-    /// does to all.
+    /// Sends a message to the sessions for which `filter` returns `true`. See
+    /// [`broadcast`](Self::broadcast).
     ///
     /// # Cancel safety
     ///
-    /// If the future is dropped, sessions it still waits for do not get the message.
+    /// If the future is dropped, the sessions that it still waits for do not get the message.
     pub async fn broadcast_to(
         &self,
         filter: impl Fn(&SessionRef) -> bool,
         message: impl Into<Message>,
-        slow: Slow,
-    ) -> Broadcast {
+        slow: SlowPolicy,
+    ) -> BroadcastOutcome {
         let message = message.into();
-        let mut broadcast = Broadcast::default();
+        let mut broadcast = BroadcastOutcome::default();
         let mut full = Vec::new();
         for session in self.sessions().filter(filter) {
             match session.try_send(message.clone()) {
                 Ok(()) => broadcast.sent += 1,
                 Err(TrySendError::Full(_)) => full.push(session),
-                // It ended meanwhile, and is none of all sessions any more.
+                // The session has ended since the list was made.
                 Err(_) => {}
             }
         }
         match slow {
-            Slow::Skip => broadcast.skipped += full.len(),
-            Slow::Close => {
+            SlowPolicy::Skip => broadcast.skipped += full.len(),
+            SlowPolicy::Close => {
                 full.iter().for_each(SessionRef::close_as_slow);
                 broadcast.closed += full.len();
             }
-            Slow::Wait => {
+            SlowPolicy::Wait => {
                 let mut waiting: FuturesUnordered<_> = full
                     .iter()
                     .map(|session| session.send(message.clone()))
@@ -137,13 +141,12 @@ impl SockJsHandle {
         broadcast
     }
 
-    /// Closes all sessions, as [`Session::close`](crate::Session::close) does one, and returns how
-    /// many there were.
+    /// Closes all sessions and returns their number. See [`Session::close`](crate::Session::close).
     pub fn close_all(&self, code: u16, reason: impl Into<Cow<'static, str>>) -> usize {
         self.close_where(|_| true, code, reason)
     }
 
-    /// Closes the sessions that `filter` chooses, and returns how many it chose.
+    /// Closes the sessions for which `filter` returns `true`, and returns their number.
     pub fn close_where(
         &self,
         filter: impl Fn(&SessionRef) -> bool,
@@ -157,22 +160,26 @@ impl SockJsHandle {
             .count()
     }
 
-    /// Ends the mount: refuses new sessions and `/info` with 503, closes all others with 1001 `Going away`,
-    /// and waits until they have sent what waited and their handlers have returned.
+    /// Shuts the mount down:
     ///
-    /// What is not done by `deadline`, counted from now, is cut off: sessions end as they are, and
-    /// handlers are dropped where they wait. Sessions between two polls end when the client asks
-    /// again, or after the disconnect delay; a deadline shorter than that cuts them off.
+    /// 1. It refuses new sessions and `/info` with 503.
+    /// 2. It closes all sessions with 1001 `Going away`, and waits until their queued messages are sent
+    ///    and their handlers have returned.
+    /// 3. When `deadline` has passed since the call, it cuts off the rest: sessions end without a close
+    ///    frame, and handlers are dropped at their present `.await`.
     ///
-    /// There is no way back. Calling it again waits again.
+    /// A session between two polls ends when its client polls again, or after the disconnect delay. A
+    /// `deadline` shorter than the disconnect delay cuts such sessions off.
     ///
-    /// It ends sessions, not connections: one whose client reads nothing stays with the server, and
-    /// axum's graceful shutdown waits for it. Give that a deadline of its own.
+    /// A shutdown cannot be undone. A second call waits for the same end.
+    ///
+    /// The shutdown ends sessions, but not connections. The connection of a client that reads nothing
+    /// stays open, and axum's graceful shutdown waits for it. Give that shutdown a deadline of its own.
     ///
     /// # Cancel safety
     ///
-    /// If the future is dropped, sessions are closed but nothing is cut off.
-    pub async fn shutdown(&self, deadline: Duration) -> Shutdown {
+    /// If the future is dropped, sessions are closed, but nothing is cut off.
+    pub async fn shutdown(&self, deadline: Duration) -> ShutdownOutcome {
         self.registry.enter(Phase::Stopping);
         let sessions = self.registry.all();
         for session in &sessions {
@@ -188,12 +195,12 @@ impl SockJsHandle {
                 session.abort(CloseReason::INTERRUPTED, Cause::ShuttingDown);
             }
             self.registry.enter(Phase::Stopped);
-            // All that is left is for the tasks to notice. One that blocks its thread never will.
+            // The tasks still have to run once. A task that blocks its thread never does.
             let _ = tokio::time::timeout(CUT_TIMEOUT, self.registry.vacant()).await;
         }
         let endings = sessions.iter().filter_map(|session| session.ending());
         let undelivered = endings.map(|ending| ending.undelivered()).sum();
-        Shutdown {
+        ShutdownOutcome {
             sessions: sessions.len(),
             cut,
             undelivered,
@@ -201,41 +208,41 @@ impl SockJsHandle {
     }
 }
 
-/// What [`SockJsHandle::broadcast`] is to do about sessions whose send buffer is full.
+/// What [`SockJsHandle::broadcast`] does with sessions whose send buffer is full.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
-pub enum Slow {
-    /// Wait for room, at most until the session ends. The others have the message by then.
+pub enum SlowPolicy {
+    /// Wait until the buffer has room or the session ends. All other sessions get the message before.
     Wait,
-    /// Leave them out.
+    /// Skip the session.
     Skip,
-    /// End them as [`SlowClient`](crate::Cause::SlowClient).
+    /// End the session as [`SlowClient`](crate::Cause::SlowClient).
     Close,
 }
 
-/// What became of a [broadcast](SockJsHandle::broadcast).
+/// The outcome of a [broadcast](SockJsHandle::broadcast).
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
-pub struct Broadcast {
-    /// How many sessions the message was queued for.
+pub struct BroadcastOutcome {
+    /// The number of sessions for which the message was queued.
     pub sent: usize,
-    /// How many sessions were left out.
+    /// The number of sessions that were skipped.
     pub skipped: usize,
-    /// How many sessions were ended for it, or ended while it waited for them.
+    /// The number of sessions that the broadcast ended, or that ended while it waited for them.
     pub closed: usize,
 }
 
-/// What became of the sessions of a mount that was [shut down](SockJsHandle::shutdown).
+/// The outcome of a [shutdown](SockJsHandle::shutdown).
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
-pub struct Shutdown {
-    /// How many sessions there were.
+pub struct ShutdownOutcome {
+    /// The number of sessions at the time of the call.
     pub sessions: usize,
-    /// How many sessions or handlers were still there at the deadline, and were cut off.
+    /// The number of sessions and handlers that were cut off at the deadline.
     pub cut: usize,
-    /// How many messages were not delivered.
+    /// The number of messages that were not delivered.
     pub undelivered: usize,
 }
 
-/// How long tasks may take to notice that they are cut off.
+/// How long a shutdown waits for tasks after it has cut them off.
 const CUT_TIMEOUT: Duration = Duration::from_secs(1);

@@ -21,7 +21,7 @@ use crate::session::ErasedHandler;
 use self::registry::Phase;
 
 pub(crate) use self::admission::{Admission, Opener, Receiving};
-pub use self::handle::{Broadcast, Shutdown, Slow, SockJsHandle};
+pub use self::handle::{BroadcastOutcome, ShutdownOutcome, SlowPolicy, SockJsHandle};
 pub(crate) use self::registry::Registry;
 pub(crate) use self::task::{SessionTask, Timer, spawn};
 

@@ -2,6 +2,7 @@ use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use axum::extract::FromRequestParts;
 use axum::response::{IntoResponse, Response};
@@ -13,11 +14,13 @@ use super::Session;
 
 /// An async function that serves a session: up to eight axum extractors, then the [`Session`].
 ///
-/// The extractors implement [`FromRequestParts`] and run once, on the request that opens the
-/// session, before anything is answered. If one rejects the request, that is the answer, and there
-/// is no session.
+/// The extractors implement [`FromRequestParts`]. They run once, on the request that opens the
+/// session, before the request is answered. If an extractor rejects the request, its rejection is the
+/// answer, and no session opens.
 ///
-/// Implemented for such functions, and not meant to be implemented otherwise.
+/// `S` is the state that the extractors need. `T` is the tuple of the extractors' types: it lets the
+/// trait be implemented for functions of every number of arguments, and is always inferred. The trait
+/// is sealed: it is implemented for such functions alone.
 ///
 /// # Example
 ///
@@ -43,10 +46,17 @@ use super::Session;
     label = "not an `async fn(extractors.., Session)`",
     note = "a session handler is an async function of up to 8 extractors that implement `FromRequestParts<S>`, and `sockjs_axum::Session` as its last argument; it returns `()`, and its future is `Send`"
 )]
-pub trait SessionHandler<T, S>: Clone + Send + Sync + Sized + 'static {
-    /// Runs the extractors on the opening request, and says what is to be done with the session.
-    #[doc(hidden)]
-    fn accept(self, parts: Parts, state: S) -> AcceptFuture;
+pub trait SessionHandler<T, S>: sealed::Accept<T, S> + Clone + Send + Sync + 'static {}
+
+mod sealed {
+    use super::{AcceptFuture, Parts};
+
+    #[expect(unnameable_types, reason = "so that no other crate can implement it")]
+    pub trait Accept<T, S> {
+        /// Runs the extractors on the opening request. Resolves to the handler, which then waits for
+        /// its session.
+        fn accept(self, parts: Parts, state: S) -> AcceptFuture;
+    }
 }
 
 /// A handler that was called with its session.
@@ -59,7 +69,12 @@ pub(super) type AcceptFuture = Pin<Box<dyn Future<Output = Result<Accepted, Resp
 /// so that a panic in it ends the session and not the request.
 pub(crate) type Accepted = Box<dyn FnOnce(Session) -> HandlerFuture + Send>;
 
-impl<F, Fut, S> SessionHandler<(), S> for F
+impl<F, T, S> SessionHandler<T, S> for F where
+    F: sealed::Accept<T, S> + Clone + Send + Sync + 'static
+{
+}
+
+impl<F, Fut, S> sealed::Accept<(), S> for F
 where
     F: FnOnce(Session) -> Fut + Clone + Send + Sync + 'static,
     Fut: Future<Output = ()> + Send + 'static,
@@ -76,7 +91,7 @@ where
 macro_rules! impl_session_handler {
     ($($extractor:ident),+) => {
         #[expect(non_snake_case, reason = "variables are named as the types they hold")]
-        impl<F, Fut, S, $($extractor),+> SessionHandler<($($extractor,)+), S> for F
+        impl<F, Fut, S, $($extractor),+> sealed::Accept<($($extractor,)+), S> for F
         where
             F: FnOnce($($extractor,)+ Session) -> Fut + Clone + Send + Sync + 'static,
             Fut: Future<Output = ()> + Send + 'static,
@@ -111,6 +126,20 @@ impl_session_handler!(T1, T2, T3, T4, T5, T6, T7, T8);
 /// A handler of any type, which still needs a state `S`.
 pub(crate) struct ErasedHandler<S>(Arc<dyn Fn(Parts, S) -> AcceptFuture + Send + Sync>);
 
+impl ErasedHandler<()> {
+    /// Makes the handler of a mount that was given none: it echoes, and the first session logs a
+    /// warning.
+    pub(crate) fn missing(prefix: Arc<str>) -> Self {
+        let warned = AtomicBool::new(false);
+        Self(Arc::new(move |parts, state| {
+            if !warned.swap(true, Ordering::Relaxed) {
+                tracing::warn!(mount = &*prefix, "mount has no handler");
+            }
+            sealed::Accept::accept(echo, parts, state)
+        }))
+    }
+}
+
 impl<S> ErasedHandler<S> {
     pub(crate) fn new<H, T>(handler: H) -> Self
     where
@@ -121,11 +150,11 @@ impl<S> ErasedHandler<S> {
         }))
     }
 
-    pub(crate) fn with_state<S2>(self, state: S) -> ErasedHandler<S2>
+    pub(crate) fn with_state(self, state: S) -> ErasedHandler<()>
     where
         S: Clone + Send + Sync + 'static,
     {
-        ErasedHandler(Arc::new(move |parts, _| (self.0)(parts, state.clone())))
+        ErasedHandler(Arc::new(move |parts, ()| (self.0)(parts, state.clone())))
     }
 }
 
@@ -147,7 +176,7 @@ impl<S> fmt::Debug for ErasedHandler<S> {
     }
 }
 
-/// Sends every message back: the handler of a layer without one.
+/// Sends every message back.
 #[expect(
     clippy::manual_async_fn,
     reason = "an async function has room for its arguments twice"

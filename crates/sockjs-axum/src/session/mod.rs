@@ -48,12 +48,12 @@ use crate::error::{SendError, SendJsonError, TrySendError};
 /// The application's end of a session, handed to the handler of
 /// [`SockJsLayer::on_session`](crate::SockJsLayer::on_session).
 ///
-/// It behaves like a WebSocket whatever transport the client uses: [`recv`](Self::recv) and
-/// [`send`](Self::send), or [`Stream`] and [`Sink`]. [`split`](Self::split) gives the two directions
-/// to different tasks.
+/// It behaves like a WebSocket, whatever transport the client uses. Messages are received by
+/// [`recv`](Self::recv) and sent by [`send`](Self::send), or through [`Stream`] and [`Sink`].
+/// [`split`](Self::split) makes two halves for two tasks.
 ///
-/// Dropping it closes the session with 1000 `Normal closure`, once what was sent has been
-/// delivered; so a handler that returns ends its session.
+/// When the `Session` is dropped, queued messages are delivered, and the session closes with 1000
+/// `Normal closure`. So a session ends when its handler returns.
 ///
 /// # Example
 ///
@@ -68,7 +68,7 @@ use crate::error::{SendError, SendJsonError, TrySendError};
 ///     }
 /// }
 ///
-/// let layer = SockJsLayer::<()>::new("/shout").on_session(shout);
+/// let service = SockJsLayer::new("/shout").on_session(shout).into_service();
 /// ```
 #[derive(Debug)]
 pub struct Session {
@@ -85,28 +85,28 @@ impl Session {
         }
     }
 
-    /// Receives the next message; `None` once the session is over and all that came before was
-    /// received.
+    /// Receives the next message. Returns `None` when the session is over and all messages that arrived
+    /// before its end were received.
     ///
     /// # Cancel safety
     ///
-    /// Nothing is lost if the future is dropped.
+    /// If the future is dropped, no message is lost.
     pub async fn recv(&mut self) -> Option<Message> {
         poll_fn(|cx| self.shared().poll_recv(cx)).await
     }
 
-    /// Sends a message, waiting while the send buffer is full.
+    /// Sends a message. Waits while the send buffer is full.
     ///
-    /// It returns once the message is queued; [`closed`](Self::closed) tells in the end how many
-    /// were not delivered.
+    /// The future is ready when the message is queued. [`closed`](Self::closed) reports at the end how
+    /// many messages were not delivered.
     ///
     /// # Errors
     ///
-    /// If the session closes or is closed. The error holds the message.
+    /// If the session is closing or closed. The error holds the message.
     ///
     /// # Cancel safety
     ///
-    /// If the future is dropped before it is ready, the message was not sent.
+    /// If the future is dropped before it is ready, the message is not sent.
     pub fn send(
         &self,
         message: impl Into<Message>,
@@ -114,44 +114,42 @@ impl Session {
         self.shared().send(message.into())
     }
 
-    /// Sends a message if there is room for it now.
+    /// Sends a message if the send buffer has room for it.
     ///
     /// # Errors
     ///
-    /// If the send buffer is full, or the session closes or is closed. Either error holds the
-    /// message.
+    /// If the send buffer is full, or the session is closing or closed. The error holds the message.
     pub fn try_send(&self, message: impl Into<Message>) -> Result<(), TrySendError> {
         self.sender.try_send(message)
     }
 
-    /// Sends any value as JSON, as [`send`](Self::send) does. A message that arrives is parsed by
-    /// [`Message::json`].
+    /// Sends any value as JSON. See [`send`](Self::send). [`Message::json`] parses a message that was
+    /// received.
     ///
     /// # Errors
     ///
-    /// If the value cannot be written as JSON, or the session closes or is closed.
+    /// If the value cannot be written as JSON, or the session is closing or closed.
     ///
     /// # Cancel safety
     ///
-    /// If the future is dropped before it is ready, the message was not sent.
+    /// If the future is dropped before it is ready, the message is not sent.
     pub async fn send_json<T: Serialize + ?Sized>(&self, value: &T) -> Result<(), SendJsonError> {
         self.sender.send_json(value).await
     }
 
-    /// Closes the session: what was sent before is delivered first, then the client is told `code`
-    /// and `reason`. Only the first call has an effect.
+    /// Closes the session: the queued messages are delivered, then the client is told `code` and
+    /// `reason`. Only the first call has an effect.
     ///
-    /// Applications use 1000 or 3000–4999 as `code`. On a WebSocket, the close frame carries the
-    /// same values, or 1000 where RFC 6455 does not allow the code; a reason longer than its 123
-    /// bytes is cut there.
+    /// Applications use 1000, or 3000 to 4999, as `code`. A WebSocket close frame carries the same
+    /// values, with two exceptions: a code that RFC 6455 forbids is replaced by 1000, and a reason of
+    /// more than 123 bytes is cut.
     pub fn close(&self, code: u16, reason: impl Into<Cow<'static, str>>) {
         self.sender.close(code, reason);
     }
 
-    /// Waits for the end of the session and returns how it ended. Any number of calls return the
-    /// same.
+    /// Waits for the end of the session, and returns how the session ended. Every call returns the same.
     ///
-    /// It does not wait for [`recv`](Self::recv) to have returned all messages.
+    /// It does not wait until [`recv`](Self::recv) has returned all messages.
     ///
     /// # Cancel safety
     ///
@@ -160,32 +158,35 @@ impl Session {
         self.sender.closed().await
     }
 
-    /// Splits the session into its two directions. It closes when both, and all clones of the
-    /// sender, are dropped.
+    /// Splits the session into a sending and a receiving half. The session closes when both halves and
+    /// all clones of the sender are dropped.
     pub fn split(self) -> (Sender, Receiver) {
         let handle = self.sender.handle.clone();
         (self.sender, Receiver { handle })
     }
 
-    /// Returns an id made by the server, unique among all sessions.
+    /// Returns an id that the server made. It is unique among all sessions.
     ///
-    /// It is not the id in the session's URLs, which nobody but the client may know.
+    /// It is not the session id in the URLs of the session. That id is a secret of the client.
     pub fn id(&self) -> Uuid {
         self.sender.id()
     }
 
-    /// Returns how the client is connected: the transport of its last receive request.
+    /// Returns the transport of the client's last receive request.
     pub fn transport(&self) -> Transport {
         self.shared().connection().transport
     }
 
-    /// Returns where the last receive request came from, if the server was started with
-    /// [`ConnectInfo<SocketAddr>`](axum::extract::ConnectInfo). Behind a proxy that is the proxy.
+    /// Returns the remote address of the client's last receive request, if the server provides
+    /// [`ConnectInfo<SocketAddr>`](axum::extract::ConnectInfo). Behind a proxy, it is the address of the
+    /// proxy.
     pub fn remote_addr(&self) -> Option<SocketAddr> {
         self.shared().connection().remote_addr
     }
 
-    /// Returns the URI of the request that opened the session, with a dash for the session's id.
+    /// Returns the URI of the request that opened the session, with a dash in place of the session id.
+    ///
+    /// Over HTTP/2 the URI is absolute, because it contains scheme and authority.
     pub fn uri(&self) -> &Uri {
         self.shared().opening().head.uri()
     }
@@ -195,19 +196,22 @@ impl Session {
         self.uri().path()
     }
 
-    /// Returns the path under which the session's mount is reached: `/echo`.
+    /// Returns the path to the mount of the session: `/echo`. It includes prefixes that routers
+    /// stripped.
     pub fn prefix(&self) -> &str {
         self.shared().opening().prefix.as_ref()
     }
 
-    /// Returns the headers of the request that opened the session, without `Cookie` and
-    /// `Authorization` unless [`allowed_origins`](crate::SockJsLayer::allowed_origins) are set: any
-    /// page can make a browser send those, so they prove nothing.
+    /// Returns the headers of the request that opened the session.
+    ///
+    /// `Cookie` and `Authorization` are missing unless
+    /// [`allowed_origins`](crate::SockJsLayer::allowed_origins) is set. Any page can make a browser send
+    /// them, so they prove nothing.
     pub fn headers(&self) -> &HeaderMap {
         self.shared().opening().head.headers()
     }
 
-    /// Returns where the session is in its life.
+    /// Returns the state of the session.
     pub fn state(&self) -> SessionState {
         self.shared().state()
     }
@@ -217,7 +221,7 @@ impl Session {
     }
 }
 
-/// Ends once the session is over and all messages were received.
+/// Ends when the session is over and all messages were received.
 impl Stream for Session {
     type Item = Message;
 
@@ -226,7 +230,7 @@ impl Stream for Session {
     }
 }
 
-/// As that of [`Sender`].
+/// See the implementation for [`Sender`].
 impl Sink<Message> for Session {
     type Error = SendError;
 
@@ -247,24 +251,24 @@ impl Sink<Message> for Session {
     }
 }
 
-/// The sending half of a [`Session`]. Clones send to the same session.
+/// The sending half of a [`Session`]. Clones belong to the same session.
 #[derive(Debug)]
 pub struct Sender {
     handle: Handle,
-    /// A message given to the sink that found no room.
+    /// A message that the sink took, and that found no room in the send buffer.
     pending: Option<Box<Message>>,
 }
 
 impl Sender {
-    /// Sends a message, as [`Session::send`] does.
+    /// Sends a message. See [`Session::send`].
     ///
     /// # Errors
     ///
-    /// If the session closes or is closed. The error holds the message.
+    /// If the session is closing or closed. The error holds the message.
     ///
     /// # Cancel safety
     ///
-    /// If the future is dropped before it is ready, the message was not sent.
+    /// If the future is dropped before it is ready, the message is not sent.
     pub fn send(
         &self,
         message: impl Into<Message>,
@@ -272,43 +276,46 @@ impl Sender {
         self.handle.shared.send(message.into())
     }
 
-    /// Sends a message if there is room for it now, as [`Session::try_send`] does.
+    /// Sends a message if the send buffer has room for it. See [`Session::try_send`].
     ///
     /// # Errors
     ///
-    /// If the send buffer is full, or the session closes or is closed. Either error holds the
-    /// message.
+    /// If the send buffer is full, or the session is closing or closed. The error holds the message.
     pub fn try_send(&self, message: impl Into<Message>) -> Result<(), TrySendError> {
         self.handle.shared.try_send(message.into())
     }
 
-    /// Sends any value as JSON, as [`Session::send_json`] does.
+    /// Sends any value as JSON. See [`Session::send_json`].
     ///
     /// # Errors
     ///
-    /// If the value cannot be written as JSON, or the session closes or is closed.
+    /// If the value cannot be written as JSON, or the session is closing or closed.
     ///
     /// # Cancel safety
     ///
-    /// If the future is dropped before it is ready, the message was not sent.
+    /// If the future is dropped before it is ready, the message is not sent.
     pub async fn send_json<T: Serialize + ?Sized>(&self, value: &T) -> Result<(), SendJsonError> {
         let message = Message::from_json(value).map_err(SendJsonError::Json)?;
         self.send(message).await.map_err(|_| SendJsonError::Closed)
     }
 
-    /// Closes the session, as [`Session::close`] does.
+    /// Closes the session. See [`Session::close`].
     pub fn close(&self, code: u16, reason: impl Into<Cow<'static, str>>) {
         self.handle
             .shared
             .close(CloseReason::new(code, reason), Cause::ClosedByApp);
     }
 
-    /// Waits for the end of the session, as [`Session::closed`] does.
+    /// Waits for the end of the session. See [`Session::closed`].
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future has no effect.
     pub async fn closed(&self) -> Ending {
         poll_fn(|cx| self.handle.shared.poll_closed(cx)).await
     }
 
-    /// Returns the session's id, as [`Session::id`] does.
+    /// Returns the id that the server made for the session. See [`Session::id`].
     pub fn id(&self) -> Uuid {
         self.handle.shared.opening().id
     }
@@ -323,8 +330,9 @@ impl Clone for Sender {
     }
 }
 
-/// Flushing waits until all is queued, closing until the session is over. What the sink took may be
-/// overtaken by [`send`](Sender::send) until it is flushed.
+/// Flushing waits until every message that the sink took is queued. Closing waits until the session is
+/// over. Until the sink is flushed, a message of [`send`](Sender::send) may overtake one that the sink
+/// took.
 impl Sink<Message> for Sender {
     type Error = SendError;
 
@@ -335,7 +343,7 @@ impl Sink<Message> for Sender {
     fn start_send(mut self: Pin<&mut Self>, message: Message) -> Result<(), SendError> {
         match self.handle.shared.try_send(message) {
             Ok(()) => Ok(()),
-            // Another clone of the sender took the room.
+            // Another clone of the sender has filled the send buffer since `poll_ready`.
             Err(TrySendError::Full(message)) => {
                 self.pending = Some(Box::new(message));
                 Ok(())
@@ -370,22 +378,26 @@ pub struct Receiver {
 }
 
 impl Receiver {
-    /// Receives the next message, as [`Session::recv`] does.
+    /// Receives the next message. See [`Session::recv`].
     ///
     /// # Cancel safety
     ///
-    /// Nothing is lost if the future is dropped.
+    /// If the future is dropped, no message is lost.
     pub async fn recv(&mut self) -> Option<Message> {
         poll_fn(|cx| self.handle.shared.poll_recv(cx)).await
     }
 
-    /// Waits for the end of the session, as [`Session::closed`] does.
+    /// Waits for the end of the session. See [`Session::closed`].
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future has no effect.
     pub async fn closed(&self) -> Ending {
         poll_fn(|cx| self.handle.shared.poll_closed(cx)).await
     }
 }
 
-/// Ends once the session is over and all messages were received.
+/// Ends when the session is over and all messages were received.
 impl Stream for Receiver {
     type Item = Message;
 
@@ -394,7 +406,7 @@ impl Stream for Receiver {
     }
 }
 
-/// What the application holds a session by. Dropping the last of one session closes it.
+/// The application's hold on a session. The session closes when its last handle is dropped.
 #[derive(Debug)]
 struct Handle {
     shared: Arc<Shared>,

@@ -10,9 +10,9 @@ use uuid::Uuid;
 use super::shared::Shared;
 use crate::error::{SendError, TrySendError};
 
-/// A session seen from outside its handler. It does not keep the session open.
+/// A reference to a session, for use outside its handler. It does not keep the session open.
 ///
-/// What a method does not say here is said at the one of [`Session`](crate::Session).
+/// See the method of the same name on [`Session`](crate::Session) for the details of each method.
 #[derive(Clone, Debug)]
 pub struct SessionRef {
     shared: Arc<Shared>,
@@ -23,25 +23,24 @@ impl SessionRef {
         Self { shared }
     }
 
-    /// Sends a message, waiting while the send buffer is full.
+    /// Sends a message. Waits while the send buffer is full.
     ///
     /// # Errors
     ///
-    /// If the session closes or is closed. The error holds the message.
+    /// If the session is closing or closed. The error holds the message.
     ///
     /// # Cancel safety
     ///
-    /// If the future is dropped before it is ready, the message was not sent.
+    /// If the future is dropped before it is ready, the message is not sent.
     pub async fn send(&self, message: impl Into<Message>) -> Result<(), SendError> {
         self.shared.send(message.into()).await
     }
 
-    /// Sends a message if there is room for it now.
+    /// Sends a message if the send buffer has room for it.
     ///
     /// # Errors
     ///
-    /// If the send buffer is full, or the session closes or is closed. Either error holds the
-    /// message.
+    /// If the send buffer is full, or the session is closing or closed. The error holds the message.
     pub fn try_send(&self, message: impl Into<Message>) -> Result<(), TrySendError> {
         self.shared.try_send(message.into())
     }
@@ -52,27 +51,31 @@ impl SessionRef {
             .close(CloseReason::new(code, reason), Cause::ClosedByApp);
     }
 
-    /// Waits for the end of the session and returns how it ended.
+    /// Waits for the end of the session, and returns how the session ended.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future has no effect.
     pub async fn closed(&self) -> Ending {
         poll_fn(|cx| self.shared.poll_closed(cx)).await
     }
 
-    /// Returns the session's id, made by the server.
+    /// Returns the id that the server made for the session.
     pub fn id(&self) -> Uuid {
         self.shared.opening().id
     }
 
-    /// Returns how the client is connected.
+    /// Returns the transport of the client's last receive request.
     pub fn transport(&self) -> Transport {
         self.shared.connection().transport
     }
 
-    /// Returns where the last receive request came from.
+    /// Returns the remote address of the client's last receive request.
     pub fn remote_addr(&self) -> Option<SocketAddr> {
         self.shared.connection().remote_addr
     }
 
-    /// Returns the URI of the request that opened the session, with a dash for the session's id.
+    /// Returns the URI of the request that opened the session, with a dash in place of the session id.
     pub fn uri(&self) -> &Uri {
         self.shared.opening().head.uri()
     }
@@ -82,7 +85,7 @@ impl SessionRef {
         self.uri().path()
     }
 
-    /// Returns the path under which the session's mount is reached.
+    /// Returns the path to the mount of the session.
     pub fn prefix(&self) -> &str {
         self.shared.opening().prefix.as_ref()
     }
@@ -92,7 +95,7 @@ impl SessionRef {
         self.shared.opening().head.headers()
     }
 
-    /// Returns where the session is in its life.
+    /// Returns the state of the session.
     pub fn state(&self) -> SessionState {
         self.shared.state()
     }

@@ -7,7 +7,7 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use clap::Args;
 use serde::{Deserialize, Serialize};
-use sockjs_axum::{Session, Slow, SockJsHandle, SockJsLayer};
+use sockjs_axum::{Session, SlowPolicy, SockJsHandle, SockJsLayer};
 
 /// Options of our server, with the defaults of the crate.
 #[derive(Args, Clone, Copy, Debug)]
@@ -24,7 +24,7 @@ pub(crate) struct Options {
 }
 
 pub(crate) fn app(options: &Options) -> Router {
-    let echo = options.apply(SockJsLayer::new("/echo"));
+    let echo = options.apply(SockJsLayer::echo("/echo"));
     let room = options.apply(SockJsLayer::new("/broadcast"));
     let mounts = vec![echo.handle(), room.handle()];
     let room_handle = room.handle();
@@ -49,7 +49,7 @@ impl Options {
 
 async fn broadcast(State(room): State<SockJsHandle>, mut session: Session) {
     while let Some(message) = session.recv().await {
-        room.broadcast(message, Slow::Wait).await;
+        room.broadcast(message, SlowPolicy::Wait).await;
     }
 }
 

@@ -5,19 +5,20 @@ use http::header::COOKIE;
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue};
 
-/// The `JSESSIONID` cookie, by which some load balancers keep a client on one server.
+/// The `JSESSIONID` cookie, by which some load balancers send all requests of a client to the same
+/// server.
 ///
-/// `true` makes a [`dummy`](Self::dummy), `false` turns it [`off`](Self::off).
+/// `true` converts to [`dummy`](Self::dummy), and `false` to [`off`](Self::off).
 ///
 /// # Example
 ///
-/// Pages of other sites get a cookie only with these attributes.
+/// Browsers send the cookie in requests of pages of other sites only if it has these attributes.
 ///
 /// ```
 /// use sockjs_axum::{JSessionId, SameSite, SockJsLayer};
 ///
 /// let cookie = JSessionId::dummy().secure(true).same_site(SameSite::None);
-/// let layer = SockJsLayer::<()>::new("/echo").jsessionid(cookie);
+/// let layer = SockJsLayer::echo("/echo").jsessionid(cookie);
 /// ```
 #[derive(Clone, Debug)]
 #[must_use]
@@ -26,7 +27,7 @@ pub struct JSessionId {
     attributes: Attributes,
 }
 
-/// What a cookie's value is.
+/// The value of the cookie.
 #[derive(Clone)]
 enum CookieValue {
     Off,
@@ -46,23 +47,24 @@ struct Attributes {
 }
 
 impl JSessionId {
-    /// No cookie. The default.
+    /// Sets no cookie. This is the default.
     pub fn off() -> Self {
         Self::with_value(CookieValue::Off)
     }
 
-    /// The value that the client sent, else `dummy`.
+    /// Sets the cookie to the value that the client sent, or else to `dummy`.
     pub fn dummy() -> Self {
         Self::with_value(CookieValue::Dummy)
     }
 
-    /// The value that `value` returns for a request of a session; no cookie for `None`, or if it
-    /// has a character that cookies may not have.
+    /// Sets the cookie to the value that `value` returns for a request of a session. If `value` returns
+    /// `None`, or a value with a character that RFC 6265 forbids, the response has no cookie.
     pub fn custom(value: impl Fn(&Parts) -> Option<String> + Send + Sync + 'static) -> Self {
         Self::with_value(CookieValue::Custom(Arc::new(value)))
     }
 
-    /// Sets the attribute `Path`. Default: `/`. Semicolons and control characters are left out.
+    /// Sets the attribute `Path`. Default: `/`. Semicolons, control characters and characters outside
+    /// ASCII are removed from it.
     pub fn path(mut self, path: impl Into<String>) -> Self {
         self.attributes.path = path.into();
         self.attributes
@@ -71,20 +73,20 @@ impl JSessionId {
         self
     }
 
-    /// Sets the attribute `Secure`: only over HTTPS. Default: `false`.
+    /// Sets the attribute `Secure`: browsers send the cookie over HTTPS only. Default: `false`.
     pub fn secure(mut self, secure: bool) -> Self {
         self.attributes.secure = secure;
         self
     }
 
-    /// Sets the attribute `HttpOnly`: not for scripts. Default: `false`.
+    /// Sets the attribute `HttpOnly`: scripts cannot read the cookie. Default: `false`.
     pub fn http_only(mut self, http_only: bool) -> Self {
         self.attributes.http_only = http_only;
         self
     }
 
-    /// Sets the attribute `SameSite`. Default: none, which browsers take for
-    /// [`Lax`](SameSite::Lax): pages of other sites then do not send the cookie.
+    /// Sets the attribute `SameSite`. Default: no such attribute. Browsers then assume
+    /// [`Lax`](SameSite::Lax), and pages of other sites do not send the cookie.
     pub fn same_site(mut self, same_site: SameSite) -> Self {
         self.attributes.same_site = Some(same_site);
         self
@@ -122,14 +124,18 @@ impl fmt::Debug for CookieValue {
     }
 }
 
-/// When a browser sends a cookie along with requests of other sites.
+/// When a browser sends a cookie in requests that pages of other sites cause.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "the attribute `SameSite` has these three values"
+)]
 pub enum SameSite {
     /// Never.
     Strict,
     /// When the user follows a link.
     Lax,
-    /// Always; browsers want it [`secure`](JSessionId::secure) then.
+    /// Always. Browsers require the attribute [`Secure`](JSessionId::secure) with it.
     None,
 }
 
@@ -158,7 +164,7 @@ pub(super) fn jsessionid(cookie: &JSessionId, parts: &Parts) -> Option<HeaderVal
     HeaderValue::try_from(header).ok()
 }
 
-/// Finds the value of the client's own `JSESSIONID` cookie, if it is one that may be echoed.
+/// Finds the `JSESSIONID` cookie of the client, if its value may be echoed.
 fn sent(headers: &HeaderMap) -> Option<&str> {
     headers
         .get_all(COOKIE)

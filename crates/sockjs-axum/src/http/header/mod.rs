@@ -13,7 +13,7 @@ use self::cors::CorsHeaders;
 
 pub use self::cookie::{JSessionId, SameSite};
 pub(crate) use self::cors::{Cors, preflight};
-pub use self::origin::AllowedOrigins;
+pub use self::origin::{AllowedOrigins, InvalidOrigin};
 pub(crate) use self::origin::{Judgement, NullOriginPolicy, is_loaded_by_own_page};
 
 /// The headers that every response of a URL has, whether the request succeeds or fails.

@@ -6,18 +6,17 @@ use http::header::{HOST, ORIGIN, REFERER};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Uri};
 
-/// Which pages may use a mount: the origins they come from.
-///
-/// Made from a list of origins, by [`predicate`](Self::predicate), or [`any`](Self::any).
+/// The pages that may use a mount, by their origin: [any](Self::any), a [list](Self::list), or a
+/// [predicate](Self::predicate).
 ///
 /// # Example
 ///
 /// ```
 /// use sockjs_axum::{AllowedOrigins, SockJsLayer};
 ///
-/// let layer = SockJsLayer::<()>::new("/chat").allowed_origins(["https://app.example"]);
+/// let layer = SockJsLayer::echo("/chat").allowed_origins(["https://app.example"]);
 ///
-/// let layer = SockJsLayer::<()>::new("/chat").allowed_origins(AllowedOrigins::predicate(
+/// let layer = SockJsLayer::echo("/chat").allowed_origins(AllowedOrigins::predicate(
 ///     |origin, _parts| origin.as_bytes().ends_with(b".app.example"),
 /// ));
 /// ```
@@ -34,31 +33,58 @@ enum Kind {
 type Predicate = dyn Fn(&HeaderValue, &Parts) -> bool + Send + Sync;
 
 impl AllowedOrigins {
-    /// Pages of any origin.
+    /// Allows pages of any origin.
     pub fn any() -> Self {
         Self(Kind::Any)
     }
 
-    /// Pages of these origins, each as a browser writes it: `https://app.example`, with the port
-    /// if that is not the scheme's own.
+    /// Allows pages of the listed origins. This is the constructor for a list in the source code; for
+    /// a list from a configuration file, use [`try_list`](Self::try_list).
     ///
     /// # Panics
     ///
-    /// If one is not what a browser would send: without a scheme, with a path or a slash at its end,
-    /// with capitals, with the scheme's own port, or `*`.
+    /// If [`try_list`](Self::try_list) would return an error.
     pub fn list<T: AsRef<str>>(origins: impl IntoIterator<Item = T>) -> Self {
-        let origins = origins.into_iter().map(|origin| {
-            let origin = origin.as_ref();
-            assert!(is_origin(origin), "not an origin: {origin:?}");
-            HeaderValue::from_str(origin).expect("an origin is visible ASCII")
-        });
-        Self(Kind::List(origins.collect()))
+        match Self::try_list(origins) {
+            Ok(list) => list,
+            Err(error) => panic!("{error}"),
+        }
     }
 
-    /// Pages of the origins that `allowed` accepts, given the `Origin` header and the request.
+    /// Allows pages of the listed origins. Each is written as a browser sends it:
+    /// `https://app.example`, with the port unless it is the default port of the scheme.
     ///
-    /// The iframe page then can be embedded by pages of the server's own origin alone, as a
-    /// predicate cannot be written into its policy.
+    /// # Errors
+    ///
+    /// If an entry is not what a browser would send: it has no scheme, a path, a slash at its end,
+    /// capital letters, or the default port of its scheme, or it is `*`. The error names the entry.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use sockjs_axum::AllowedOrigins;
+    ///
+    /// let error = AllowedOrigins::try_list(["https://app.example/"]).unwrap_err();
+    /// assert_eq!(error.to_string(), "not an origin: \"https://app.example/\"");
+    /// ```
+    pub fn try_list<T: AsRef<str>>(
+        origins: impl IntoIterator<Item = T>,
+    ) -> Result<Self, InvalidOrigin> {
+        let origins = origins.into_iter().map(|origin| {
+            let origin = origin.as_ref();
+            HeaderValue::from_str(origin)
+                .ok()
+                .filter(|_| is_origin(origin))
+                .ok_or_else(|| InvalidOrigin(origin.into()))
+        });
+        origins.collect::<Result<_, _>>().map(Kind::List).map(Self)
+    }
+
+    /// Allows pages of the origins that `allowed` accepts. It is called with the `Origin` header and
+    /// the head of the request.
+    ///
+    /// Only pages of the server's own origin can then embed the iframe page, because a function cannot
+    /// be written into the policy of that page.
     pub fn predicate(
         allowed: impl Fn(&HeaderValue, &Parts) -> bool + Send + Sync + 'static,
     ) -> Self {
@@ -83,7 +109,7 @@ impl AllowedOrigins {
         }
     }
 
-    /// Judges where a request comes from. `null` is what browsers say of pages without an origin.
+    /// Checks the origin of a request. `null` says what happens to requests with `Origin: null`.
     pub(crate) fn judge(&self, null: NullOriginPolicy, parts: &Parts) -> Judgement {
         if let Kind::Any = self.0 {
             return Judgement::Allowed;
@@ -100,8 +126,8 @@ impl AllowedOrigins {
         }
     }
 
-    /// Browsers leave the header out of requests for scripts and frames, and of those for the
-    /// page's own server; they tell by others.
+    /// Checks a request without `Origin`. Browsers omit the header in requests for scripts and frames,
+    /// and in `GET` requests to the page's own server, but send other headers that tell.
     fn judge_without_origin(&self, parts: &Parts) -> Judgement {
         let site = parts.headers.get(SEC_FETCH_SITE).map(HeaderValue::as_bytes);
         if let Some(b"same-origin" | b"none") = site {
@@ -134,14 +160,14 @@ impl AllowedOrigins {
     }
 }
 
-/// As [`AllowedOrigins::list`], which says when this panics.
+/// See [`AllowedOrigins::list`]. It panics in the same cases.
 impl<T: AsRef<str>, const N: usize> From<[T; N]> for AllowedOrigins {
     fn from(origins: [T; N]) -> Self {
         Self::list(origins)
     }
 }
 
-/// As [`AllowedOrigins::list`], which says when this panics.
+/// See [`AllowedOrigins::list`]. It panics in the same cases.
 impl<T: AsRef<str>> From<Vec<T>> for AllowedOrigins {
     fn from(origins: Vec<T>) -> Self {
         Self::list(origins)
@@ -155,6 +181,18 @@ impl fmt::Debug for AllowedOrigins {
             Kind::List(origins) => f.debug_list().entries(origins.iter()).finish(),
             Kind::Predicate(_) => f.write_str("Predicate"),
         }
+    }
+}
+
+/// Why a list of origins was not accepted: this entry is not an origin as a browser sends it.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("not an origin: {0:?}")]
+pub struct InvalidOrigin(Box<str>);
+
+impl InvalidOrigin {
+    /// Returns the entry of the list.
+    pub fn entry(&self) -> &str {
+        &self.0
     }
 }
 
@@ -177,14 +215,15 @@ pub(crate) enum Judgement {
     Refused,
 }
 
-/// Returns whether a request without `Origin` is what the JavaScript client makes a page of the
-/// server itself load, and no link, image or the like. `mode` and `dest` are as Fetch calls them.
+/// Returns whether a page of the server itself made a request without `Origin` in the way in which the
+/// JavaScript client does, and not by a link or an image. `mode` and `dest` are those of the Fetch
+/// standard.
 pub(crate) fn is_loaded_by_own_page(headers: &HeaderMap, mode: &str, dest: &str) -> bool {
     let says = |name: HeaderName, value: &str| headers.get(name).is_some_and(|it| it == value);
     says(SEC_FETCH_SITE, "same-origin") && says(SEC_FETCH_MODE, mode) && says(SEC_FETCH_DEST, dest)
 }
 
-/// Returns whether this is an origin as browsers write it, and harmless in a policy.
+/// Returns whether a text is an origin as browsers send it. Such a text is harmless in a policy.
 fn is_origin(origin: &str) -> bool {
     let Some((scheme, authority)) = origin.split_once("://") else {
         return false;
@@ -210,7 +249,7 @@ fn is_origin(origin: &str) -> bool {
     consists_of(scheme, b"+-.") && is_host && is_port
 }
 
-/// Returns whether a text has lower-case letters, digits and some other characters, and any at all.
+/// Returns whether a text is not empty and consists of lower-case letters, digits and `others`.
 fn consists_of(text: &str, others: &[u8]) -> bool {
     let is_one = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || others.contains(&b);
     !text.is_empty() && text.bytes().all(is_one)
@@ -223,8 +262,8 @@ fn origin_of(url: &str) -> Option<HeaderValue> {
     HeaderValue::try_from(origin).ok()
 }
 
-/// Returns whether an origin names the server that was asked, whatever the scheme: what terminates
-/// TLS before the server changes that.
+/// Returns whether an origin names the server of the request. The scheme is ignored, because a proxy
+/// that terminates TLS changes it.
 fn is_own(origin: &HeaderValue, parts: &Parts) -> bool {
     let Some((_, host)) = origin
         .to_str()
@@ -234,7 +273,7 @@ fn is_own(origin: &HeaderValue, parts: &Parts) -> bool {
         return false;
     };
     match parts.uri.authority() {
-        // HTTP/2 says it there.
+        // HTTP/2 has no `Host` header.
         Some(authority) => authority.as_str() == host,
         None => parts.headers.get(HOST).is_some_and(|own| own == host),
     }

@@ -223,7 +223,7 @@ impl World {
                     break;
                 };
                 let bytes = response.encoder.encode(&frame);
-                response.buffer.push_str(str::from_utf8(&bytes).unwrap());
+                response.buffer.push_str(&String::from_utf8(bytes).unwrap());
             }
         }
         let over = self.bench.session.ending().is_some();
