@@ -10,7 +10,7 @@ use http_body::Body;
 
 use crate::config::Config;
 use crate::error::BoxError;
-use crate::http::header::{self, Cors, Headers, Judgement, cache, is_loaded_by_own_page};
+use crate::http::header::{self, Cors, Headers, Judgement, Silence, cache, is_loaded_by_own_page};
 use crate::http::page::{self, Info};
 use crate::http::reject::{Refusal, Reject};
 use crate::http::route::{ReceiveUrl, Route, SendUrl};
@@ -33,7 +33,13 @@ where
 {
     let config = mount.config();
     let judgement = if route.is_guarded() {
-        config.allowed_origins.judge(config.null_origin, &parts)
+        let silence = match route.loaded_as() {
+            Some(_) => Silence::Browser,
+            None => Silence::Program,
+        };
+        config
+            .allowed_origins
+            .judge(config.null_origin, silence, &parts)
     } else {
         Judgement::Allowed
     };

@@ -395,8 +395,10 @@ impl<S> SockJsLayer<S> {
     ///    that, and then knows the id of the session that it opens.
     ///
     /// The list must contain every origin from which pages connect, the server's own included, because
-    /// the iframe page and the server's own pages send that origin. Requests without an origin, from
-    /// clients that are not browsers, are allowed.
+    /// the iframe page and the server's own pages send that origin. If a browser says that a page is
+    /// the server's own, the name under which the server was asked (`Host`) must be that of an origin
+    /// in the list, because a stranger can let a name of their own lead to the server. So a proxy must
+    /// pass `Host` on. Requests without an origin, from clients that are not browsers, are allowed.
     ///
     /// ```
     /// # use sockjs_axum::SockJsLayer;
