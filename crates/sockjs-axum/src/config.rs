@@ -27,6 +27,8 @@ pub(crate) struct Config {
     pub(crate) message_limit: usize,
     pub(crate) body_limit: usize,
     pub(crate) max_sessions: usize,
+    pub(crate) max_per_key: Option<MaxPerKey>,
+    pub(crate) max_ended_sessions: usize,
     pub(crate) handshake_timeout: Duration,
 }
 
@@ -46,6 +48,8 @@ impl Default for Config {
             message_limit: 1024 * 1024,
             body_limit: 2 * 1024 * 1024,
             max_sessions: usize::MAX,
+            max_per_key: None,
+            max_ended_sessions: 256 * 1024,
             handshake_timeout: Duration::from_secs(10),
         }
     }
@@ -56,6 +60,14 @@ impl Config {
     pub(crate) fn websocket(&self) -> bool {
         self.transports.contains(&Transport::WebSocket)
     }
+}
+
+/// How many sessions each client may have at a time.
+#[derive(Clone, Debug)]
+pub(crate) struct MaxPerKey {
+    pub(crate) sessions: usize,
+    /// What makes two requests those of one client.
+    pub(crate) key: Binding,
 }
 
 /// The delays and limits of the sessions of a mount. The sessions share them.

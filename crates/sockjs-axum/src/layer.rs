@@ -1,3 +1,4 @@
+use std::hash::Hash;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -5,7 +6,7 @@ use http::request::Parts;
 use sockjs_core::{SessionConfig, Transport};
 use tower_layer::Layer;
 
-use crate::config::{BaseUrl, Config};
+use crate::config::{BaseUrl, Config, MaxPerKey};
 use crate::http::header::{AllowedOrigins, Cors, JSessionId, NullOriginPolicy};
 use crate::mount::{Mount, Registry, SockJsHandle};
 use crate::service::{NotFound, SockJs};
@@ -380,6 +381,53 @@ impl<S> SockJsLayer<S> {
         self.configure(|config| config.max_sessions = sessions)
     }
 
+    /// Limits how many sessions one client may have at a time. Default: no limit. A request that would
+    /// open one more is answered with 429.
+    ///
+    /// `key` computes from a request whose it is: an address, or a user. Only the requests that open
+    /// sessions are asked. Requests with equal keys are those of one client, and so are all requests
+    /// with the key `None`. A request that is about to open a session counts like a session, as for
+    /// [`max_sessions`](Self::max_sessions).
+    ///
+    /// Set it together with `max_sessions`, because one client could otherwise take all places. Many
+    /// users may share one address, such as an office, and one user has many IPv6 addresses: limit
+    /// networks of 64 bits. Behind a proxy the address is that of the proxy, unless a middleware knows
+    /// better.
+    ///
+    /// ```
+    /// # use sockjs_axum::SockJsLayer;
+    /// use std::net::{IpAddr, SocketAddr};
+    /// use axum::extract::ConnectInfo;
+    ///
+    /// let layer = SockJsLayer::echo("/echo")
+    ///     .max_sessions(10_000)
+    ///     .max_sessions_per_key(100, |parts| {
+    ///         let ConnectInfo(addr) = parts.extensions.get::<ConnectInfo<SocketAddr>>()?;
+    ///         Some(match addr.ip().to_canonical() {
+    ///             IpAddr::V4(ip) => ip.to_bits().into(),
+    ///             IpAddr::V6(ip) => ip.to_bits() >> 64 << 64,
+    ///         })
+    ///     });
+    /// ```
+    pub fn max_sessions_per_key<K: Hash>(
+        self,
+        sessions: usize,
+        key: impl Fn(&Parts) -> K + Send + Sync + 'static,
+    ) -> Self {
+        let key = Binding::new(key);
+        self.configure(|config| config.max_per_key = Some(MaxPerKey { sessions, key }))
+    }
+
+    /// Sets about how many sessions may end within a
+    /// [`disconnect_delay`](Self::disconnect_delay). WebSockets do not count. Default: 262,144. A
+    /// request that would open one more is answered with 503.
+    ///
+    /// The layer remembers how a session ended, for late requests of its client. A record takes some
+    /// 200 bytes. Raise the number with `max_sessions` and `disconnect_delay`.
+    pub fn max_ended_sessions(self, sessions: usize) -> Self {
+        self.configure(|config| config.max_ended_sessions = sessions)
+    }
+
     /// Sets which pages may use the mount, by their origin: a list such as
     /// `["https://app.example"]`, or a [predicate](AllowedOrigins::predicate). Default: any page, as
     /// in sockjs-node.
@@ -427,11 +475,11 @@ impl<S> SockJsLayer<S> {
     /// later request of the session with another key is answered with 404. Default: sessions are not
     /// bound, and a client that knows a session's id may use the session.
     ///
+    /// The key itself is dropped at once. What is kept and compared is a digest of 128 bits, made by
+    /// the key's [`Hash`] and a secret of the mount. So whatever `Hash` leaves out plays no part.
+    ///
     /// Choose a key that stays the same for a client: a user, or a token. The client's port changes
     /// with every connection, and its address changes when a phone changes networks.
-    ///
-    /// The key's `Drop` must not use the mount's [`handle`](Self::handle), because the key may be
-    /// dropped while the registry of sessions is locked.
     ///
     /// ```
     /// # use sockjs_axum::SockJsLayer;
@@ -440,10 +488,7 @@ impl<S> SockJsLayer<S> {
     /// let layer = SockJsLayer::echo("/echo")
     ///     .bind_session(|parts| parts.headers.get(AUTHORIZATION).cloned());
     /// ```
-    pub fn bind_session<K>(self, key: impl Fn(&Parts) -> K + Send + Sync + 'static) -> Self
-    where
-        K: PartialEq + Send + Sync + 'static,
-    {
+    pub fn bind_session<K: Hash>(self, key: impl Fn(&Parts) -> K + Send + Sync + 'static) -> Self {
         self.configure(|config| config.binding = Some(Binding::new(key)))
     }
 

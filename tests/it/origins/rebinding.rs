@@ -43,7 +43,7 @@ fn restrictions() -> [AllowedOrigins; 2] {
 #[tokio::test]
 async fn a_page_under_a_strange_name_of_the_server_is_refused() {
     for origins in restrictions() {
-        let (server, mut sessions) =
+        let (server, sessions) =
             Server::capture(|layer| layer.allowed_origins(origins.clone())).await;
         let peer = server.peer();
         for host in ["evil.com", "evil.com:80", "app.example.evil.com", ""] {

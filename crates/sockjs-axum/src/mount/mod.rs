@@ -6,6 +6,7 @@ mod admission;
 mod handle;
 mod task;
 
+mod clients;
 mod ended;
 mod registry;
 
