@@ -8,7 +8,7 @@ use crate::http::reject::{Refusal, Reject};
 use crate::meter::Meter;
 use crate::session::{
     Accepted, Attachment, Connection, Credentials, Digest, Key, Opening, Prefix, SendQueue,
-    Session, conceal_credentials, conceal_id, head_len, prefix, remote_addr,
+    Session, conceal_credentials, conceal_id, conceal_id_in_params, head_len, prefix, remote_addr,
 };
 
 /// A request that may open a session.
@@ -81,14 +81,17 @@ impl Mount {
             return Err(Reject::HeadTooLarge.into());
         }
         let place = self.reserve(&parts, key)?;
-        let prefix = match prefix(&parts, self.prefix()) {
-            prefix if *prefix != **self.prefix() => Prefix::Path(prefix.len()),
-            _ => Prefix::Mount(self.prefix().clone()),
+        let path = prefix(&parts, self.prefix());
+        let prefix = if *path == **self.prefix() {
+            Prefix::Mount(self.prefix().clone())
+        } else {
+            Prefix::Path(path.len())
         };
         if let Credentials::Concealed = credentials {
             conceal_credentials(&mut parts);
         }
         if transport != Transport::RawWebSocket {
+            conceal_id_in_params(&mut parts, self.prefix());
             conceal_id(&mut parts);
         }
         let connection = connection(&parts, transport);

@@ -14,6 +14,7 @@ mod wakers;
 mod binding;
 mod head;
 mod opening;
+mod path_params;
 
 pub(crate) mod close;
 
@@ -25,6 +26,7 @@ pub(crate) use self::opening::{
     Credentials, Key, Opening, Prefix, conceal_credentials, conceal_id, head_len, prefix,
     remote_addr,
 };
+pub(crate) use self::path_params::conceal_id_in_params;
 pub(crate) use self::send_queue::SendQueue;
 pub use self::session_ref::SessionRef;
 pub(crate) use self::shared::{Connection, Shared};
