@@ -54,7 +54,7 @@ where
     };
     let mut response = answer.unwrap_or_else(|refusal| {
         meter::refused(mount.prefix(), refusal.reason());
-        refusal.into_response().map(OwnBody::from)
+        refusal.into_response(mount.warnings()).map(OwnBody::from)
     });
     headers.apply(response.headers_mut());
     if is_head {

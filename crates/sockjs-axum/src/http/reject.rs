@@ -8,6 +8,7 @@ use http_body_util::{BodyExt, Limited};
 use sockjs_core::{CallbackError, PayloadError};
 
 use super::header::TEXT_PLAIN;
+use crate::clock::Throttle;
 
 /// Why a request was refused.
 #[derive(Debug)]
@@ -26,7 +27,9 @@ impl Refusal {
         }
     }
 
-    pub(crate) fn into_response(self) -> Response<Bytes> {
+    /// Logs the refusal and makes its response. A reason that any client can cause is a warning once a
+    /// minute.
+    pub(crate) fn into_response(self, warnings: &Throttle) -> Response<Bytes> {
         match self {
             Self::ByUs(reject) => {
                 match reject {
@@ -35,7 +38,11 @@ impl Refusal {
                     | Reject::BodyTooLarge
                     | Reject::NoRoom
                     | Reject::Payload(PayloadError::TooLong) => {
-                        tracing::warn!(reason = %reject, "request refused");
+                        if warnings.passes(reject.as_str()) {
+                            tracing::warn!(reason = %reject, "request refused");
+                        } else {
+                            tracing::debug!(reason = %reject, "request refused");
+                        }
                     }
                     _ => tracing::debug!(reason = %reject, "request refused"),
                 }

@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::clients::Clients;
 use super::ended::{Ended, EndedSession};
-use crate::clock;
+use crate::clock::{self, Throttle};
 use crate::session::close::GOING_AWAY;
 use crate::session::{Digest, DigestKey, Even, Key, Shared};
 
@@ -27,6 +27,7 @@ pub(crate) struct Registry {
     /// How many places are taken, by sessions and by requests that are about to open one.
     places: AtomicUsize,
     clients: Clients,
+    warnings: Throttle,
     phase: watch::Sender<Phase>,
 }
 
@@ -74,6 +75,7 @@ impl Registry {
             digest: DigestKey::new(),
             places: AtomicUsize::new(0),
             clients: Clients::new(),
+            warnings: Throttle::default(),
             phase: watch::Sender::new(Phase::Running),
         }
     }
@@ -81,6 +83,10 @@ impl Registry {
     /// Returns the secret of the digests of the mount's keys.
     pub(super) fn digest(&self) -> &DigestKey {
         &self.digest
+    }
+
+    pub(super) fn warnings(&self) -> &Throttle {
+        &self.warnings
     }
 
     pub(super) fn find(&self, key: &Key) -> Option<Known> {
@@ -295,7 +301,7 @@ impl Registration {
             return;
         };
         self.shared.meter().closed(&ending);
-        log(&ending);
+        log(&ending, self.registry().warnings());
         if let Some(key) = &opening.key {
             let delay = self.shared.disconnect_delay();
             let ended = EndedSession::new(ending.reason(), opening.bound_to);
@@ -312,12 +318,20 @@ impl Drop for Registration {
     }
 }
 
-fn log(ending: &Ending) {
+/// Logs the end of a session. A cause that any client can bring about is a warning once a minute.
+fn log(ending: &Ending, warnings: &Throttle) {
     let (cause, code) = (ending.cause().as_str(), ending.reason().code());
     let undelivered = ending.undelivered();
     match ending.cause() {
-        Cause::SlowClient | Cause::LimitExceeded | Cause::HandlerPanicked => {
+        Cause::HandlerPanicked => {
             tracing::warn!(cause, code, undelivered, "session closed");
+        }
+        Cause::SlowClient | Cause::LimitExceeded => {
+            if warnings.passes(cause) {
+                tracing::warn!(cause, code, undelivered, "session closed");
+            } else {
+                tracing::debug!(cause, code, undelivered, "session closed");
+            }
         }
         _ => tracing::debug!(cause, code, undelivered, "session closed"),
     }
