@@ -13,6 +13,7 @@ mod causes;
 mod cookie;
 mod cookie_attributes;
 mod cors;
+mod edges;
 mod ended;
 mod eventsource;
 mod extractors;

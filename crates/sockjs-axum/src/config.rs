@@ -6,7 +6,7 @@ use std::time::Duration;
 use http::request::Parts;
 use sockjs_core::{SessionConfig, Transport};
 
-use crate::http::header::{AllowedOrigins, Cors, JSessionId, NullOriginPolicy};
+use crate::http::header::{AllowedOrigins, Cors, JSessionId, NullOriginPolicy, PrivateNetwork};
 use crate::session::Binding;
 
 /// The options of a mount, each with the default of the reference server where it has the option.
@@ -20,6 +20,7 @@ pub(crate) struct Config {
     pub(crate) transports: HashSet<Transport>,
     pub(crate) jsessionid: JSessionId,
     pub(crate) cors: Cors,
+    pub(crate) private_network: PrivateNetwork,
     pub(crate) allowed_origins: AllowedOrigins,
     pub(crate) null_origin: NullOriginPolicy,
     pub(crate) binding: Option<Binding>,
@@ -41,6 +42,7 @@ impl Default for Config {
             transports: Transport::ALL.iter().copied().collect(),
             jsessionid: JSessionId::off(),
             cors: Cors::Enabled,
+            private_network: PrivateNetwork::Refuse,
             allowed_origins: AllowedOrigins::any(),
             null_origin: NullOriginPolicy::Refuse,
             binding: None,

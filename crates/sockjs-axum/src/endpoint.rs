@@ -81,7 +81,7 @@ where
         return Err(Reject::Method(allow).into());
     }
     if parts.method == Method::OPTIONS {
-        return Ok(preflight(&route));
+        return Ok(preflight(config, &route, parts));
     }
     match route {
         Route::Greeting => Ok(page::greeting().map(OwnBody::from)),
@@ -165,7 +165,7 @@ fn info(config: &Config, parts: &Parts) -> Info {
     }
 }
 
-fn preflight(route: &Route) -> Response<OwnBody> {
+fn preflight(config: &Config, route: &Route, parts: &Parts) -> Response<OwnBody> {
     let methods = if let Route::Info = route {
         "OPTIONS, GET"
     } else {
@@ -173,7 +173,12 @@ fn preflight(route: &Route) -> Response<OwnBody> {
     };
     let mut response = Response::new(OwnBody::from(Bytes::new()));
     *response.status_mut() = StatusCode::NO_CONTENT;
-    header::preflight(response.headers_mut(), methods);
+    header::preflight(
+        response.headers_mut(),
+        methods,
+        config.private_network,
+        &parts.headers,
+    );
     cache::for_a_year(response.headers_mut());
     response
 }

@@ -2,6 +2,7 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use axum::extract::connect_info::MockConnectInfo;
 use axum::extract::{ConnectInfo, OriginalUri};
 use http::Uri;
 use http::header::{AUTHORIZATION, COOKIE};
@@ -99,11 +100,16 @@ pub(crate) fn head_len(parts: &Parts) -> usize {
     uri.path().len() + uri.query().map_or(0, str::len) + fields.sum::<usize>()
 }
 
+/// Returns the address of the client, in the order in which axum's extractor looks for it.
 pub(crate) fn remote_addr(parts: &Parts) -> Option<SocketAddr> {
-    parts
-        .extensions
-        .get::<ConnectInfo<SocketAddr>>()
-        .map(|ConnectInfo(addr)| *addr)
+    let extensions = &parts.extensions;
+    match extensions.get::<ConnectInfo<SocketAddr>>() {
+        Some(ConnectInfo(addr)) => Some(*addr),
+        None => {
+            let mock = extensions.get::<MockConnectInfo<SocketAddr>>()?;
+            Some(mock.0)
+        }
+    }
 }
 
 /// Whether the application may see the `Cookie` and `Authorization` headers of a request.

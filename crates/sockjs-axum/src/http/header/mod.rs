@@ -13,7 +13,7 @@ use super::route::Route;
 use self::cors::CorsHeaders;
 
 pub use self::cookie::{JSessionId, SameSite};
-pub(crate) use self::cors::{Cors, preflight};
+pub(crate) use self::cors::{Cors, PrivateNetwork, preflight};
 pub use self::origin::{AllowedOrigins, InvalidOrigin};
 pub(crate) use self::origin::{Judgement, NullOriginPolicy, Silence, is_loaded_by_own_page};
 
