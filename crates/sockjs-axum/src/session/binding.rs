@@ -13,7 +13,9 @@ use uuid::Uuid;
 /// A digest has a fixed size and holds nothing of the request. A key itself might hold a slice of the
 /// connection's read buffer, and with it the whole buffer.
 #[derive(Clone)]
-pub(crate) struct Binding(Arc<dyn Fn(&Parts, &DigestKey) -> Digest + Send + Sync>);
+pub(crate) struct Binding(Arc<DigestOfRequest>);
+
+type DigestOfRequest = dyn Fn(&Parts, &DigestKey) -> Digest + Send + Sync;
 
 impl Binding {
     pub(crate) fn new<K: Hash>(key: impl Fn(&Parts) -> K + Send + Sync + 'static) -> Self {
