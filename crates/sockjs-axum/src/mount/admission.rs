@@ -44,7 +44,8 @@ impl Mount {
             return Ok(join(known, bound_to, connection)?);
         }
         let admission = self.admit(opener, transport, Some(key), bound_to).await?;
-        let connection = admission.connection;
+        // Not kept in the future meanwhile.
+        let (connection, bound_to) = (admission.connection, admission.opening.bound_to);
         match admission.open(self) {
             Ok((task, attachment)) => {
                 task.spawn();

@@ -152,17 +152,22 @@ impl Registry {
                 return Err(NoPlace::ClientIsFull);
             }
         }
-        let mut place = Place {
-            registry: self.clone(),
-            client: client.map(|(client, _)| client),
-            is_counted: false,
-        };
-        self.places
+        let taken = self
+            .places
             .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |places| {
                 (places < max).then_some(places + 1)
-            })
-            .map_err(|_| NoPlace::Full)?;
-        place.is_counted = true;
+            });
+        let client = client.map(|(client, _)| client);
+        if taken.is_err() {
+            if let Some(client) = client {
+                self.clients.give_back(client);
+            }
+            return Err(NoPlace::Full);
+        }
+        let place = Place {
+            registry: self.clone(),
+            client,
+        };
         // Checked after the place is taken, so that either this sees the shutdown or the shutdown
         // sees the place.
         if self.phase() != Phase::Running {
@@ -229,8 +234,6 @@ pub(super) struct Place {
     registry: Arc<Registry>,
     /// The client for whom the place is counted, if there is a limit for each client.
     client: Option<Digest>,
-    /// Whether the place is one of those of the mount.
-    is_counted: bool,
 }
 
 impl Place {
@@ -257,9 +260,6 @@ impl Drop for Place {
     fn drop(&mut self) {
         if let Some(client) = self.client {
             self.registry.clients.give_back(client);
-        }
-        if !self.is_counted {
-            return;
         }
         let places = self.registry.places.fetch_sub(1, Ordering::SeqCst) - 1;
         if places == 0 && self.registry.phase() != Phase::Running {

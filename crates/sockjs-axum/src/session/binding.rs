@@ -1,6 +1,7 @@
 use std::collections::hash_map::DefaultHasher;
 use std::fmt;
 use std::hash::{BuildHasher, Hash, Hasher, RandomState};
+use std::num::NonZeroU64;
 use std::sync::Arc;
 
 use http::request::Parts;
@@ -33,27 +34,27 @@ impl fmt::Debug for Binding {
     }
 }
 
-/// 128 bits that stand for a value.
+/// 128 bits that stand for a value. Zero is no first half, so that an `Option` takes no more.
 ///
 /// Nobody outside the process can choose two values with the same digest, because the digest depends
 /// on a secret. By chance, among a billion values, two have the same digest once in 10²⁰ times.
 #[derive(Clone, Copy, Eq, PartialEq)]
-pub(crate) struct Digest([u64; 2]);
+pub(crate) struct Digest(NonZeroU64, u64);
 
 impl Digest {
     /// The digest of no value, for values that are not looked up.
-    pub(crate) const NONE: Self = Self([0; 2]);
+    pub(crate) const NONE: Self = Self(NonZeroU64::MAX, 0);
 
     /// Returns one of `shards` tables, evenly, and independently of the place in the table.
     pub(crate) fn shard(self, shards: usize) -> usize {
-        self.0[1] as usize % shards
+        self.1 as usize % shards
     }
 }
 
 /// A digest is distributed evenly already, so that a part of it will do. See [`Even`].
 impl Hash for Digest {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        state.write_u64(self.0[0]);
+        state.write_u64(self.0.get());
     }
 }
 
@@ -89,7 +90,8 @@ impl DigestKey {
             hasher
         }));
         value.hash(&mut halves);
-        Digest(halves.0.map(|hasher| hasher.finish()))
+        let [one, two] = halves.0.map(|hasher| hasher.finish());
+        Digest(NonZeroU64::new(one).unwrap_or(NonZeroU64::MIN), two)
     }
 }
 
@@ -153,11 +155,10 @@ mod tests {
     fn halves_of_a_digest_are_independent() {
         let key = DigestKey::new();
         let digests: Vec<Digest> = (0..10_000).map(|n| key.of(&n)).collect();
-        for half in 0..2 {
-            let different: HashSet<u64> = digests.iter().map(|digest| digest.0[half]).collect();
-            assert_eq!(different.len(), digests.len());
-        }
-        assert!(digests.iter().all(|Digest([one, two])| one != two));
+        let one: HashSet<u64> = digests.iter().map(|digest| digest.0.get()).collect();
+        let two: HashSet<u64> = digests.iter().map(|digest| digest.1).collect();
+        assert_eq!([one.len(), two.len()], [digests.len(); 2]);
+        assert!(one.is_disjoint(&two));
         let mut shards = [0; 16];
         for digest in digests {
             shards[digest.shard(16)] += 1;
