@@ -412,3 +412,37 @@ async fn an_echo_mount_and_a_handler_do_not_warn() {
 
     assert!(log.events("mount has no handler").is_empty());
 }
+
+#[tokio::test]
+async fn what_any_client_can_cause_is_a_warning_once_a_minute() {
+    let clock = Clock::freeze();
+    let log = Log::start();
+    let full = Server::echo(|layer| layer.max_sessions(0)).await;
+    let other = Server::echo(|layer| layer.max_sessions(0)).await;
+    let short = Server::echo(|layer| layer.message_limit(1)).await;
+
+    for round in 1..=2 {
+        for server in [&full, &other, &full, &full] {
+            assert_eq!(server.peer().post("xhr").send().await.status, 503);
+        }
+        for _ in 0..3 {
+            let too_long = short.peer().post("xhr_send").body(r#"["long"]"#);
+            assert_eq!(too_long.send().await.status, 413);
+            let mut client = Client::open(short.addr(), "/echo", Transport::WebSocket).await;
+            client.socket().send_text(r#"["long"]"#).await;
+        }
+        let closed = || log.events("session closed").len() == 3 * round;
+        until("the ends of the sessions", closed).await;
+        clock.advance(Duration::from_secs(60)).await;
+    }
+
+    let levels = |message| {
+        let events = log.events(message).into_iter();
+        events.map(|event| event.level).collect::<Vec<_>>()
+    };
+    let (warn, debug) = (Level::WARN, Level::DEBUG);
+    let refused = [warn, warn, debug, debug, warn, debug, debug];
+    assert_eq!(levels("request refused"), [refused, refused].concat());
+    let closed = [warn, debug, debug];
+    assert_eq!(levels("session closed"), [closed, closed].concat());
+}
