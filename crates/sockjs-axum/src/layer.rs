@@ -397,6 +397,16 @@ impl<S> SockJsLayer<S> {
         self.configure_session(|session| session.with_receive_buffer(bytes))
     }
 
+    /// Sets how long a frame of several messages may be, in bytes. Default: 32 KiB.
+    ///
+    /// The text of the frame counts, as a WebSocket sends it: with quotation marks, commas and
+    /// escapes. Messages that do not fit wait for the next frame, and a single message of any length
+    /// has a frame of its own. Lower it for clients that refuse WebSocket messages of this length. A
+    /// poll is answered with one frame, so raise it if many messages wait for polling clients.
+    pub fn frame_limit(self, bytes: usize) -> Self {
+        self.configure_session(|session| session.with_frame_limit(bytes))
+    }
+
     /// Sets how many sessions the mount may have at a time. Default: no limit. A request that would
     /// open one more is answered with 503.
     ///

@@ -49,10 +49,12 @@ impl Refusal {
                 reject.response()
             }
             Self::ByHandler(response) => {
-                tracing::debug!(
-                    status = response.status().as_u16(),
-                    "session refused by handler"
-                );
+                let status = response.status();
+                if status.is_server_error() {
+                    tracing::error!(status = status.as_u16(), "session refused by handler");
+                } else {
+                    tracing::debug!(status = status.as_u16(), "session refused by handler");
+                }
                 response
             }
         }

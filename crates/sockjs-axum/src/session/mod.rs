@@ -29,7 +29,7 @@ pub(crate) use self::opening::{
 pub(crate) use self::path_params::conceal_id_in_params;
 pub(crate) use self::send_queue::SendQueue;
 pub use self::session_ref::SessionRef;
-pub(crate) use self::shared::{Connection, Shared};
+pub(crate) use self::shared::{Connection, Next, Shared};
 pub(crate) use self::wakers::Parking;
 
 use std::borrow::Cow;
