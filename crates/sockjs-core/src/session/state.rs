@@ -38,10 +38,24 @@ pub(super) struct CloseRequest {
 }
 
 /// Whether a receiver is attached.
+///
+/// ```text
+///             complete              release
+/// Attached ─────────────▶ Complete ─────────▶ Detached
+///     ▲                      │                   │
+///     └─────── attach ───────┴───────────────────┘
+/// ```
 #[derive(Debug)]
 pub(super) enum Link {
-    Detached { deadline: Instant },
     Attached(Attached),
+    /// The response is complete for the client, but its last bytes may still be on their way. The
+    /// disconnect delay has not started.
+    Complete {
+        deadline: Instant,
+    },
+    Detached {
+        deadline: Instant,
+    },
 }
 
 impl State {
@@ -58,9 +72,11 @@ impl State {
     ) -> Result<(), AttachError> {
         match self {
             Self::Connecting { .. } => *self = Self::Open(Link::attached(now, config)),
-            Self::Open(link @ Link::Detached { .. }) => *link = Link::attached(now, config),
+            Self::Open(link @ (Link::Complete { .. } | Link::Detached { .. })) => {
+                *link = Link::attached(now, config);
+            }
             Self::Closing {
-                link: link @ Link::Detached { .. },
+                link: link @ (Link::Complete { .. } | Link::Detached { .. }),
                 ..
             } => {
                 *link = Link::attached(now, config);
@@ -78,20 +94,43 @@ impl State {
         Ok(())
     }
 
-    pub(super) fn detach(&mut self, now: Instant, config: &SessionConfig) {
+    /// Detaches the receiver. The disconnect delay starts when it is [released](Self::release).
+    pub(super) fn complete(&mut self, now: Instant, config: &SessionConfig) {
         match self {
             Self::Open(link @ Link::Attached(_))
             | Self::Closing {
                 link: link @ Link::Attached(_),
                 ..
             } => {
+                *link = Link::Complete {
+                    deadline: now + config.send_timeout(),
+                };
+            }
+            Self::Open(Link::Complete { .. } | Link::Detached { .. })
+            | Self::Closing {
+                link: Link::Complete { .. } | Link::Detached { .. },
+                ..
+            }
+            | Self::Connecting { .. }
+            | Self::Closed(_) => {}
+        }
+    }
+
+    /// Starts the disconnect delay, if the last receiver is complete.
+    pub(super) fn release(&mut self, now: Instant, config: &SessionConfig) {
+        match self {
+            Self::Open(link @ Link::Complete { .. })
+            | Self::Closing {
+                link: link @ Link::Complete { .. },
+                ..
+            } => {
                 *link = Link::Detached {
                     deadline: now + config.disconnect_delay(),
                 };
             }
-            Self::Open(Link::Detached { .. })
+            Self::Open(Link::Attached(_) | Link::Detached { .. })
             | Self::Closing {
-                link: Link::Detached { .. },
+                link: Link::Attached(_) | Link::Detached { .. },
                 ..
             }
             | Self::Connecting { .. }
@@ -112,7 +151,7 @@ impl State {
             Self::Connecting { .. } | Self::Open(Link::Detached { .. }) => {
                 Link::Detached { deadline }
             }
-            Self::Open(link @ Link::Attached(_)) => {
+            Self::Open(link @ (Link::Attached(_) | Link::Complete { .. })) => {
                 link.close(now);
                 std::mem::replace(link, Link::Detached { deadline })
             }
@@ -146,6 +185,11 @@ impl State {
                 link: Link::Detached { deadline },
                 ..
             } => (*deadline <= now).then_some(Cause::DisconnectTimeout),
+            Self::Open(Link::Complete { deadline })
+            | Self::Closing {
+                link: Link::Complete { deadline },
+                ..
+            } => (*deadline <= now).then_some(Cause::SlowClient),
             Self::Open(Link::Attached(attached))
             | Self::Closing {
                 link: Link::Attached(attached),
@@ -166,9 +210,9 @@ impl State {
     pub(super) fn poll_timeout(&self, config: &SessionConfig) -> Option<Instant> {
         match self {
             Self::Connecting { deadline }
-            | Self::Open(Link::Detached { deadline })
+            | Self::Open(Link::Complete { deadline } | Link::Detached { deadline })
             | Self::Closing {
-                link: Link::Detached { deadline },
+                link: Link::Complete { deadline } | Link::Detached { deadline },
                 ..
             } => Some(*deadline),
             Self::Open(Link::Attached(attached))
@@ -195,9 +239,9 @@ impl State {
                 ..
             } => Some(attached),
             Self::Connecting { .. }
-            | Self::Open(Link::Detached { .. })
+            | Self::Open(Link::Complete { .. } | Link::Detached { .. })
             | Self::Closing {
-                link: Link::Detached { .. },
+                link: Link::Complete { .. } | Link::Detached { .. },
                 ..
             }
             | Self::Closed(_) => None,
@@ -212,9 +256,9 @@ impl State {
                 ..
             } => Some(attached),
             Self::Connecting { .. }
-            | Self::Open(Link::Detached { .. })
+            | Self::Open(Link::Complete { .. } | Link::Detached { .. })
             | Self::Closing {
-                link: Link::Detached { .. },
+                link: Link::Complete { .. } | Link::Detached { .. },
                 ..
             }
             | Self::Closed(_) => None,
@@ -230,7 +274,7 @@ impl Link {
     fn close(&mut self, now: Instant) {
         match self {
             Self::Attached(attached) => attached.close(now),
-            Self::Detached { .. } => {}
+            Self::Complete { .. } | Self::Detached { .. } => {}
         }
     }
 }

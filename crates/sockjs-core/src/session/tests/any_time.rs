@@ -11,6 +11,8 @@ struct Clock {
     config: SessionConfig,
     /// Since when no receiver is attached, or since when the session is closing without one.
     alone: Instant,
+    /// Since when the last receiver is complete but not released.
+    complete: Option<Instant>,
     /// Since when the receiver has taken no bytes although some are waiting for it.
     waiting: Option<Instant>,
     /// Since when the receiver was given no frame; `None` once a heartbeat is due.
@@ -39,6 +41,7 @@ impl Clock {
         Self {
             config,
             alone: now,
+            complete: None,
             waiting: None,
             silent: None,
             question: Question::None,
@@ -60,6 +63,11 @@ impl Clock {
         }
         if was_attached != is_attached {
             self.waiting = None;
+        }
+        if trial.is_complete() {
+            self.complete.get_or_insert(now);
+        } else if self.complete.take().is_some() {
+            self.alone = now;
         }
         match call {
             Call::Progress | Call::Flushed => self.waiting = None,
@@ -97,7 +105,10 @@ impl Clock {
         };
         let candidates = match (trial.bench.state(), trial.is_attached()) {
             (SessionState::Closed, _) => vec![],
-            (_, false) => vec![(Deadline::Disconnect, disconnect)],
+            (_, false) => match self.complete {
+                Some(since) => vec![(Deadline::Send, Some(since + config.send_timeout()))],
+                None => vec![(Deadline::Disconnect, disconnect)],
+            },
             (SessionState::Closing, true) => vec![(Deadline::Send, send)],
             (_, true) => vec![
                 (Deadline::Send, send),
