@@ -8,6 +8,7 @@ use http::{HeaderName, HeaderValue, Response};
 use sockjs_core::{CloseReason, Frame, ResponseEncoder};
 
 use super::OwnBody;
+use super::answer::Answer;
 use super::stream::Stream;
 use crate::http::reject::Refusal;
 use crate::mount::{Mount, Opener, Receiving};
@@ -24,17 +25,15 @@ pub(super) async fn poll(
     mut encoder: ResponseEncoder,
     content_type: HeaderValue,
 ) -> Result<Response<OwnBody>, Refusal> {
-    let frame = match mount.attach(opener, id, encoder.transport()).await? {
-        Receiving::Attached(attachment) => {
-            let frame = poll_fn(|cx| attachment.poll_frame_written(cx)).await;
-            let frame = frame.unwrap_or_else(|| close_frame(&attachment));
-            attachment.complete();
-            frame
-        }
-        Receiving::TurnedAway(reason) => Frame::Close(reason),
+    let body = match mount.attach(opener, id, encoder.transport()).await? {
+        Receiving::Attached(attachment) => match poll_fn(|cx| attachment.poll_frame(cx)).await {
+            Some(frame @ Frame::Close(_)) => whole(&mut encoder, &frame),
+            Some(frame) => OwnBody::Answer(Answer::new(&mut encoder, &frame, attachment)),
+            None => whole(&mut encoder, &close_frame(&attachment)),
+        },
+        Receiving::TurnedAway(reason) => whole(&mut encoder, &Frame::Close(reason)),
     };
-    let body = Bytes::from(encoder.encode(&frame));
-    let mut response = Response::new(OwnBody::Whole(body));
+    let mut response = Response::new(body);
     response.headers_mut().insert(CONTENT_TYPE, content_type);
     Ok(response)
 }
@@ -57,6 +56,11 @@ pub(super) async fn stream(
     // has an encoding.
     headers.insert(CONTENT_ENCODING, HeaderValue::from_static("identity"));
     Ok(response)
+}
+
+/// Makes the body for a close frame, after which the session needs nothing of the response.
+fn whole(encoder: &mut ResponseEncoder, frame: &Frame) -> OwnBody {
+    OwnBody::Whole(Bytes::from(encoder.encode(frame)))
 }
 
 /// Makes the frame for a poll whose session ended without a close frame while the poll waited.

@@ -1,4 +1,11 @@
 //! No client makes the server hold more than the limits allow.
+//!
+//! A line such as `/// Limit: body_limit` above a test names the row of `docs/limits.md` that the
+//! test proves. What an attack costs in memory is in `attacks`.
+
+mod attacks;
+mod documented;
+mod slices;
 
 use std::time::Duration;
 

@@ -1,0 +1,87 @@
+use bytes::Bytes;
+
+/// What is left of a frame that is being handed to the HTTP server in slices.
+#[derive(Debug, Default)]
+pub(super) struct Output {
+    /// `None` if nothing is left.
+    rest: Option<Bytes>,
+    /// The receiver that was attached last.
+    receiver: ReceiverNumber,
+}
+
+/// Tells the receivers of a session apart.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(super) struct ReceiverNumber(u32);
+
+/// What follows a frame in its response.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Then {
+    NextFrame,
+    /// The frame completes the response.
+    Complete,
+}
+
+/// A part of a frame.
+#[derive(Debug)]
+pub(super) struct Slice {
+    /// It shares the memory of the whole frame.
+    bytes: Bytes,
+    pub(super) is_last: bool,
+}
+
+impl Output {
+    /// Counts one more receiver.
+    pub(super) fn next_receiver(&mut self) -> ReceiverNumber {
+        self.receiver = ReceiverNumber(self.receiver.0.wrapping_add(1));
+        self.receiver
+    }
+
+    pub(super) fn receiver(&self) -> ReceiverNumber {
+        self.receiver
+    }
+
+    pub(super) fn set(&mut self, frame: Bytes) {
+        self.rest = Some(frame);
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.rest.is_none()
+    }
+
+    /// Takes what is left.
+    pub(super) fn take(&mut self) -> Option<Bytes> {
+        self.rest.take()
+    }
+
+    /// Takes the next slice; `None` if nothing is left.
+    pub(super) fn take_slice(&mut self) -> Option<Slice> {
+        let mut bytes = self.rest.take()?;
+        let is_last = bytes.len() <= SLICE;
+        if !is_last {
+            let rest = bytes.split_off(SLICE);
+            self.rest = Some(rest);
+        }
+        Some(Slice { bytes, is_last })
+    }
+}
+
+impl Slice {
+    /// Copies the slice. A client that does not read makes the HTTP server keep the slice, and the
+    /// slice must not keep the frame.
+    pub(super) fn copy(self) -> Bytes {
+        Bytes::copy_from_slice(&self.bytes)
+    }
+}
+
+/// How many bytes of a frame are handed to the HTTP server at a time.
+///
+/// It is what a stream of HTTP/2 can hold without its client. It is also what a client must take in
+/// each send timeout. Over HTTP/1 hyper takes up to sixteen slices before it waits for the socket.
+pub(crate) const SLICE: usize = 16 * 1024;
+
+/// How long frames are that leave at once, in bytes. Frames of as many bytes of messages are not
+/// longer than a slice in any format.
+///
+/// A control character grows most: it has seven bytes in a JSON string within a JavaScript string.
+/// The overhead that the send buffer counts for each message covers what is around a message.
+pub(super) const SHORT: usize = SLICE / 8;
