@@ -150,7 +150,7 @@ impl Http2Body {
 
     /// Takes everything up to the end; `None` if the stream breaks.
     pub async fn rest(mut self) -> Option<Vec<u8>> {
-        let mut taken = self.rest.to_vec();
+        let mut taken = self.take(self.rest.len()).await;
         while let Some(data) = within("the end of a body", self.recv.data()).await {
             let data = data.ok()?;
             let released = self.recv.flow_control().release_capacity(data.len());

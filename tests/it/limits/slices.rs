@@ -23,9 +23,9 @@ const MESSAGE: usize = 340_000;
 /// How many bytes a stream begins with.
 const PRELUDE: usize = 2049;
 
-/// The client takes a slice in this time, which is much more than the disconnect delay. The last two
-/// slices may be under way at a time, so it is less than half the send timeout.
-const PAUSE: Duration = Duration::from_secs(14);
+/// The client takes a slice in this time, which is less than the send timeout and much more than the
+/// disconnect delay.
+const PAUSE: Duration = Duration::from_secs(20);
 
 /// A session whose client has the head of a response and nothing of the frame in it, and the other
 /// end.
@@ -89,7 +89,7 @@ async fn an_http2_response_that_is_not_read_is_a_slow_client_and_its_message_und
         // The client was promised more than it gets, and hears so.
         let rest = stalled.body.rest().await;
         let rest = rest.map_or(0, |rest| rest.len());
-        // hyper may take one slice more while the first one leaves.
+        // hyper asks for one slice ahead.
         assert!(rest <= 2 * SLICE, "{rest} of {wire:?}");
         let later = format!("{}/xhr", stalled.path);
         let later = stalled.client.request("POST", &later).await.into_body();

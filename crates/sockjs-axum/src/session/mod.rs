@@ -26,7 +26,7 @@ pub(crate) use self::handler::{Accepted, ErasedHandler, HandlerFuture, echo};
 pub(crate) use self::opening::{
     Credentials, Key, Opening, conceal_credentials, conceal_id, head_len, prefix, remote_addr,
 };
-pub(crate) use self::output::{SLICE, Then};
+pub(crate) use self::output::{SHORT, Then};
 pub(crate) use self::send_queue::SendQueue;
 pub use self::session_ref::SessionRef;
 pub(crate) use self::shared::{Connection, Shared};

@@ -54,12 +54,16 @@ impl Output {
     }
 
     /// Takes the next slice; `None` if nothing is left.
-    pub(super) fn take_slice(&mut self) -> Option<Slice> {
+    pub(super) fn take_slice(&mut self, then: Then) -> Option<Slice> {
         let mut bytes = self.rest.take()?;
-        let is_last = bytes.len() <= SLICE;
+        let len = match then {
+            Then::NextFrame => SLICE,
+            Then::Complete if bytes.len() <= TAIL => TAIL,
+            Then::Complete => SLICE.min(bytes.len() - TAIL),
+        };
+        let is_last = bytes.len() <= len;
         if !is_last {
-            let rest = bytes.split_off(SLICE);
-            self.rest = Some(rest);
+            self.rest = Some(bytes.split_off(len));
         }
         Some(Slice { bytes, is_last })
     }
@@ -75,13 +79,20 @@ impl Slice {
 
 /// How many bytes of a frame are handed to the HTTP server at a time.
 ///
-/// It is what a stream of HTTP/2 can hold without its client. It is also what a client must take in
-/// each send timeout. Over HTTP/1 hyper takes up to sixteen slices before it waits for the socket.
-pub(crate) const SLICE: usize = 16 * 1024;
+/// A client must take as many bytes in each send timeout. A stream of HTTP/2 holds two slices without
+/// its client: one in h2, and one in hyper, which asks for one slice ahead. Over HTTP/1 hyper takes
+/// sixteen before it waits for the socket.
+pub(super) const SLICE: usize = 16 * 1024;
 
-/// How long frames are that leave at once, in bytes. Frames of as many bytes of messages are not
-/// longer than a slice in any format.
+/// How many bytes the last slice of a response has at most.
+///
+/// hyper lets go of the body when it has passed on the last slice, and the disconnect delay starts.
+/// Over HTTP/2 it passes a slice on when those before it have left. So few bytes are left then.
+const TAIL: usize = 1024;
+
+/// How long a frame may be to leave in one slice even at the end of a response. Frames of as many bytes
+/// of messages are not longer than `SLICE` in any format.
 ///
 /// A control character grows most: it has seven bytes in a JSON string within a JavaScript string.
 /// The overhead that the send buffer counts for each message covers what is around a message.
-pub(super) const SHORT: usize = SLICE / 8;
+pub(crate) const SHORT: usize = SLICE / 8;

@@ -227,7 +227,7 @@ impl Shared {
     /// Takes the next slice of the frame that is kept; `None` if the session has ended.
     pub(super) fn take_slice(&self, then: Then) -> Option<Slice> {
         self.update(|live| {
-            let slice = live.output.take_slice()?;
+            let slice = live.output.take_slice(then)?;
             let now = live.read_clock();
             match then {
                 _ if !slice.is_last => live.session.handle_progress(now),

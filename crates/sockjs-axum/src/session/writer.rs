@@ -30,10 +30,6 @@ enum Stage {
     Taken,
     /// The session has the rest of a frame.
     Writing(Then),
-    /// The response is complete for the client, but too long to say so with its last bytes. The HTTP
-    /// server asks once more, when it has room again. So it lets go of the body when the last bytes
-    /// have left.
-    Leaving,
     /// The response is complete for the client.
     Complete,
     /// The session ended, and this response has nothing more to say.
@@ -71,17 +67,20 @@ impl Writer {
 
     /// Hands over the first slice of a frame; `None` if the session has ended.
     pub(crate) fn write(&mut self, bytes: Bytes, then: Then) -> Option<Bytes> {
-        let len = bytes.len();
         if self.stage == Stage::Over {
             // A close frame is as long as the application wants, and nobody else can prolong it.
             return Some(bytes);
         }
-        if len > SLICE {
+        let most = match then {
+            Then::NextFrame => SLICE,
+            Then::Complete => SHORT,
+        };
+        if bytes.len() > most {
             self.keep(bytes, then);
             return self.next_slice();
         }
         match (then, self.stage) {
-            (Then::Complete, _) => self.complete(len),
+            (Then::Complete, _) => self.complete(),
             (Then::NextFrame, Stage::Taken) => {
                 if let Some(shared) = self.shared.upgrade() {
                     shared.handle_flushed();
@@ -104,9 +103,6 @@ impl Writer {
     /// Hands over the next slice of the frame; `None` if there is none, or the session has ended.
     pub(crate) fn next_slice(&mut self) -> Option<Bytes> {
         let Stage::Writing(then) = self.stage else {
-            if self.stage == Stage::Leaving {
-                self.stage = Stage::Complete;
-            }
             return None;
         };
         let shared = self.shared.upgrade();
@@ -117,26 +113,21 @@ impl Writer {
         if slice.is_last {
             self.stage = match then {
                 Then::NextFrame => Stage::Ready,
-                Then::Complete => Stage::Leaving,
+                Then::Complete => Stage::Complete,
             };
         }
         Some(slice.copy())
     }
 
-    /// Detaches from the session, because the response is complete with the next `len` bytes, and the
-    /// client will ask again.
+    /// Detaches from the session, because the response is complete and the client will ask again.
     ///
-    /// Must be called before these bytes are handed over. Otherwise the client's next request could
-    /// arrive while this one still counts as attached.
-    pub(crate) fn complete(&mut self, len: usize) {
+    /// Must be called before the last bytes are handed over. Otherwise the client's next request
+    /// could arrive while this one still counts as attached.
+    pub(crate) fn complete(&mut self) {
         if let Some(shared) = self.shared.upgrade() {
             shared.handle_complete();
         }
-        self.stage = if len > SHORT {
-            Stage::Leaving
-        } else {
-            Stage::Complete
-        };
+        self.stage = Stage::Complete;
     }
 
     /// Returns whether the next bytes are those of another frame.
@@ -144,7 +135,7 @@ impl Writer {
         matches!(self.stage, Stage::Ready | Stage::Taken)
     }
 
-    /// Returns whether the HTTP server need not ask any more.
+    /// Returns whether nothing more will be handed over.
     pub(crate) fn is_done(&self) -> bool {
         matches!(self.stage, Stage::Complete | Stage::Over)
     }
@@ -157,7 +148,7 @@ impl Drop for Writer {
         };
         match self.stage {
             Stage::Ready | Stage::Taken | Stage::Writing(_) => shared.handle_lost(),
-            Stage::Leaving | Stage::Complete => shared.handle_released(self.receiver),
+            Stage::Complete => shared.handle_released(self.receiver),
             Stage::Over => {}
         }
     }

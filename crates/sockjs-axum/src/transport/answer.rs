@@ -3,12 +3,12 @@ use std::mem;
 use bytes::Bytes;
 use sockjs_core::{Frame, ResponseEncoder};
 
-use crate::session::{Attachment, SLICE, Then, Writer};
+use crate::session::{Attachment, SHORT, Then, Writer};
 
 /// The body of a polling response: one frame.
 #[derive(Debug)]
 pub(crate) struct Answer {
-    /// The frame, if it is one slice. The session keeps a longer one.
+    /// The frame, if it is short. The session keeps a longer one.
     short: Bytes,
     /// How many bytes are not handed over yet.
     left: usize,
@@ -24,7 +24,7 @@ impl Answer {
         let frame = Bytes::from(encoder.encode(frame));
         let left = frame.len();
         let mut writer = attachment.into_writer();
-        let short = if left <= SLICE {
+        let short = if left <= SHORT {
             frame
         } else {
             writer.keep(frame, Then::Complete);
@@ -43,15 +43,11 @@ impl Answer {
         let slice = if self.short.is_empty() {
             self.writer.next_slice()?
         } else {
-            self.writer.complete(self.left);
+            self.writer.complete();
             mem::take(&mut self.short)
         };
         self.left -= slice.len();
         Some(slice)
-    }
-
-    pub(super) fn is_done(&self) -> bool {
-        self.left == 0 && self.writer.is_done()
     }
 
     /// Returns how many bytes are not handed over yet.

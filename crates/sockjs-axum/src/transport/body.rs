@@ -28,7 +28,7 @@ impl OwnBody {
     pub(crate) fn is_end_stream(&self) -> bool {
         match self {
             Self::Whole(bytes) => bytes.is_empty(),
-            Self::Answer(answer) => answer.is_done(),
+            Self::Answer(answer) => answer.left() == 0,
             Self::Stream(stream) => stream.is_done(),
         }
     }
