@@ -40,14 +40,19 @@ impl Mount {
         id: &str,
         transport: Transport,
     ) -> Result<Receiving, Refusal> {
-        let key = self.key(&opener.parts, id);
         let bound_to = self.bound_to(&opener.parts);
-        let connection = connection(&opener.parts, transport);
-        if let Some(known) = self.registry().find(&key) {
-            return Ok(join(known, &bound_to, connection)?);
-        }
-        let key = Some(key.into());
-        let admission = self.admit(opener, transport, key, bound_to.clone()).await?;
+        let key = {
+            let key = self.key(&opener.parts, id);
+            if let Some(known) = self.registry().find(&key) {
+                let connection = connection(&opener.parts, transport);
+                return Ok(join(known, &bound_to, connection)?);
+            }
+            Key::from(key)
+        };
+        let admission = self
+            .admit(opener, transport, Some(key), bound_to.clone())
+            .await?;
+        let connection = admission.connection;
         match admission.open(self) {
             Ok((task, attachment)) => {
                 task.spawn();
