@@ -100,6 +100,7 @@ async fn the_limit_counts_frames_with_their_framing_and_not_the_prelude() {
     );
 }
 
+/// Limit: response_limit
 #[tokio::test]
 async fn the_default_limit_is_128_kib() {
     let server = Server::echo(|layer| layer).await;

@@ -94,6 +94,7 @@ mod tests {
         assert!(ended.sessions.is_empty() && ended.order.is_empty());
     }
 
+    /// Limit: ids of ended sessions, for late requests
     #[test]
     fn oldest_session_is_forgotten_first() {
         let now = Instant::now();
