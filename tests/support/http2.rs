@@ -42,16 +42,25 @@ impl Http2 {
     /// Connects as a client that accepts at most `window` bytes of a response before it has taken
     /// them.
     pub async fn with_window(addr: SocketAddr, window: u32) -> Self {
+        let (client, connection) = Self::connect_to_drive(addr, window).await;
+        tokio::spawn(connection);
+        client
+    }
+
+    /// Connects in the same way, and leaves it to the caller to drive the connection.
+    pub async fn connect_to_drive(
+        addr: SocketAddr,
+        window: u32,
+    ) -> (Self, impl Future<Output = Result<(), h2::Error>> + Send) {
         let stream = within("a connection", TcpStream::connect(addr)).await;
         let stream = stream.expect("the server listens");
         stream.set_nodelay(true).expect("the socket takes options");
         let mut builder = h2::client::Builder::new();
         builder.initial_window_size(window);
-        builder.initial_connection_window_size(16 << 20);
+        builder.initial_connection_window_size((1 << 31) - 1);
         let handshake = within("HTTP/2", builder.handshake(stream)).await;
         let (client, connection) = handshake.expect("the server speaks HTTP/2");
-        tokio::spawn(connection);
-        Self(client)
+        (Self(client), connection)
     }
 
     /// Starts a request without a body.

@@ -12,7 +12,7 @@ use std::{
 use axum::{Router, routing::get};
 use sockjs_axum::{Session, SlowPolicy, SockJsHandle, SockJsLayer};
 use support::{Http2, Peer, Server, Wire, unique_path};
-use tokio::{io::AsyncWriteExt as _, net::TcpSocket, time::sleep};
+use tokio::{io::AsyncWriteExt as _, net::TcpSocket, sync::oneshot, time::sleep};
 
 /// A table row: what is done, and how many bytes the server may hold when the sessions of the attack
 /// are over and its connections are not.
@@ -31,6 +31,12 @@ const UNREAD_STREAMS: Attack = Attack {
 const UNREAD_POLLS: Attack = Attack {
     name: "190 polls of an HTTP/2 connection that are not read",
     may_hold: STREAMS * 64 * 1024,
+};
+
+const UNREAD_CONNECTION: Attack = Attack {
+    name: "190 streams of an HTTP/2 connection that is not read",
+    // h2's buffer for each.
+    may_hold: STREAMS * 500 * 1024,
 };
 
 const UNREAD_CONNECTIONS: Attack = Attack {
@@ -71,6 +77,35 @@ async fn unread_http2(attack: Attack, wire: Wire) {
 
     victim.assert_holds(attack, before);
     drop(held);
+}
+
+/// Limit: send_timeout
+#[tokio::test]
+async fn unread_http2_connection_costs_h2s_buffers_after_its_sessions() {
+    let victim = Victim::start().await;
+    let (client, connection) = Http2::connect_to_drive(victim.addr, 1 << 30).await;
+    let (stop, stopped) = oneshot::channel();
+    let connection = tokio::spawn(async move {
+        let mut connection = Box::pin(connection);
+        tokio::select! {
+            _ = &mut connection => panic!("the connection ended"),
+            _ = stopped => {}
+        }
+        // It stays open, and nothing is read from here on.
+        (connection,)
+    });
+    let before = victim.memory();
+    let mut held = Vec::new();
+    for _ in 0..STREAMS {
+        let url = format!("{}/xhr_streaming", unique_path("/shout"));
+        held.push(client.start("POST", &url).await);
+    }
+    while victim.sessions().await < STREAMS {}
+    stop.send(()).unwrap();
+    let _connection = connection.await.unwrap();
+    victim.shout_and_wait().await;
+
+    victim.assert_holds(UNREAD_CONNECTION, before);
 }
 
 /// Limit: send_timeout

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use axum::Router;
+use axum::{Router, body::Body};
 use sockjs_axum::{Cause, Session, SessionState, SockJsLayer};
 use support::{
-    Frozen, Http2, Http2Body, Sessions, Wire, connect_in_memory, ending, unique_path, within,
+    Direct, Frozen, Http2, Http2Body, Sessions, Wire, connect_in_memory, ending, next_piece, timed,
+    unique_path, within,
 };
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream},
@@ -49,7 +50,9 @@ impl Stalled {
         let open = prelude + wire.frame("o").len();
         let body = response.body_mut();
         assert!(body.take(open).await.ends_with(b"o\n"));
-        session.try_send("x".repeat(MESSAGE)).unwrap();
+        session
+            .try_send("x".repeat(MESSAGE))
+            .expect("the buffer is empty");
         if !wire.streams() {
             response = client.request(wire.method(), &url).await;
         }
@@ -149,6 +152,70 @@ async fn a_client_that_downloads_slowly_keeps_its_session() {
     }
 }
 
+/// Polls, takes the answer, and returns the body that is not dropped yet.
+async fn take_answer(direct: &Direct, path: &str, expected: &str) -> Body {
+    let mut body = direct.send("POST", path, "").await.into_body();
+    assert_eq!(next_piece(&mut body).await.as_deref(), Some(expected));
+    body
+}
+
+/// P13: Absent client.
+#[tokio::test(start_paused = true)]
+async fn the_disconnect_delay_starts_when_the_last_response_is_dropped() {
+    let (layer, mut sessions) = Sessions::capture(SockJsLayer::new("/echo"));
+    let direct = Direct::new(layer);
+    let path = unique_path("/echo") + "/xhr";
+    let first = take_answer(&direct, &path, "o\n").await;
+    let session = sessions.next().await;
+    sleep(Duration::from_secs(20)).await;
+
+    // The next request attaches, although the first response is still there.
+    session.try_send("x").unwrap();
+    let second = take_answer(&direct, &path, "a[\"x\"]\n").await;
+    drop(first);
+    sleep(Duration::from_secs(20)).await;
+    assert_eq!(session.state(), SessionState::Open);
+    drop(second);
+
+    let (elapsed, ending) = timed(session.closed()).await;
+    assert_eq!(elapsed.as_secs(), 5);
+    assert_eq!(ending.cause(), Cause::DisconnectTimeout);
+}
+
+/// Limit: send_timeout
+#[tokio::test(start_paused = true)]
+async fn a_response_that_is_never_dropped_ends_the_session() {
+    let (layer, mut sessions) = Sessions::capture(SockJsLayer::new("/echo"));
+    let direct = Direct::new(layer);
+    let path = unique_path("/echo") + "/xhr";
+    let _kept = take_answer(&direct, &path, "o\n").await;
+
+    let (elapsed, ending) = timed(sessions.next().await.closed()).await;
+
+    assert_eq!(elapsed.as_secs(), 30);
+    assert_eq!(ending.cause(), Cause::SlowClient);
+}
+
+/// P14: Lost receiver.
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_is_thrown_away_is_a_lost_receiver() {
+    let (layer, mut sessions) = Sessions::capture(SockJsLayer::new("/echo"));
+    let direct = Direct::new(layer);
+    let path = unique_path("/echo") + "/xhr";
+    assert_eq!(direct.post(&path).await, "o\n");
+    let session = sessions.next().await;
+    for message in ["x".to_owned(), "x".repeat(MESSAGE)] {
+        session.try_send(message).unwrap();
+    }
+
+    drop(direct.send("POST", &path, "").await);
+
+    let (elapsed, ending) = timed(session.closed()).await;
+    assert_eq!(elapsed, Duration::ZERO);
+    assert_eq!(ending.cause(), Cause::ReceiverLost);
+    assert_eq!(ending.undelivered(), 2);
+}
+
 /// What hyper takes of a response before it waits for the socket: sixteen slices.
 const HYPER_BUFFER: usize = 16 * SLICE;
 
@@ -165,14 +232,19 @@ async fn start_http1(wire: Wire) -> (DuplexStream, Session) {
     stream
         .write_all(request(Wire::Xhr).as_bytes())
         .await
-        .unwrap();
+        .expect("the connection is open");
     let mut open = Vec::new();
     while !open.ends_with(b"o\n") {
-        open.push(stream.read_u8().await.unwrap());
+        open.push(stream.read_u8().await.expect("the connection is open"));
     }
     let session = sessions.next().await;
-    session.try_send("x".repeat(2_000_000)).unwrap();
-    stream.write_all(request(wire).as_bytes()).await.unwrap();
+    session
+        .try_send("x".repeat(2_000_000))
+        .expect("the buffer is empty");
+    stream
+        .write_all(request(wire).as_bytes())
+        .await
+        .expect("the connection is open");
     (stream, session)
 }
 

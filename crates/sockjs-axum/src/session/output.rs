@@ -96,3 +96,63 @@ const TAIL: usize = 1024;
 /// A control character grows most: it has seven bytes in a JSON string within a JavaScript string.
 /// The overhead that the send buffer counts for each message covers what is around a message.
 pub(crate) const SHORT: usize = SLICE / 8;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn slices(frame: &Bytes, then: Then) -> Vec<Bytes> {
+        let mut output = Output::default();
+        output.set(frame.clone());
+        let mut slices = Vec::new();
+        loop {
+            let slice = output.take_slice(then).expect("the last one says so");
+            let is_last = slice.is_last;
+            slices.push(slice.copy());
+            assert_eq!(output.is_empty(), is_last);
+            if is_last {
+                assert!(output.take_slice(then).is_none());
+                return slices;
+            }
+        }
+    }
+
+    #[test]
+    fn slices_are_the_frame_and_the_last_one_of_a_response_is_small() {
+        let lengths = [
+            1,
+            TAIL,
+            TAIL + 1,
+            SHORT + 1,
+            SLICE - 1,
+            SLICE,
+            SLICE + 1,
+            5 * SLICE + 7,
+        ];
+        for len in lengths {
+            let frame: Bytes = (0..len).map(|n| n as u8).collect();
+            for then in [Then::NextFrame, Then::Complete] {
+                let slices = slices(&frame, then);
+                assert_eq!(slices.concat(), frame);
+                assert!(
+                    slices
+                        .iter()
+                        .all(|slice| (1..=SLICE).contains(&slice.len()))
+                );
+                let last = slices.last().expect("there is one");
+                assert!(then == Then::NextFrame || last.len() <= TAIL, "{len}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_slice_does_not_keep_the_frame() {
+        let frame = Bytes::from(vec![0; 3 * SLICE]);
+        let mut output = Output::default();
+        output.set(frame.clone());
+        let slice = output.take_slice(Then::NextFrame).expect("there is one");
+        let _slice = slice.copy();
+        drop(output);
+        assert!(frame.is_unique());
+    }
+}
