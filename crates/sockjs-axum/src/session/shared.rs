@@ -68,6 +68,13 @@ pub(crate) struct Connection {
     pub(crate) remote_addr: Option<SocketAddr>,
 }
 
+/// Whether another frame is ready after one that was taken.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Next {
+    Ready,
+    Later,
+}
+
 impl Shared {
     /// Opens a session. Its first receiver is attached.
     pub(super) fn open(
@@ -157,15 +164,15 @@ impl Shared {
     }
 
     /// Takes the next frame; `None` once no frame will follow.
-    pub(super) fn poll_frame(&self, cx: &mut Context<'_>) -> Poll<Option<Frame>> {
-        self.take_frame(|live| live.poll_frame(cx))
+    pub(super) fn poll_frame(&self, cx: &mut Context<'_>) -> Poll<Option<(Frame, Next)>> {
+        self.take_frame(|live| live.poll_frame_and_next(cx))
     }
 
     /// Reports that the client was sent all frames taken so far, and takes the next one.
-    pub(super) fn poll_next_frame(&self, cx: &mut Context<'_>) -> Poll<Option<Frame>> {
+    pub(super) fn poll_next_frame(&self, cx: &mut Context<'_>) -> Poll<Option<(Frame, Next)>> {
         self.take_frame(|live| {
             live.handle_flushed();
-            live.poll_frame(cx)
+            live.poll_frame_and_next(cx)
         })
     }
 
@@ -179,17 +186,30 @@ impl Shared {
         live.session.handle_progress(now);
     }
 
+    pub(super) fn handle_blocked(&self) {
+        self.update(|live| {
+            let now = live.read_clock();
+            live.session.handle_blocked(now);
+        });
+    }
+
     pub(super) fn handle_lost(&self) {
         self.update(|live| live.session.handle_lost());
     }
 
     fn take_frame(
         &self,
-        take: impl FnOnce(&mut Live) -> Poll<Option<Frame>>,
-    ) -> Poll<Option<Frame>> {
-        let frame = ready!(self.update(take));
-        frame.iter().for_each(|frame| self.meter.sent(frame));
-        Poll::Ready(frame)
+        take: impl FnOnce(&mut Live) -> Poll<Option<(Frame, Next)>>,
+    ) -> Poll<Option<(Frame, Next)>> {
+        let (taken, waiting) = self.update(|live| {
+            let waiting = live.session.unsent();
+            (take(live), waiting)
+        });
+        let taken = ready!(taken);
+        if let Some((frame, _)) = &taken {
+            self.meter.sent(frame, waiting);
+        }
+        Poll::Ready(taken)
     }
 }
 
@@ -201,15 +221,15 @@ impl Shared {
     /// over at once, and the session need not be locked a second time.
     pub(super) fn poll_frame_for_response(&self, cx: &mut Context<'_>) -> Poll<Option<Taken>> {
         let mut is_written = false;
-        let frame = ready!(self.take_frame(|live| {
+        let taken = ready!(self.take_frame(|live| {
             is_written = live.session.unsent() <= SHORT;
             let frame = ready!(live.poll_frame(cx));
             if is_written {
                 live.handle_flushed();
             }
-            Poll::Ready(frame)
+            Poll::Ready(frame.map(|frame| (frame, Next::Later)))
         }));
-        Poll::Ready(frame.map(|frame| Taken { frame, is_written }))
+        Poll::Ready(taken.map(|(frame, _)| Taken { frame, is_written }))
     }
 
     pub(super) fn handle_flushed(&self) {
@@ -450,7 +470,12 @@ impl Live {
         if self.session.has_frame() {
             self.wakers.set(Awaited::Frame, None);
             let now = self.read_clock();
-            return Poll::Ready(self.session.poll_frame(now));
+            let frame = self.session.poll_frame(now);
+            // Half of it, so that tasks that wait are woken once for many messages.
+            if self.session.unsent() <= self.session.config().send_buffer() / 2 {
+                self.wakers.handle_send_room();
+            }
+            return Poll::Ready(frame);
         }
         if self.session.ending().is_some() {
             self.wakers.set(Awaited::Frame, None);
@@ -458,6 +483,16 @@ impl Live {
         }
         self.wakers.set(Awaited::Frame, Some(cx));
         Poll::Pending
+    }
+
+    fn poll_frame_and_next(&mut self, cx: &Context<'_>) -> Poll<Option<(Frame, Next)>> {
+        let frame = ready!(self.poll_frame(cx));
+        let next = if self.session.has_frame() {
+            Next::Ready
+        } else {
+            Next::Later
+        };
+        Poll::Ready(frame.map(|frame| (frame, next)))
     }
 
     /// Reports that all frames taken are written. A frame that was taken in this run of the task

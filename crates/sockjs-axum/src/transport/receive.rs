@@ -33,8 +33,10 @@ pub(super) fn poll(
         let body = match mount.attach(opener, id, encoder.transport()).await? {
             Receiving::Attached(attachment) => {
                 match poll_fn(|cx| attachment.poll_frame(cx)).await {
-                    Some(frame @ Frame::Close(_)) => whole(&mut encoder, &frame),
-                    Some(frame) => OwnBody::Answer(Answer::new(&mut encoder, &frame, attachment)),
+                    Some((frame @ Frame::Close(_), _)) => whole(&mut encoder, &frame),
+                    Some((frame, _)) => {
+                        OwnBody::Answer(Answer::new(&mut encoder, &frame, attachment))
+                    }
                     None => whole(&mut encoder, &close_frame(&attachment)),
                 }
             }
