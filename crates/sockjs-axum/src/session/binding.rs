@@ -135,6 +135,7 @@ mod tests {
 
     use super::*;
 
+    /// Limit: keys of sessions, of bind_session, and of max_sessions_per_key
     #[test]
     fn equal_values_have_equal_digests() {
         let key = DigestKey::new();

@@ -7,9 +7,11 @@ mod handler;
 mod session_ref;
 
 mod attachment;
+mod output;
 mod send_queue;
 mod shared;
 mod wakers;
+mod writer;
 
 mod binding;
 mod head;
@@ -26,11 +28,13 @@ pub(crate) use self::opening::{
     Credentials, Key, Opening, Prefix, conceal_credentials, conceal_id, head_len, prefix,
     remote_addr,
 };
+pub(crate) use self::output::{SHORT, Then};
 pub(crate) use self::path_params::conceal_id_in_params;
 pub(crate) use self::send_queue::SendQueue;
 pub use self::session_ref::SessionRef;
 pub(crate) use self::shared::{Connection, Next, Shared};
 pub(crate) use self::wakers::Parking;
+pub(crate) use self::writer::Writer;
 
 use std::borrow::Cow;
 use std::future::{Future, poll_fn};

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use sockjs_core::{
     AttachError, Cause, CloseReason, Ending, Event, Frame, Message, Payload, ReceiveError, Session,
     SessionConfig, SessionState, Transport,
@@ -12,6 +13,7 @@ use sockjs_core::{
 use tokio::sync::Semaphore;
 
 use super::opening::Opening;
+use super::output::{Output, ReceiverNumber, SHORT, Slice, Then};
 use super::wakers::{Awaited, Parking, Wakers};
 use crate::clock;
 use crate::error::{SendError, TrySendError};
@@ -38,7 +40,16 @@ struct Live {
     /// session's task. Reading it for every message would cost as much as the rest.
     clock: Option<Instant>,
     connection: Connection,
+    output: Output,
     wakers: Wakers,
+}
+
+/// A frame for the body of a response.
+#[derive(Debug)]
+pub(super) struct Taken {
+    pub(super) frame: Frame,
+    /// Whether it counts as written already.
+    pub(super) is_written: bool,
 }
 
 /// The send requests of a session, for [`SendQueue`](super::send_queue::SendQueue).
@@ -82,6 +93,7 @@ impl Shared {
                 session,
                 clock: None,
                 connection,
+                output: Output::default(),
                 wakers: Wakers::default(),
             }),
             sends: Sends {
@@ -137,33 +149,23 @@ impl Shared {
 /// For the receiver.
 impl Shared {
     /// Attaches a receiver, or returns the close reason to turn it away with.
-    pub(super) fn attach(&self, connection: Connection) -> Result<(), CloseReason> {
-        self.update(|live| {
+    pub(super) fn attach(&self, connection: Connection) -> Result<ReceiverNumber, CloseReason> {
+        let receiver = self.update(|live| {
             let now = live.read_clock();
             live.session.attach(now).map_err(|error| match error {
                 AttachError::Closed(reason) => reason,
                 _ => CloseReason::ANOTHER_CONNECTION,
             })?;
             live.connection = connection;
-            Ok(())
+            Ok(live.output.next_receiver())
         })?;
         self.meter.attached(connection.transport);
-        Ok(())
+        Ok(receiver)
     }
 
     /// Takes the next frame; `None` once no frame will follow.
     pub(super) fn poll_frame(&self, cx: &mut Context<'_>) -> Poll<Option<(Frame, Next)>> {
         self.take_frame(|live| live.poll_frame_and_next(cx))
-    }
-
-    /// Takes the next frame, which counts as written at once.
-    pub(super) fn poll_frame_written(&self, cx: &mut Context<'_>) -> Poll<Option<Frame>> {
-        self.take_frame(|live| {
-            let frame = ready!(live.poll_frame(cx));
-            live.handle_flushed();
-            Poll::Ready(frame.map(|frame| (frame, Next::Later)))
-        })
-        .map(|taken| taken.map(|(frame, _)| frame))
     }
 
     /// Reports that the client was sent all frames taken so far, and takes the next one.
@@ -191,13 +193,6 @@ impl Shared {
         });
     }
 
-    pub(super) fn detach(&self) {
-        self.update(|live| {
-            let now = live.read_clock();
-            live.session.detach(now);
-        });
-    }
-
     pub(super) fn handle_lost(&self) {
         self.update(|live| live.session.handle_lost());
     }
@@ -215,6 +210,71 @@ impl Shared {
             self.meter.sent(frame, waiting);
         }
         Poll::Ready(taken)
+    }
+}
+
+/// For the body of a response.
+impl Shared {
+    /// Takes the next frame; `None` once no frame will follow.
+    ///
+    /// A frame that is surely not longer than a slice counts as written, because it will be handed
+    /// over at once, and the session need not be locked a second time.
+    pub(super) fn poll_frame_for_response(&self, cx: &mut Context<'_>) -> Poll<Option<Taken>> {
+        let mut is_written = false;
+        let taken = ready!(self.take_frame(|live| {
+            is_written = live.session.unsent() <= SHORT;
+            let frame = ready!(live.poll_frame(cx));
+            if is_written {
+                live.handle_flushed();
+            }
+            Poll::Ready(frame.map(|frame| (frame, Next::Later)))
+        }));
+        Poll::Ready(taken.map(|(frame, _)| Taken { frame, is_written }))
+    }
+
+    pub(super) fn handle_flushed(&self) {
+        self.update(|live| {
+            let now = live.read_clock();
+            live.session.handle_flushed(now);
+        });
+    }
+
+    /// Keeps a frame that will be handed over in slices, unless the session has ended.
+    pub(super) fn keep(&self, frame: Bytes) {
+        self.update(|live| live.output.set(frame));
+    }
+
+    /// Takes the next slice of the frame that is kept; `None` if the session has ended.
+    pub(super) fn take_slice(&self, then: Then) -> Option<Slice> {
+        self.update(|live| {
+            let slice = live.output.take_slice(then)?;
+            let now = live.read_clock();
+            match then {
+                _ if !slice.is_last => live.session.handle_progress(now),
+                Then::NextFrame => live.session.handle_flushed(now),
+                Then::Complete => live.session.handle_complete(now),
+            }
+            Some(slice)
+        })
+    }
+
+    /// Detaches the receiver, whose response is complete for the client.
+    pub(super) fn handle_complete(&self) {
+        self.update(|live| {
+            let now = live.read_clock();
+            live.session.handle_complete(now);
+        });
+    }
+
+    /// Starts the disconnect delay, because the HTTP server has let go of the complete response. The
+    /// delay is none of this receiver's business if there was a later one.
+    pub(super) fn handle_released(&self, receiver: ReceiverNumber) {
+        self.update(|live| {
+            if live.output.receiver() == receiver {
+                let now = live.read_clock();
+                live.session.handle_released(now);
+            }
+        });
     }
 }
 
@@ -350,8 +410,17 @@ impl Shared {
         let mut live = self.lock();
         let result = change(&mut live);
         let Live {
-            session, wakers, ..
+            session,
+            wakers,
+            output,
+            ..
         } = &mut *live;
+        // Dropped when the session is unlocked.
+        let _unread = if !output.is_empty() && session.ending().is_some() {
+            output.take()
+        } else {
+            None
+        };
         if !wakers.is_left_to_task() {
             let due = wakers.take_due(session);
             drop(live);

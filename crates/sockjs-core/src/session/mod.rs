@@ -45,7 +45,8 @@ use self::state::State;
 ///   The next receiver gets the messages that were accepted while none was attached.
 /// - An attempt to attach a second receiver changes nothing.
 /// - A session ends if it has no receiver for the disconnect delay, or if its receiver takes no
-///   bytes for the send timeout.
+///   bytes for the send timeout. A receiver that is complete but not released ends it after the send
+///   timeout too.
 /// - The queues are bounded by the send buffer and the receive buffer of [`SessionConfig`].
 ///
 /// # Example
@@ -109,12 +110,34 @@ impl Session {
         Ok(())
     }
 
-    /// Detaches the receiver because its response is complete.
+    /// Detaches the receiver because its response is complete, and starts the disconnect delay.
     ///
-    /// All messages that were handed out count as delivered. The session ends if no receiver is
-    /// attached within the disconnect delay. Without a receiver, this does nothing.
+    /// This is [`handle_complete`](Self::handle_complete) and
+    /// [`handle_released`](Self::handle_released) at once.
     pub fn detach(&mut self, now: Instant) {
-        self.state.detach(now, &self.config);
+        self.handle_complete(now);
+        self.handle_released(now);
+    }
+
+    /// Detaches the receiver because its response is complete for the client.
+    ///
+    /// All messages that were handed out count as delivered, and the next receiver can attach. The
+    /// disconnect delay starts with [`handle_released`](Self::handle_released), because a client
+    /// that still downloads the response is not absent. The session ends if the send timeout passes
+    /// without either. Without a receiver, this does nothing.
+    ///
+    /// Call this before the last bytes of the response leave, because the client's next request may
+    /// arrive as soon as they have left.
+    pub fn handle_complete(&mut self, now: Instant) {
+        self.state.complete(now, &self.config);
+    }
+
+    /// Records that the last bytes of the [complete](Self::handle_complete) response have left.
+    ///
+    /// The session ends if no receiver is attached within the disconnect delay. If a receiver is
+    /// attached, or the disconnect delay runs already, this does nothing.
+    pub fn handle_released(&mut self, now: Instant) {
+        self.state.release(now, &self.config);
     }
 
     /// Ends the session because the connection of the attached receiver broke.

@@ -12,6 +12,8 @@ pub(super) enum Call {
     Wait(Duration),
     Attach,
     Detach,
+    Complete,
+    Released,
     Lost,
     Payload(Vec<usize>),
     Alive,
@@ -39,6 +41,8 @@ pub(super) struct Trial {
     pub(super) bench: Bench,
     /// Whether the last receiver that attached has not detached.
     attached: bool,
+    /// Whether the last receiver that attached is complete but not released.
+    complete: bool,
     /// Messages that were accepted, and how long the longest was.
     pub(super) sent: Vec<Message>,
     pub(super) longest: usize,
@@ -62,6 +66,7 @@ impl Trial {
         Self {
             bench: Bench::with(config),
             attached: false,
+            complete: false,
             sent: Vec::new(),
             longest: 0,
             frames: Vec::new(),
@@ -94,16 +99,27 @@ impl Trial {
                 let taken = session.attach(*now).is_ok();
                 assert_eq!(taken, !attached && state != SessionState::Closed);
                 if taken {
-                    self.attached = true;
+                    (self.attached, self.complete) = (true, false);
                     (self.unwritten, self.unflushed) = (0, false);
                 }
             }
-            Call::Detach => {
-                session.detach(*now);
+            Call::Detach | Call::Complete => {
+                if let Call::Complete = call {
+                    session.handle_complete(*now);
+                } else {
+                    session.detach(*now);
+                }
                 if attached {
-                    self.attached = false;
+                    (self.attached, self.complete) = (false, true);
                     (self.unwritten, self.unflushed) = (0, false);
                 }
+                if let Call::Detach = call {
+                    self.complete = false;
+                }
+            }
+            Call::Released => {
+                session.handle_released(*now);
+                self.complete = false;
             }
             Call::Lost => session.handle_lost(),
             Call::Payload(ref lengths) => self.payload(lengths),
@@ -217,6 +233,10 @@ impl Trial {
         self.attached && self.bench.state() != SessionState::Closed
     }
 
+    pub(super) fn is_complete(&self) -> bool {
+        self.complete && self.bench.state() != SessionState::Closed
+    }
+
     /// Whether a frame is waiting for the receiver or in flight.
     pub(super) fn is_waiting(&self) -> bool {
         self.is_attached() && (self.bench.session.has_frame() || self.unflushed)
@@ -286,7 +306,9 @@ fn calls(messages: u32) -> impl Strategy<Value = Vec<Call>> {
     let call = prop_oneof![
         12 => any_time().prop_map(Call::Wait),
         30 => Just(Call::Attach),
-        4 => Just(Call::Detach),
+        3 => Just(Call::Detach),
+        3 => Just(Call::Complete),
+        4 => Just(Call::Released),
         1 => Just(Call::Lost),
         messages => prop::collection::vec(0..40_usize, 0..4).prop_map(Call::Payload),
         3 => Just(Call::Alive),
