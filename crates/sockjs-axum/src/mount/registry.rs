@@ -2,8 +2,7 @@ use std::borrow::Borrow;
 use std::collections::HashSet;
 use std::hash::{BuildHasher, Hash, Hasher, RandomState};
 use std::mem;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 
 use sockjs_core::{Cause, CloseReason, Ending};
 use tokio::sync::watch;
@@ -13,6 +12,7 @@ use super::ended::{Ended, EndedSession};
 use crate::clock;
 use crate::session::Shared;
 use crate::session::close::GOING_AWAY;
+use crate::sync::{AtomicUsize, Mutex, MutexGuard, Ordering};
 
 /// The sessions of one mount.
 ///

@@ -107,7 +107,9 @@ impl SessionTask {
                     .close(PANICKED, Cause::HandlerPanicked);
             }
         }
+        // What it held is dropped first.
         self.handler = None;
+        self.registration.shared().handler_returned();
         Poll::Ready(())
     }
 

@@ -1,8 +1,11 @@
 use std::mem;
-use std::task::{Context, Waker};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::Instant;
 
-use sockjs_core::{Session, SessionState};
+use sockjs_core::{Message, Session};
+
+use super::crowd::{Crowd, is_closed, is_open};
+use super::line::Ticket;
 
 /// The tasks that wait for something of a session.
 ///
@@ -14,7 +17,7 @@ pub(super) struct Wakers {
     task: Task,
     /// Indexed by [`Awaited`].
     slots: [Slot; Awaited::ALL.len()],
-    /// Boxed, and made for the first task that waits, because most sessions never have one.
+    /// Boxed, and there only while a task waits, because most sessions never have one.
     crowd: Option<Box<Crowd>>,
 }
 
@@ -72,12 +75,52 @@ impl Wakers {
         self.slots[awaited as usize].set(cx, &self.task);
     }
 
-    pub(super) fn add_sender(&mut self, cx: &Context<'_>) {
-        self.crowd.get_or_insert_default().senders.add(cx);
+    /// Returns whether a message goes into the send buffer at once: nobody waits in line, and the
+    /// room is not promised to a sender that was called.
+    #[inline]
+    pub(super) fn lets_pass(&self, session: &Session, message: &Message) -> bool {
+        match &self.crowd {
+            None => true,
+            Some(crowd) => crowd.lets_pass(session, message),
+        }
     }
 
-    pub(super) fn add_closer(&mut self, cx: &Context<'_>) {
-        self.crowd.get_or_insert_default().closers.add(cx);
+    /// Puts a message in line for the send buffer. The task of `cx`, if there is one, is woken when
+    /// there is room.
+    pub(super) fn add_sender(&mut self, message: Message, cx: Option<&Context<'_>>) -> Ticket {
+        self.crowd.get_or_insert_default().add_sender(message, cx)
+    }
+
+    /// Takes a message back for which there is room now. Until then, the task of `cx` waits.
+    pub(super) fn poll_sender(
+        &mut self,
+        cx: &Context<'_>,
+        ticket: Ticket,
+    ) -> Poll<Option<Message>> {
+        let Some(crowd) = &mut self.crowd else {
+            return Poll::Ready(None);
+        };
+        ready!(crowd.poll_sender(cx, ticket));
+        Poll::Ready(self.remove_sender(ticket))
+    }
+
+    /// Takes a message back, and the room that was promised to it.
+    pub(super) fn remove_sender(&mut self, ticket: Ticket) -> Option<Message> {
+        let message = self.crowd.as_mut()?.remove_sender(ticket);
+        self.crowd.take_if(|crowd| crowd.is_empty());
+        message
+    }
+
+    /// The task of `cx` waits for the end of the session. `ticket` is its place in line.
+    pub(super) fn set_closer(&mut self, cx: &Context<'_>, ticket: &mut Option<Ticket>) {
+        self.crowd.get_or_insert_default().set_closer(cx, ticket);
+    }
+
+    pub(super) fn remove_closer(&mut self, ticket: Ticket) {
+        if let Some(crowd) = &mut self.crowd {
+            crowd.remove_closer(ticket);
+        }
+        self.crowd.take_if(|crowd| crowd.is_empty());
     }
 
     /// Returns whether nobody waits except the session's task, and it runs and looks by itself.
@@ -85,7 +128,7 @@ impl Wakers {
     pub(super) fn is_left_to_task(&self) -> bool {
         !matches!(self.task.pace, Pace::Parked { .. })
             && !self.slots.iter().any(|slot| matches!(slot, Slot::Other(_)))
-            && self.crowd.as_deref().is_none_or(Crowd::is_empty)
+            && self.crowd.is_none()
     }
 
     /// Takes the wakers of the tasks whose wait is over.
@@ -118,17 +161,6 @@ impl Awaited {
             Self::Room => session.has_room() || !is_open(session),
         }
     }
-}
-
-fn is_open(session: &Session) -> bool {
-    matches!(
-        session.state(),
-        SessionState::Connecting | SessionState::Open
-    )
-}
-
-fn is_closed(session: &Session) -> bool {
-    matches!(session.state(), SessionState::Closed)
 }
 
 /// The session's task.
@@ -232,43 +264,6 @@ impl Due {
         self.task.into_iter().for_each(Waker::wake);
         self.slots.into_iter().flatten().for_each(Waker::wake);
         self.others.into_iter().for_each(Waker::wake);
-    }
-}
-
-/// The waits that any number of tasks may share.
-#[derive(Debug, Default)]
-struct Crowd {
-    /// Application tasks that wait for room in the send buffer.
-    senders: WakerSet,
-    /// Application tasks that wait for the end of the session.
-    closers: WakerSet,
-}
-
-impl Crowd {
-    fn is_empty(&self) -> bool {
-        self.senders.0.is_empty() && self.closers.0.is_empty()
-    }
-
-    fn take_due(&mut self, session: &Session, due: &mut Vec<Waker>) {
-        if !is_open(session) || session.unsent() == 0 {
-            due.append(&mut self.senders.0);
-        }
-        if is_closed(session) {
-            due.append(&mut self.closers.0);
-        }
-    }
-}
-
-/// Tasks that wait for the same thing. All are woken when it is there.
-#[derive(Debug, Default)]
-struct WakerSet(Vec<Waker>);
-
-impl WakerSet {
-    /// Adds a task, unless it is in the set.
-    fn add(&mut self, cx: &Context<'_>) {
-        if !self.0.iter().any(|waker| waker.will_wake(cx.waker())) {
-            self.0.push(cx.waker().clone());
-        }
     }
 }
 
