@@ -9,6 +9,9 @@ mod task;
 mod ended;
 mod registry;
 
+#[cfg(all(test, shuttle))]
+mod interleavings;
+
 use std::fmt;
 use std::sync::Arc;
 

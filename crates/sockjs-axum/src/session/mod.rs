@@ -23,6 +23,9 @@ mod opening;
 
 pub(crate) mod close;
 
+#[cfg(all(test, shuttle))]
+mod interleavings;
+
 pub(crate) use self::attachment::Attachment;
 pub(crate) use self::binding::{Binding, BoundTo};
 pub use self::handler::SessionHandler;

@@ -482,3 +482,15 @@ impl Live {
         self.session.handle_flushed(now);
     }
 }
+
+/// What a test takes apart to plant a lost wake-up.
+#[cfg(all(test, shuttle))]
+impl Shared {
+    pub(super) fn has_frame(&self) -> bool {
+        self.lock().session.has_frame()
+    }
+
+    pub(super) fn wait_for_frame(&self, cx: &Context<'_>) {
+        self.lock().wakers.set(Awaited::Frame, Some(cx));
+    }
+}
