@@ -29,7 +29,6 @@ fn a_wrong_signature_gives_a_readable_error() {
             "fn(HeaderMap, Session) -> impl Future",
         ),
         ("not_send", "fn(Session) -> impl Future"),
-        ("wrong_state", "fn(State<u32>, Session) -> impl Future"),
     ] {
         let errors = compiler.errors(case);
 
@@ -57,6 +56,17 @@ fn a_wrong_signature_gives_a_readable_error() {
             "{case}: {error:#?}"
         );
     }
+}
+
+#[test]
+fn a_wrong_state_is_underlined() {
+    let errors = Compiler::find().errors("wrong_state");
+
+    let [error] = &errors[..] else {
+        panic!("one error expected: {errors:#?}");
+    };
+    assert_eq!(error.at, "String::new()");
+    assert_eq!(error.label, "expected `u32`, found `String`");
 }
 
 #[test]

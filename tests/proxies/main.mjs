@@ -7,6 +7,7 @@ import { documentation } from "./checks/documentation.mjs";
 import { forwarded } from "./checks/forwarded.mjs";
 import { idle, idleWithoutHeartbeats } from "./checks/idle.mjs";
 import { javascriptClient } from "./checks/javascript-client.mjs";
+import { limits } from "./checks/limits.mjs";
 import { oneServer } from "./checks/one-server.mjs";
 import { reload } from "./checks/reload.mjs";
 import { twoServers } from "./checks/two-servers.mjs";
@@ -16,6 +17,7 @@ const parts = {
   "one-server": oneServer,
   "javascript-client": javascriptClient,
   forwarded,
+  limits,
   "two-servers": twoServers,
   reload,
   "idle-without-heartbeats": idleWithoutHeartbeats,

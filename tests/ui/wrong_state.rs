@@ -1,8 +1,8 @@
 use axum::extract::State;
 use sockjs_axum::{Session, SockJsLayer};
 
-async fn handler(_: State<u32>, _session: Session) {}
+async fn handler(State(_): State<u32>, _: Session) {}
 
 fn main() {
-    let _: SockJsLayer = SockJsLayer::<String>::new("/echo").on_session(handler).with_state(String::new());
+    let _ = SockJsLayer::new("/").on_session(handler).with_state(String::new());
 }

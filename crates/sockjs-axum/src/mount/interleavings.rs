@@ -10,13 +10,22 @@ use sockjs_core::{Cause, SessionConfig, Transport};
 use super::registry::{Known, Phase, Registry};
 use crate::meter::Meter;
 use crate::session::close::GOING_AWAY;
-use crate::session::{Attachment, Connection, Opening, Shared};
+use crate::session::{Attachment, Connection, Key, Opening, Prefix, Shared};
 
 const SCHEDULES: usize = 1000;
 
-fn session(key: &str) -> (Arc<Shared>, Attachment) {
+fn key(registry: &Registry) -> Key {
+    registry.digest().of("abc")
+}
+
+fn session(registry: &Registry) -> (Arc<Shared>, Attachment) {
     let (parts, ()) = Request::new(()).into_parts();
-    let opening = Opening::new(&parts, "/echo".into(), Some(key.into()), None);
+    let opening = Opening::new(
+        &parts,
+        Prefix::Mount("/echo".into()),
+        Some(key(registry)),
+        None,
+    );
     let connection = Connection {
         transport: Transport::Xhr,
         remote_addr: None,
@@ -32,8 +41,8 @@ fn no_session_is_missed_by_a_shutdown() {
         let opener = {
             let registry = registry.clone();
             thread::spawn(move || {
-                let place = registry.reserve(1).ok()?;
-                let (shared, attachment) = session("abc");
+                let place = registry.reserve(1, None).ok()?;
+                let (shared, attachment) = session(&registry);
                 Some((place.register(shared), attachment))
             })
         };
@@ -62,10 +71,10 @@ fn a_key_belongs_to_one_session_until_that_is_remembered_as_ended() {
             .map(|_| {
                 let registry = registry.clone();
                 thread::spawn(move || {
-                    let (shared, _attachment) = session("abc");
+                    let (shared, _attachment) = session(&registry);
                     match registry.insert(&shared) {
                         Ok(()) => {
-                            let place = registry.reserve(1).expect("no other has one");
+                            let place = registry.reserve(1, None).expect("no other has one");
                             drop(place.register(shared));
                             true
                         }
@@ -78,7 +87,10 @@ fn a_key_belongs_to_one_session_until_that_is_remembered_as_ended() {
             .into_iter()
             .map(|it| it.join().expect("it does not panic"));
         assert_eq!(opened.filter(|it| *it).count(), 1);
-        assert!(matches!(registry.find("abc"), Some(Known::Ended(_))));
+        assert!(matches!(
+            registry.find(&key(&registry)),
+            Some(Known::Ended(_))
+        ));
         assert_eq!((registry.places(), registry.len()), (0, 0));
     };
     shuttle::check_random(test, SCHEDULES);

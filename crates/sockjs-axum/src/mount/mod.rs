@@ -6,6 +6,7 @@ mod admission;
 mod handle;
 mod task;
 
+mod clients;
 mod ended;
 mod registry;
 
@@ -17,6 +18,7 @@ use std::sync::Arc;
 
 use sockjs_core::{SessionConfig, Transport};
 
+use crate::clock::Throttle;
 use crate::config::{Config, SessionConfigs};
 use crate::http::page::Iframe;
 use crate::session::ErasedHandler;
@@ -69,6 +71,11 @@ impl Mount {
 
     pub(crate) fn is_shutting_down(&self) -> bool {
         self.registry.phase() != Phase::Running
+    }
+
+    /// Returns what the mount has warned of lately.
+    pub(crate) fn warnings(&self) -> &Throttle {
+        self.registry.warnings()
     }
 
     /// Waits until a shutdown of the mount has reached its deadline.

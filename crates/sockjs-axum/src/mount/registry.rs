@@ -1,6 +1,6 @@
 use std::borrow::Borrow;
 use std::collections::HashSet;
-use std::hash::{BuildHasher, Hash, Hasher, RandomState};
+use std::hash::{BuildHasher, BuildHasherDefault, Hash, Hasher, RandomState};
 use std::mem;
 use std::sync::{Arc, PoisonError};
 
@@ -8,10 +8,11 @@ use sockjs_core::{Cause, CloseReason, Ending};
 use tokio::sync::watch;
 use uuid::Uuid;
 
+use super::clients::Clients;
 use super::ended::{Ended, EndedSession};
-use crate::clock;
-use crate::session::Shared;
+use crate::clock::{self, Throttle};
 use crate::session::close::GOING_AWAY;
+use crate::session::{Digest, DigestKey, Even, Key, Shared};
 use crate::sync::{AtomicUsize, Mutex, MutexGuard, Ordering};
 
 /// The sessions of one mount.
@@ -22,8 +23,11 @@ use crate::sync::{AtomicUsize, Mutex, MutexGuard, Ordering};
 pub(crate) struct Registry {
     shards: [Mutex<Shard>; SHARDS],
     hasher: RandomState,
+    digest: DigestKey,
     /// How many places are taken, by sessions and by requests that are about to open one.
     places: AtomicUsize,
+    clients: Clients,
+    warnings: Throttle,
     phase: watch::Sender<Phase>,
 }
 
@@ -31,7 +35,7 @@ pub(crate) struct Registry {
 #[derive(Debug, Default)]
 struct Shard {
     by_id: HashSet<ById>,
-    by_key: HashSet<ByKey>,
+    by_key: HashSet<ByKey, BuildHasherDefault<Even>>,
     ended: Ended,
 }
 
@@ -56,6 +60,10 @@ pub(crate) enum Known {
 pub(super) enum NoPlace {
     /// The mount has as many sessions as it may have.
     Full,
+    /// The client has as many sessions as one client may have.
+    ClientIsFull,
+    /// As many sessions have ended recently as the mount may remember.
+    EndedIsFull,
     ShuttingDown,
 }
 
@@ -64,13 +72,35 @@ impl Registry {
         Self {
             shards: std::array::from_fn(|_| Mutex::default()),
             hasher: RandomState::new(),
+            digest: DigestKey::new(),
             places: AtomicUsize::new(0),
+            clients: Clients::new(),
+            warnings: Throttle::default(),
             phase: watch::Sender::new(Phase::Running),
         }
     }
 
-    pub(super) fn find(&self, key: &str) -> Option<Known> {
-        self.shard(key).find(key)
+    /// Returns the secret of the digests of the mount's keys.
+    pub(super) fn digest(&self) -> &DigestKey {
+        &self.digest
+    }
+
+    pub(super) fn warnings(&self) -> &Throttle {
+        &self.warnings
+    }
+
+    pub(super) fn find(&self, key: &Key) -> Option<Known> {
+        self.shard_of(key).find(key)
+    }
+
+    /// Checks that fewer than about `max` sessions have ended within the disconnect delay, so that the
+    /// end of one more can be remembered.
+    pub(super) fn check_ended(&self, key: &Key, max: usize) -> Result<(), NoPlace> {
+        let max = max.div_ceil(SHARDS);
+        if self.shard_of(key).ended.is_full(max, clock::now()) {
+            return Err(NoPlace::EndedIsFull);
+        }
+        Ok(())
     }
 
     pub(super) fn get(&self, id: Uuid) -> Option<Arc<Shared>> {
@@ -101,7 +131,7 @@ impl Registry {
         let Some(key) = &shared.opening().key else {
             return Ok(());
         };
-        let mut shard = self.shard(&**key);
+        let mut shard = self.shard_of(key);
         if let Some(known) = shard.find(key) {
             return Err(known);
         }
@@ -109,15 +139,34 @@ impl Registry {
         Ok(())
     }
 
-    /// Takes a place for a session, if fewer than `max` are taken.
-    pub(super) fn reserve(self: &Arc<Self>, max: usize) -> Result<Place, NoPlace> {
-        self.places
+    /// Takes a place for a session, if fewer than `max` are taken. If there is a limit for each client,
+    /// `client` is the key of the client and the number of places that the client may have.
+    pub(super) fn reserve(
+        self: &Arc<Self>,
+        max: usize,
+        client: Option<(Digest, usize)>,
+    ) -> Result<Place, NoPlace> {
+        // First, so that a client without a place for itself takes none from the others.
+        if let Some((client, max)) = client {
+            if !self.clients.take(client, max) {
+                return Err(NoPlace::ClientIsFull);
+            }
+        }
+        let taken = self
+            .places
             .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |places| {
                 (places < max).then_some(places + 1)
-            })
-            .map_err(|_| NoPlace::Full)?;
+            });
+        let client = client.map(|(client, _)| client);
+        if taken.is_err() {
+            if let Some(client) = client {
+                self.clients.give_back(client);
+            }
+            return Err(NoPlace::Full);
+        }
         let place = Place {
             registry: self.clone(),
+            client,
         };
         // Checked after the place is taken, so that either this sees the shutdown or the shutdown
         // sees the place.
@@ -163,10 +212,14 @@ impl Registry {
         let hash = self.hasher.hash_one(key);
         lock(&self.shards[hash as usize % SHARDS])
     }
+
+    fn shard_of(&self, key: &Key) -> MutexGuard<'_, Shard> {
+        lock(&self.shards[key.shard(SHARDS)])
+    }
 }
 
 impl Shard {
-    fn find(&mut self, key: &str) -> Option<Known> {
+    fn find(&mut self, key: &Key) -> Option<Known> {
         if let Some(ByKey(shared)) = self.by_key.get(key) {
             return Some(Known::Live(shared.clone()));
         }
@@ -179,6 +232,8 @@ impl Shard {
 #[derive(Debug)]
 pub(super) struct Place {
     registry: Arc<Registry>,
+    /// The client for whom the place is counted, if there is a limit for each client.
+    client: Option<Digest>,
 }
 
 impl Place {
@@ -203,6 +258,9 @@ impl Place {
 
 impl Drop for Place {
     fn drop(&mut self) {
+        if let Some(client) = self.client {
+            self.registry.clients.give_back(client);
+        }
         let places = self.registry.places.fetch_sub(1, Ordering::SeqCst) - 1;
         if places == 0 && self.registry.phase() != Phase::Running {
             self.registry.phase.send_modify(|_| {});
@@ -243,16 +301,13 @@ impl Registration {
             return;
         };
         self.shared.meter().closed(&ending);
-        log(&ending);
+        log(&ending, self.registry().warnings());
         if let Some(key) = &opening.key {
             let delay = self.shared.disconnect_delay();
-            let mut shard = self.registry().shard(&**key);
-            shard.by_key.remove(&**key);
-            let ended = EndedSession {
-                reason: ending.reason().clone(),
-                bound_to: opening.bound_to.clone(),
-            };
-            shard.ended.push(key.clone(), ended, clock::now(), delay);
+            let ended = EndedSession::new(ending.reason(), opening.bound_to);
+            let mut shard = self.registry().shard_of(key);
+            shard.by_key.remove(key);
+            shard.ended.push(*key, ended, clock::now(), delay);
         }
     }
 }
@@ -263,12 +318,20 @@ impl Drop for Registration {
     }
 }
 
-fn log(ending: &Ending) {
+/// Logs the end of a session. A cause that any client can bring about is a warning once a minute.
+fn log(ending: &Ending, warnings: &Throttle) {
     let (cause, code) = (ending.cause().as_str(), ending.reason().code());
     let undelivered = ending.undelivered();
     match ending.cause() {
-        Cause::SlowClient | Cause::LimitExceeded | Cause::HandlerPanicked => {
+        Cause::HandlerPanicked => {
             tracing::warn!(cause, code, undelivered, "session closed");
+        }
+        Cause::SlowClient | Cause::LimitExceeded => {
+            if warnings.passes(cause) {
+                tracing::warn!(cause, code, undelivered, "session closed");
+            } else {
+                tracing::debug!(cause, code, undelivered, "session closed");
+            }
         }
         _ => tracing::debug!(cause, code, undelivered, "session closed"),
     }
@@ -292,9 +355,9 @@ impl Borrow<Uuid> for ById {
 #[derive(Clone, Debug)]
 struct ByKey(Arc<Shared>);
 
-impl Borrow<str> for ByKey {
-    fn borrow(&self) -> &str {
-        self.0.opening().key.as_deref().unwrap_or_default()
+impl Borrow<Key> for ByKey {
+    fn borrow(&self) -> &Key {
+        self.0.opening().key.as_ref().unwrap_or(&Digest::NONE)
     }
 }
 
@@ -318,7 +381,7 @@ macro_rules! hash_as {
 }
 
 hash_as!(ById, Uuid);
-hash_as!(ByKey, str);
+hash_as!(ByKey, Key);
 
 const SHARDS: usize = 16;
 
@@ -329,20 +392,20 @@ mod tests {
 
     use super::*;
     use crate::meter::Meter;
-    use crate::session::{Attachment, Connection, Opening};
+    use crate::session::{Attachment, Connection, Opening, Prefix};
 
     fn registry() -> Arc<Registry> {
         Arc::new(Registry::new())
     }
 
     fn place(registry: &Arc<Registry>) -> Place {
-        registry.reserve(usize::MAX).expect("there is room")
+        registry.reserve(usize::MAX, None).expect("there is room")
     }
 
     /// A session that no registry knows.
-    fn session(key: Option<&str>) -> Arc<Shared> {
+    fn session(key: Option<Key>) -> Arc<Shared> {
         let (parts, ()) = Request::new(()).into_parts();
-        let opening = Opening::new(&parts, "/echo".into(), key.map(Into::into), None);
+        let opening = Opening::new(&parts, Prefix::Mount("/echo".into()), key, None);
         let connection = Connection {
             transport: Transport::Xhr,
             remote_addr: None,
@@ -354,8 +417,12 @@ mod tests {
         shared
     }
 
+    fn key(registry: &Registry, id: &str) -> Key {
+        registry.digest().of(id)
+    }
+
     /// Enters a session as an admission does.
-    fn enter(registry: &Arc<Registry>, key: Option<&str>) -> Registration {
+    fn enter(registry: &Arc<Registry>, key: Option<Key>) -> Registration {
         let shared = session(key);
         assert!(registry.insert(&shared).is_ok());
         place(registry).register(shared)
@@ -368,18 +435,19 @@ mod tests {
     #[test]
     fn a_session_is_found_by_its_key_and_its_id_until_it_ends() {
         let registry = registry();
-        let mut registration = enter(&registry, Some("abc"));
+        let abc = key(&registry, "abc");
+        let mut registration = enter(&registry, Some(abc));
         let shared = registration.shared().clone();
         let id = shared.opening().id;
-        assert!(is_live(registry.find("abc"), &shared));
-        assert!(registry.find("abd").is_none());
+        assert!(is_live(registry.find(&abc), &shared));
+        assert!(registry.find(&key(&registry, "abd")).is_none());
         assert!(registry.get(id).is_some());
         assert_eq!((registry.len(), registry.all().len()), (1, 1));
 
         registration.end();
 
         // It is remembered as a session that has ended, and nothing else of it is left.
-        assert!(matches!(registry.find("abc"), Some(Known::Ended(_))));
+        assert!(matches!(registry.find(&abc), Some(Known::Ended(_))));
         assert!(registry.get(id).is_none());
         assert_eq!((registry.len(), registry.all().len()), (0, 0));
         for shard in &registry.shards {
@@ -396,17 +464,16 @@ mod tests {
     fn a_session_without_a_key_is_found_by_its_id_alone() {
         let registry = registry();
         let registration = enter(&registry, None);
-        assert!(registry.find("").is_none());
         assert!(registry.get(registration.shared().opening().id).is_some());
-        drop(registration);
-        assert!(registry.find("").is_none());
+        assert!(registry.shards.iter().all(|it| lock(it).by_key.is_empty()));
     }
 
     #[test]
     fn the_second_session_with_a_key_is_told_the_first() {
         let registry = registry();
-        let registration = enter(&registry, Some("abc"));
-        let second = session(Some("abc"));
+        let abc = key(&registry, "abc");
+        let registration = enter(&registry, Some(abc));
+        let second = session(Some(abc));
         let known = registry.insert(&second).err();
         assert!(is_live(known, registration.shared()));
 
@@ -418,7 +485,8 @@ mod tests {
     #[test]
     fn a_registration_that_is_dropped_ends_its_session() {
         let registry = registry();
-        let registration = enter(&registry, Some("abc"));
+        let abc = key(&registry, "abc");
+        let registration = enter(&registry, Some(abc));
         let shared = registration.shared().clone();
         assert!(shared.ending().is_none());
 
@@ -426,19 +494,19 @@ mod tests {
 
         let ending = shared.ending().expect("it has ended");
         assert_eq!(ending.cause(), Cause::ShuttingDown);
-        assert!(matches!(registry.find("abc"), Some(Known::Ended(_))));
+        assert!(matches!(registry.find(&abc), Some(Known::Ended(_))));
         assert_eq!((registry.len(), registry.places()), (0, 0));
     }
 
     #[test]
     fn places_are_limited_and_given_back() {
         let registry = registry();
-        let first = registry.reserve(2).expect("there is room");
-        let _second = registry.reserve(2).expect("there is room");
-        assert_eq!(registry.reserve(2).err(), Some(NoPlace::Full));
+        let first = registry.reserve(2, None).expect("there is room");
+        let _second = registry.reserve(2, None).expect("there is room");
+        assert_eq!(registry.reserve(2, None).err(), Some(NoPlace::Full));
         drop(first);
-        assert!(registry.reserve(2).is_ok());
-        assert_eq!(registry.reserve(1).err(), Some(NoPlace::Full));
+        assert!(registry.reserve(2, None).is_ok());
+        assert_eq!(registry.reserve(1, None).err(), Some(NoPlace::Full));
     }
 
     #[test]
@@ -446,7 +514,7 @@ mod tests {
         let registry = registry();
         let (early, late) = (place(&registry), place(&registry));
         registry.enter(Phase::Stopping);
-        assert_eq!(registry.reserve(9).err(), Some(NoPlace::ShuttingDown));
+        assert_eq!(registry.reserve(9, None).err(), Some(NoPlace::ShuttingDown));
         assert_eq!(registry.places(), 2);
 
         let closing = early.register(session(None));

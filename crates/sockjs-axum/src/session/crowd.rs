@@ -78,7 +78,7 @@ impl Crowd {
     /// Takes the wakers of the tasks whose wait is over.
     pub(super) fn take_due(&mut self, session: &Session, due: &mut Vec<Waker>) {
         while let Some(message) = self.senders.first() {
-            if is_open(session) && !self.has_room(session, message) {
+            if is_open(session) && !(is_half_empty(session) && self.has_room(session, message)) {
                 break;
             }
             self.promised += cost(message);
@@ -90,6 +90,12 @@ impl Crowd {
             }
         }
     }
+}
+
+/// Senders are called when half of the send buffer is empty, so that tasks are woken once for many
+/// messages.
+fn is_half_empty(session: &Session) -> bool {
+    session.unsent() <= session.config().send_buffer() / 2
 }
 
 /// Returns how many bytes a message takes of the send buffer.

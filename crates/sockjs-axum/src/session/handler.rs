@@ -46,17 +46,18 @@ use super::Session;
     label = "not an `async fn(extractors.., Session)`",
     note = "a session handler is an async function of up to 8 extractors that implement `FromRequestParts<S>`, and `sockjs_axum::Session` as its last argument; it returns `()`, and its future is `Send`"
 )]
-pub trait SessionHandler<T, S>: sealed::Accept<T, S> + Clone + Send + Sync + 'static {}
+pub trait SessionHandler<T, S>: Clone + Send + Sync + Sized + 'static {
+    /// Runs the extractors on the opening request. Resolves to the handler, which then waits for its
+    /// session.
+    #[doc(hidden)]
+    fn accept(self, parts: Parts, state: S, _: sealed::Token) -> AcceptFuture;
+}
 
 mod sealed {
-    use super::{AcceptFuture, Parts};
-
-    #[expect(unnameable_types, reason = "so that no other crate can implement it")]
-    pub trait Accept<T, S> {
-        /// Runs the extractors on the opening request. Resolves to the handler, which then waits for
-        /// its session.
-        fn accept(self, parts: Parts, state: S) -> AcceptFuture;
-    }
+    /// Nobody outside this crate can name it, so that nobody can implement a method that takes it.
+    #[derive(Debug)]
+    #[expect(unnameable_types, reason = "this is what seals the trait")]
+    pub struct Token;
 }
 
 /// A handler that was called with its session.
@@ -69,17 +70,12 @@ pub(super) type AcceptFuture = Pin<Box<dyn Future<Output = Result<Accepted, Resp
 /// so that a panic in it ends the session and not the request.
 pub(crate) type Accepted = Box<dyn FnOnce(Session) -> HandlerFuture + Send>;
 
-impl<F, T, S> SessionHandler<T, S> for F where
-    F: sealed::Accept<T, S> + Clone + Send + Sync + 'static
-{
-}
-
-impl<F, Fut, S> sealed::Accept<(), S> for F
+impl<F, Fut, S> SessionHandler<(), S> for F
 where
     F: FnOnce(Session) -> Fut + Clone + Send + Sync + 'static,
     Fut: Future<Output = ()> + Send + 'static,
 {
-    fn accept(self, _: Parts, _: S) -> AcceptFuture {
+    fn accept(self, _: Parts, _: S, _: sealed::Token) -> AcceptFuture {
         Box::pin(async move {
             let accepted: Accepted =
                 Box::new(move |session| Box::pin(lazy(move |_| self(session)).flatten()));
@@ -91,14 +87,14 @@ where
 macro_rules! impl_session_handler {
     ($($extractor:ident),+) => {
         #[expect(non_snake_case, reason = "variables are named as the types they hold")]
-        impl<F, Fut, S, $($extractor),+> sealed::Accept<($($extractor,)+), S> for F
+        impl<F, Fut, S, $($extractor),+> SessionHandler<($($extractor,)+), S> for F
         where
             F: FnOnce($($extractor,)+ Session) -> Fut + Clone + Send + Sync + 'static,
             Fut: Future<Output = ()> + Send + 'static,
             S: Send + Sync + 'static,
             $($extractor: FromRequestParts<S> + Send + 'static,)+
         {
-            fn accept(self, mut parts: Parts, state: S) -> AcceptFuture {
+            fn accept(self, mut parts: Parts, state: S, _: sealed::Token) -> AcceptFuture {
                 Box::pin(async move {
                     $(
                         let $extractor = $extractor::from_request_parts(&mut parts, &state)
@@ -135,7 +131,7 @@ impl ErasedHandler<()> {
             if !warned.swap(true, Ordering::Relaxed) {
                 tracing::warn!(mount = &*prefix, "mount has no handler");
             }
-            sealed::Accept::accept(echo, parts, state)
+            SessionHandler::accept(echo, parts, state, sealed::Token)
         }))
     }
 }
@@ -146,7 +142,7 @@ impl<S> ErasedHandler<S> {
         H: SessionHandler<T, S>,
     {
         Self(Arc::new(move |parts, state| {
-            handler.clone().accept(parts, state)
+            handler.clone().accept(parts, state, sealed::Token)
         }))
     }
 

@@ -14,7 +14,7 @@ use sockjs_core::{Cause, CloseReason, Frame, Payload, SessionConfig, SessionStat
 
 use super::shared::{Connection, Shared};
 use super::wakers::Parking;
-use super::{Attachment, Opening, SendQueue, Session};
+use super::{Attachment, Opening, Prefix, SendQueue, Session};
 use crate::meter::Meter;
 
 const SCHEDULES: usize = 2000;
@@ -30,7 +30,7 @@ fn open() -> (Arc<Shared>, Attachment, Session) {
         .with_send_buffer(1)
         .with_receive_buffer(1);
     let (parts, ()) = Request::new(()).into_parts();
-    let opening = Opening::new(&parts, "/echo".into(), None, None);
+    let opening = Opening::new(&parts, Prefix::Mount("/echo".into()), None, None);
     let meter = Meter::new("/echo".into(), CONNECTION.transport);
     let (shared, attachment) = Attachment::open(opening, CONNECTION, meter, config.into());
     let session = Session::new(shared.clone());

@@ -300,8 +300,15 @@ mod tests {
 
     impl Bench {
         fn open() -> Self {
+            Self::with_send_buffer(1024 * 1024)
+        }
+
+        fn with_send_buffer(send_buffer: usize) -> Self {
             let now = Instant::now();
-            let config = SessionConfig::default().with_receive_buffer(1);
+            let config = SessionConfig::default()
+                .with_receive_buffer(1)
+                .with_send_buffer(send_buffer)
+                .with_frame_limit(10);
             let mut session = Session::new(now, config);
             session.attach(now).unwrap();
             session.poll_frame(now).unwrap();
@@ -431,6 +438,25 @@ mod tests {
         assert_eq!(bench.woken(), (0, 0));
         bench.session.abort(CloseReason::NORMAL, Cause::ClosedByApp);
         assert_eq!(bench.woken(), (1, 0));
+    }
+
+    #[test]
+    fn senders_are_woken_once_half_of_the_send_buffer_is_empty() {
+        let mut bench = Bench::with_send_buffer(4 * 65);
+        for _ in 0..4 {
+            bench.send();
+        }
+        let waker = Waker::from(bench.other.clone());
+        let cx = Context::from_waker(&waker);
+        let ticket = bench.wakers.add_sender("x".into(), Some(&cx));
+        assert_eq!(bench.woken(), (0, 0));
+        // Each frame has two messages.
+        bench.session.poll_frame(bench.now).unwrap();
+        assert_eq!(bench.woken(), (0, 1));
+        bench.session.poll_frame(bench.now).unwrap();
+        assert_eq!(bench.woken(), (0, 0));
+        assert_eq!(bench.wakers.remove_sender(ticket), Some("x".into()));
+        assert!(bench.wakers.crowd.is_none());
     }
 
     #[test]

@@ -17,46 +17,58 @@ use crate::session::Attachment;
 ///
 /// The head waits for the frame too. So head and body leave in one packet, and the body has a
 /// length instead of chunks.
-pub(super) async fn poll(
+#[expect(
+    clippy::manual_async_fn,
+    reason = "an async function reserves space for its arguments twice"
+)]
+pub(super) fn poll(
     mount: &Mount,
     opener: Opener,
     id: &str,
     mut encoder: ResponseEncoder,
     content_type: HeaderValue,
-) -> Result<Response<OwnBody>, Refusal> {
-    let frame = match mount.attach(opener, id, encoder.transport()).await? {
-        Receiving::Attached(attachment) => {
-            let frame = poll_fn(|cx| attachment.poll_frame_written(cx)).await;
-            let frame = frame.unwrap_or_else(|| close_frame(&attachment));
-            attachment.complete();
-            frame
-        }
-        Receiving::TurnedAway(reason) => Frame::Close(reason),
-    };
-    let body = Bytes::from(encoder.encode(&frame));
-    let mut response = Response::new(OwnBody::Whole(body));
-    response.headers_mut().insert(CONTENT_TYPE, content_type);
-    Ok(response)
+) -> impl Future<Output = Result<Response<OwnBody>, Refusal>> {
+    async move {
+        let frame = match mount.attach(opener, id, encoder.transport()).await? {
+            Receiving::Attached(attachment) => {
+                let frame = poll_fn(|cx| attachment.poll_frame_written(cx)).await;
+                let frame = frame.unwrap_or_else(|| close_frame(&attachment));
+                attachment.complete();
+                frame
+            }
+            Receiving::TurnedAway(reason) => Frame::Close(reason),
+        };
+        let body = Bytes::from(encoder.encode(&frame));
+        let mut response = Response::new(OwnBody::Whole(body));
+        response.headers_mut().insert(CONTENT_TYPE, content_type);
+        Ok(response)
+    }
 }
 
 /// Answers with frames as they come, until the response limit or the end of the session.
-pub(super) async fn stream(
+#[expect(
+    clippy::manual_async_fn,
+    reason = "an async function reserves space for its arguments twice"
+)]
+pub(super) fn stream(
     mount: &Mount,
     opener: Opener,
     id: &str,
     encoder: ResponseEncoder,
     content_type: HeaderValue,
-) -> Result<Response<OwnBody>, Refusal> {
-    let receiving = mount.attach(opener, id, encoder.transport()).await?;
-    let mut response = Response::new(OwnBody::Stream(Stream::new(encoder, receiving)));
-    let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, content_type);
-    // Without this header nginx buffers the response.
-    headers.insert(X_ACCEL_BUFFERING, HeaderValue::from_static("no"));
-    // Compression middleware would buffer it too. tower-http leaves a response alone that already
-    // has an encoding.
-    headers.insert(CONTENT_ENCODING, HeaderValue::from_static("identity"));
-    Ok(response)
+) -> impl Future<Output = Result<Response<OwnBody>, Refusal>> {
+    async move {
+        let receiving = mount.attach(opener, id, encoder.transport()).await?;
+        let mut response = Response::new(OwnBody::Stream(Stream::new(encoder, receiving)));
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, content_type);
+        // Without this header nginx buffers the response.
+        headers.insert(X_ACCEL_BUFFERING, HeaderValue::from_static("no"));
+        // Compression middleware would buffer it too. tower-http leaves a response alone that already
+        // has an encoding.
+        headers.insert(CONTENT_ENCODING, HeaderValue::from_static("identity"));
+        Ok(response)
+    }
 }
 
 /// Makes the frame for a poll whose session ended without a close frame while the poll waited.
