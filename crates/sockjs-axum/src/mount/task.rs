@@ -265,7 +265,10 @@ mod tests {
             }
             timer.as_mut().poll_at(cx, at)
         });
-        assert!(timeout(LIMIT, fired).await.is_ok(), "nobody is woken");
-        assert!(Instant::now() >= at);
+        // When the time is up, the future is polled once more, and would look late.
+        let _ = timeout(LIMIT, fired).await;
+        let now = Instant::now();
+        assert!(now >= at);
+        assert!(now < at + LIMIT / 2, "nobody was woken");
     }
 }
