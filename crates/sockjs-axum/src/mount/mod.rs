@@ -10,6 +10,9 @@ mod clients;
 mod ended;
 mod registry;
 
+#[cfg(all(test, shuttle))]
+mod interleavings;
+
 use std::fmt;
 use std::sync::Arc;
 

@@ -1,11 +1,11 @@
 use std::future::poll_fn;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use sockjs_core::{Payload, ReceiveError};
 use tokio::sync::SemaphorePermit;
 
 use super::shared::Shared;
+use crate::sync::{AtomicUsize, Ordering};
 
 /// A send request's hold on its session: requests of one session take their turns here.
 #[derive(Debug)]

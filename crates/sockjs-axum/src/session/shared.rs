@@ -1,7 +1,6 @@
-use std::future::{Future, poll_fn};
+use std::mem;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
@@ -11,13 +10,18 @@ use sockjs_core::{
     SessionConfig, SessionState, Transport,
 };
 use tokio::sync::Semaphore;
+use tokio::task::coop::poll_proceed;
 
+use super::close::PANICKED;
+use super::holds::{Hold, Holds, Left};
+use super::line::Ticket;
 use super::opening::Opening;
 use super::output::{Output, ReceiverNumber, SHORT, Slice, Then};
 use super::wakers::{Awaited, Parking, Wakers};
 use crate::clock;
 use crate::error::{SendError, TrySendError};
 use crate::meter::{Meter, Volume};
+use crate::sync::{AtomicUsize, Mutex, MutexGuard};
 
 /// One session, shared by its task, its receiver, its send requests and the application.
 ///
@@ -29,8 +33,7 @@ pub(crate) struct Shared {
     meter: Meter,
     live: Mutex<Live>,
     sends: Sends,
-    /// How many `Session`, `Sender` and `Receiver` handles keep the session open.
-    handles: AtomicUsize,
+    holds: Holds,
 }
 
 #[derive(Debug)]
@@ -59,6 +62,15 @@ pub(super) struct Sends {
     pub(super) permit: Semaphore,
     /// How many requests wait for the permit.
     pub(super) waiting: AtomicUsize,
+}
+
+/// A message on its way into the send buffer.
+#[derive(Debug)]
+pub(super) enum Outgoing {
+    Unsent(Message),
+    /// The line has the message.
+    InLine(Ticket),
+    Done,
 }
 
 /// How a client is connected: by its last receive request.
@@ -100,7 +112,7 @@ impl Shared {
                 permit: Semaphore::new(1),
                 waiting: AtomicUsize::new(0),
             },
-            handles: AtomicUsize::new(0),
+            holds: Holds::new(),
         }
     }
 
@@ -317,6 +329,12 @@ impl Shared {
         wakers.park(session)
     }
 
+    /// Reports that the handler has returned and was dropped. A session that nobody serves any more
+    /// closes.
+    pub(crate) fn handler_returned(&self) {
+        self.release(Hold::Handler);
+    }
+
     pub(crate) fn handle_timeout(&self) {
         self.update(|live| {
             let now = live.read_clock();
@@ -327,18 +345,27 @@ impl Shared {
 
 /// For the application.
 impl Shared {
-    /// Counts one more handle that keeps the session open.
-    pub(super) fn add_handle(&self) {
-        self.handles.fetch_add(1, Ordering::Relaxed);
+    /// Counts one more that may keep the session open.
+    pub(super) fn hold_open(&self, hold: Hold) {
+        self.holds.add(hold);
     }
 
-    /// Counts one handle less. Returns whether it was the last.
-    pub(super) fn remove_handle(&self) -> bool {
-        self.handles.fetch_sub(1, Ordering::AcqRel) == 1
+    /// Counts one less that may keep the session open. Closes the session if nothing does.
+    pub(super) fn release(&self, hold: Hold) {
+        match self.holds.release(hold) {
+            Left::Others => {}
+            Left::NoReceiver => self.update(|live| live.session.discard_messages()),
+            Left::Nobody if std::thread::panicking() => {
+                self.close(PANICKED, Cause::HandlerPanicked);
+            }
+            Left::Nobody => self.close(CloseReason::NORMAL, Cause::ClosedByApp),
+        }
     }
 
     pub(super) fn poll_recv(&self, cx: &mut Context<'_>) -> Poll<Option<Message>> {
-        self.update(|live| {
+        // A client that sends more than its handler can take must not keep the thread from others.
+        let budget = ready!(poll_proceed(cx));
+        let message = ready!(self.update(|live| {
             let message = loop {
                 match live.session.poll_event() {
                     Some(Event::Message(message)) => break Some(message),
@@ -354,53 +381,91 @@ impl Shared {
             };
             live.wakers.set(Awaited::Message, None);
             Poll::Ready(message)
-        })
+        }));
+        budget.made_progress();
+        Poll::Ready(message)
     }
 
     pub(super) fn try_send(&self, message: Message) -> Result<(), TrySendError> {
         self.update(|live| live.send(message))
     }
 
-    /// Queues the message once the send buffer has room.
-    ///
-    /// This is not an async function, because an async function reserves space for its arguments
-    /// twice, and every handler that awaits it would be larger by a message.
-    pub(super) fn send(&self, message: Message) -> impl Future<Output = Result<(), SendError>> {
-        let mut message = Some(message);
-        poll_fn(move |cx| self.poll_send(cx, &mut message))
-    }
-
-    /// Queues the message once the send buffer has room. `message` is `None` afterwards.
-    pub(super) fn poll_send(
-        &self,
-        cx: &mut Context<'_>,
-        message: &mut Option<Message>,
-    ) -> Poll<Result<(), SendError>> {
-        self.update(|live| {
-            let Some(unsent) = message.take() else {
-                return Poll::Ready(Ok(()));
-            };
-            match live.send(unsent) {
-                Ok(()) => Poll::Ready(Ok(())),
-                Err(TrySendError::Full(unsent)) => {
-                    *message = Some(unsent);
-                    live.wakers.add_sender(cx);
-                    Poll::Pending
-                }
-                Err(error) => Poll::Ready(Err(SendError::new(error.into_message()))),
-            }
+    /// Queues a message, or puts it in line until the send buffer has room. It is then queued by
+    /// [`poll_line`](Self::poll_line).
+    pub(super) fn queue(&self, message: Message) -> Result<Option<Ticket>, SendError> {
+        self.update(|live| match live.send(message) {
+            Ok(()) => Ok(None),
+            Err(TrySendError::Full(message)) => Ok(Some(live.wakers.add_sender(message, None))),
+            Err(error) => Err(SendError::new(error.into_message())),
         })
     }
 
-    pub(super) fn poll_closed(&self, cx: &mut Context<'_>) -> Poll<Ending> {
+    /// Queues a message once the send buffer has room.
+    pub(super) fn poll_send(
+        &self,
+        cx: &mut Context<'_>,
+        outgoing: &mut Outgoing,
+    ) -> Poll<Result<(), SendError>> {
+        let budget = ready!(poll_proceed(cx));
+        let result = ready!(
+            self.update(|live| match mem::replace(outgoing, Outgoing::Done) {
+                Outgoing::Unsent(message) => match live.send(message) {
+                    Ok(()) => Poll::Ready(Ok(())),
+                    Err(TrySendError::Full(message)) => {
+                        let ticket = live.wakers.add_sender(message, Some(cx));
+                        *outgoing = Outgoing::InLine(ticket);
+                        Poll::Pending
+                    }
+                    Err(error) => Poll::Ready(Err(SendError::new(error.into_message()))),
+                },
+                Outgoing::InLine(ticket) => {
+                    let poll = live.poll_line(cx, ticket);
+                    if poll.is_pending() {
+                        *outgoing = Outgoing::InLine(ticket);
+                    }
+                    poll
+                }
+                Outgoing::Done => Poll::Ready(Ok(())),
+            })
+        );
+        budget.made_progress();
+        Poll::Ready(result)
+    }
+
+    /// Queues a message that is in line once the send buffer has room. The ticket is then used up.
+    pub(super) fn poll_line(
+        &self,
+        cx: &mut Context<'_>,
+        ticket: Ticket,
+    ) -> Poll<Result<(), SendError>> {
+        self.update(|live| live.poll_line(cx, ticket))
+    }
+
+    /// Takes a message out of the line. If there was room for it, the next in line gets the room.
+    pub(super) fn leave_line(&self, ticket: Ticket) {
+        drop(self.update(|live| live.wakers.remove_sender(ticket)));
+    }
+
+    /// Waits for the end of the session. `ticket` is there while the task waits.
+    pub(super) fn poll_closed(
+        &self,
+        cx: &mut Context<'_>,
+        ticket: &mut Option<Ticket>,
+    ) -> Poll<Ending> {
         let mut live = self.lock();
-        match live.session.ending() {
-            Some(ending) => Poll::Ready(ending.clone()),
-            None => {
-                live.wakers.add_closer(cx);
-                Poll::Pending
-            }
+        let Some(ending) = live.session.ending().cloned() else {
+            live.wakers.set_closer(cx, ticket);
+            return Poll::Pending;
+        };
+        if let Some(ticket) = ticket.take() {
+            live.wakers.remove_closer(ticket);
         }
+        Poll::Ready(ending)
+    }
+
+    /// Waits no longer for the end of the session.
+    pub(super) fn stop_waiting(&self, ticket: Ticket) {
+        self.lock().wakers.remove_closer(ticket);
     }
 }
 
@@ -453,7 +518,27 @@ impl Live {
         }
     }
 
+    /// Queues a message, unless others wait in line for the send buffer.
     fn send(&mut self, message: Message) -> Result<(), TrySendError> {
+        if self.wakers.lets_pass(&self.session, &message) {
+            self.put(message)
+        } else {
+            Err(TrySendError::Full(message))
+        }
+    }
+
+    /// Queues a message that is in line once there is room for it.
+    fn poll_line(&mut self, cx: &Context<'_>, ticket: Ticket) -> Poll<Result<(), SendError>> {
+        let Some(message) = ready!(self.wakers.poll_sender(cx, ticket)) else {
+            return Poll::Ready(Ok(()));
+        };
+        // A sender is called when there is room for its message, which nobody else can take, or
+        // when the session refuses all messages.
+        let result = self.put(message);
+        Poll::Ready(result.map_err(|error| SendError::new(error.into_message())))
+    }
+
+    fn put(&mut self, message: Message) -> Result<(), TrySendError> {
         // The time matters for the first queued message alone, because the receiver's time to take
         // something starts with it.
         let now = if self.session.unsent() == 0 {
@@ -470,12 +555,7 @@ impl Live {
         if self.session.has_frame() {
             self.wakers.set(Awaited::Frame, None);
             let now = self.read_clock();
-            let frame = self.session.poll_frame(now);
-            // Half of it, so that tasks that wait are woken once for many messages.
-            if self.session.unsent() <= self.session.config().send_buffer() / 2 {
-                self.wakers.handle_send_room();
-            }
-            return Poll::Ready(frame);
+            return Poll::Ready(self.session.poll_frame(now));
         }
         if self.session.ending().is_some() {
             self.wakers.set(Awaited::Frame, None);
@@ -500,5 +580,17 @@ impl Live {
     fn handle_flushed(&mut self) {
         let now = self.recent_time();
         self.session.handle_flushed(now);
+    }
+}
+
+/// What a test takes apart to plant a lost wake-up.
+#[cfg(all(test, shuttle))]
+impl Shared {
+    pub(super) fn has_frame(&self) -> bool {
+        self.lock().session.has_frame()
+    }
+
+    pub(super) fn wait_for_frame(&self, cx: &Context<'_>) {
+        self.lock().wakers.set(Awaited::Frame, Some(cx));
     }
 }

@@ -42,7 +42,8 @@ use self::state::State;
 ///   once, and is the last frame.
 /// - Messages to the client are handed out in the order of [`send`](Self::send), and messages to
 ///   the application in the order of [`handle_payload`](Self::handle_payload), each message once.
-///   The next receiver gets the messages that were accepted while none was attached.
+///   The next receiver gets the messages that were accepted while none was attached. An application
+///   that calls [`discard_messages`](Self::discard_messages) gets no more messages.
 /// - An attempt to attach a second receiver changes nothing.
 /// - A session ends if it has no receiver for the disconnect delay, or if its receiver takes no
 ///   bytes for the send timeout. A receiver that is complete but not released ends it after the send
@@ -253,6 +254,15 @@ impl Session {
         self.outbox.push(message, self.config.send_buffer())?;
         self.start_waiting(now);
         Ok(())
+    }
+
+    /// Drops the queued messages from the client, and all that arrive later.
+    ///
+    /// [`poll_event`](Self::poll_event) returns no more messages, only the other events. The client
+    /// notices nothing: [`handle_payload`](Self::handle_payload) still accepts its payloads, and the
+    /// receive buffer is always empty, so that the driver never stops reading from the client.
+    pub fn discard_messages(&mut self) {
+        self.inbox.discard();
     }
 
     /// Closes the session: the client is sent the queued messages, then the close frame.

@@ -92,12 +92,13 @@ const PROGRESS: Input = |bench| bench.session.handle_progress(bench.now);
 const DEADLINE: Input = Bench::pass_deadline;
 const TIMEOUT: Input = |bench| bench.session.handle_timeout(bench.now);
 const SEND: Input = |bench| drop(bench.send("x"));
+const DISCARD: Input = |bench| bench.session.discard_messages();
 const FRAME: Input = |bench| drop(bench.take());
 const EVENT: Input = |bench| drop(bench.session.poll_event());
 
 #[test]
 fn state_transitions_match_the_diagram() {
-    let table: [(&str, Input, [Situation; 8]); 16] = [
+    let table: [(&str, Input, [Situation; 8]); 17] = [
         (
             "attach",
             ATTACH,
@@ -170,6 +171,7 @@ fn state_transitions_match_the_diagram() {
             [Closed, Open, Closed, Closed, Closed, Closed, Closed, Closed],
         ),
         ("send", SEND, SITUATIONS),
+        ("discard", DISCARD, SITUATIONS),
         (
             "close",
             Bench::close,

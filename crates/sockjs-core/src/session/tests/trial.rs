@@ -22,6 +22,7 @@ pub(super) enum Call {
     Flushed,
     Timeout(Timer),
     Send(usize),
+    Discard,
     Close(u16),
     Abort(u16),
     Frame,
@@ -58,6 +59,8 @@ pub(super) struct Trial {
     /// size of the payload.
     pub(super) held: VecDeque<(usize, usize)>,
     pub(super) largest: usize,
+    /// Whether the application takes no more messages.
+    discards: bool,
     pub(super) events: Vec<Event>,
 }
 
@@ -76,6 +79,7 @@ impl Trial {
             posted: Vec::new(),
             held: VecDeque::new(),
             largest: 0,
+            discards: false,
             events: Vec::new(),
         }
     }
@@ -142,6 +146,14 @@ impl Trial {
                 session.handle_timeout(*now);
             }
             Call::Send(length) => self.send(length),
+            Call::Discard => {
+                session.discard_messages();
+                self.discards = true;
+                self.held.clear();
+                let is_message = |event: &&Event| matches!(event, Event::Message(_));
+                let heard = self.events.iter().filter(is_message).count();
+                self.posted.truncate(heard);
+            }
             Call::Close(code) => session.close(*now, reason(code), Cause::ClosedByApp),
             Call::Abort(code) => session.abort(reason(code), Cause::ShuttingDown),
             Call::Frame => self.frame(),
@@ -171,6 +183,9 @@ impl Trial {
             Ok(()) => {
                 assert!(had_room);
                 assert_eq!(self.bench.state(), SessionState::Open);
+                if self.discards {
+                    return;
+                }
                 if !texts.is_empty() {
                     self.held.push_back((texts.len(), size));
                 }
@@ -318,6 +333,7 @@ fn calls(messages: u32) -> impl Strategy<Value = Vec<Call>> {
         20 => Just(Call::Timeout(Timer::OnTime)),
         8 => Just(Call::Timeout(Timer::AtOnce)),
         messages => (0..300_usize).prop_map(Call::Send),
+        1 => Just(Call::Discard),
         1 => (3000..5000_u16).prop_map(Call::Close),
         1 => (3000..5000_u16).prop_map(Call::Abort),
         25 => Just(Call::Frame),
