@@ -49,6 +49,14 @@ pub(crate) fn escape(text: &[u8], out: &mut Vec<u8>) {
     }
 }
 
+/// Returns how many bytes [`escape`] needs for text that is itself JSON, which holds no other special
+/// characters than quotation marks and backslashes.
+pub(crate) fn escaped_len(json: &[u8]) -> usize {
+    let escapes = json.iter().filter(|&&b| b == b'"' || b == b'\\').count();
+    // `copy_with_backslashes` writes up to eight bytes too many before it takes them back.
+    json.len() + escapes + 8
+}
+
 /// Escapes quotation marks and backslashes, eight bytes at a time, and returns the rest.
 ///
 /// It stops at the first eight bytes that have neither, or that have another special byte.
