@@ -26,6 +26,9 @@ pub(crate) struct Config {
     pub(crate) base_url: Option<BaseUrl>,
     pub(crate) message_limit: usize,
     pub(crate) body_limit: usize,
+    pub(crate) body_timeout: Duration,
+    pub(crate) max_send_requests: usize,
+    pub(crate) unknown_session_buffer: usize,
     pub(crate) max_sessions: usize,
     pub(crate) handshake_timeout: Duration,
 }
@@ -45,6 +48,9 @@ impl Default for Config {
             base_url: None,
             message_limit: 1024 * 1024,
             body_limit: 2 * 1024 * 1024,
+            body_timeout: Duration::from_secs(30),
+            max_send_requests: 128,
+            unknown_session_buffer: 4 * 1024 * 1024,
             max_sessions: usize::MAX,
             handshake_timeout: Duration::from_secs(10),
         }

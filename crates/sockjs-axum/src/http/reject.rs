@@ -2,7 +2,7 @@
 
 use axum::response::Response as AxumResponse;
 use bytes::Bytes;
-use http::header::{ALLOW, CONTENT_LENGTH, CONTENT_TYPE, SEC_WEBSOCKET_VERSION};
+use http::header::{ALLOW, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER, SEC_WEBSOCKET_VERSION};
 use http::{HeaderValue, Method, Response, StatusCode};
 use http_body_util::{BodyExt, Limited};
 use sockjs_core::{CallbackError, PayloadError};
@@ -33,6 +33,7 @@ impl Refusal {
                     Reject::TooManySessions
                     | Reject::BodyTooLarge
                     | Reject::NoRoom
+                    | Reject::NoRoomForStray
                     | Reject::Payload(PayloadError::TooLong) => {
                         tracing::warn!(reason = %reject, "request refused");
                     }
@@ -98,6 +99,8 @@ pub(crate) enum Reject {
     SlowBody,
     #[error("too many send requests are waiting")]
     NoRoom,
+    #[error("too many bodies of unknown sessions")]
+    NoRoomForStray,
     #[error("request head too large")]
     HeadTooLarge,
     #[error("too many sessions")]
@@ -120,7 +123,8 @@ impl Reject {
             Self::Payload(_) | Self::BrokenBody => "payload",
             Self::BodyTooLarge => "body_limit",
             Self::SlowBody => "slow_body",
-            Self::NoRoom => "receive_buffer",
+            Self::NoRoom => "max_send_requests",
+            Self::NoRoomForStray => "unknown_session_buffer",
             Self::HeadTooLarge => "head",
             Self::TooManySessions => "max_sessions",
             Self::ShuttingDown => "shutting_down",
@@ -166,6 +170,10 @@ impl Reject {
                 StatusCode::SERVICE_UNAVAILABLE,
                 "Too many send requests are waiting.",
             ),
+            Self::NoRoomForStray => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "Too many requests of unknown sessions.",
+            ),
             Self::HeadTooLarge => (
                 StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
                 "Request head too large.",
@@ -181,6 +189,9 @@ impl Reject {
         *response.status_mut() = status;
         if !body.is_empty() {
             response.headers_mut().insert(CONTENT_TYPE, TEXT_PLAIN);
+        }
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            response.headers_mut().insert(RETRY_AFTER, ONE_SECOND);
         }
         match self {
             Self::Method(allow) => {
@@ -199,6 +210,9 @@ impl Reject {
         response
     }
 }
+
+/// A client may try again at once, but many clients must not do so in a loop.
+const ONE_SECOND: HeaderValue = HeaderValue::from_static("1");
 
 /// How many bytes the body of an extractor's rejection may have. A longer one is replaced by nothing.
 const MAX_REJECTION: usize = 64 * 1024;

@@ -10,6 +10,7 @@ use tokio::sync::watch;
 use uuid::Uuid;
 
 use super::ended::{Ended, EndedSession};
+use super::strays::Strays;
 use crate::clock;
 use crate::session::Shared;
 use crate::session::close::GOING_AWAY;
@@ -25,6 +26,7 @@ pub(crate) struct Registry {
     /// How many places are taken, by sessions and by requests that are about to open one.
     places: AtomicUsize,
     phase: watch::Sender<Phase>,
+    strays: Strays,
 }
 
 /// The sessions are stored under ids and keys that they hold themselves, so that neither is copied.
@@ -66,6 +68,7 @@ impl Registry {
             hasher: RandomState::new(),
             places: AtomicUsize::new(0),
             phase: watch::Sender::new(Phase::Running),
+            strays: Strays::default(),
         }
     }
 
@@ -125,6 +128,10 @@ impl Registry {
             return Err(NoPlace::ShuttingDown);
         }
         Ok(place)
+    }
+
+    pub(super) fn strays(&self) -> &Strays {
+        &self.strays
     }
 
     pub(super) fn phase(&self) -> Phase {
@@ -237,6 +244,7 @@ impl Registration {
         // The session is over already, unless the runtime drops its task.
         self.shared
             .abort(CloseReason::INTERRUPTED, Cause::ShuttingDown);
+        self.shared.end_sends();
         let opening = self.shared.opening();
         self.registry().shard(&opening.id).by_id.remove(&opening.id);
         let Some(ending) = self.shared.ending() else {

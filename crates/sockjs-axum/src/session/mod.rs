@@ -8,6 +8,7 @@ mod session_ref;
 
 mod attachment;
 mod send_queue;
+mod sends;
 mod shared;
 mod wakers;
 
@@ -24,7 +25,7 @@ pub(crate) use self::handler::{Accepted, ErasedHandler, HandlerFuture, echo};
 pub(crate) use self::opening::{
     Credentials, Key, Opening, conceal_credentials, conceal_id, head_len, prefix, remote_addr,
 };
-pub(crate) use self::send_queue::SendQueue;
+pub(crate) use self::send_queue::{SendQueue, Sending};
 pub use self::session_ref::SessionRef;
 pub(crate) use self::shared::{Connection, Shared};
 pub(crate) use self::wakers::Parking;

@@ -9,9 +9,9 @@ use sockjs_core::{
     AttachError, Cause, CloseReason, Ending, Event, Frame, Message, Payload, ReceiveError, Session,
     SessionConfig, SessionState, Transport,
 };
-use tokio::sync::Semaphore;
 
 use super::opening::Opening;
+use super::sends::Sends;
 use super::wakers::{Awaited, Parking, Wakers};
 use crate::clock;
 use crate::error::{SendError, TrySendError};
@@ -41,15 +41,6 @@ struct Live {
     wakers: Wakers,
 }
 
-/// The send requests of a session, for [`SendQueue`](super::send_queue::SendQueue).
-#[derive(Debug)]
-pub(super) struct Sends {
-    /// One request at a time has it.
-    pub(super) permit: Semaphore,
-    /// How many requests wait for the permit.
-    pub(super) waiting: AtomicUsize,
-}
-
 /// How a client is connected: by its last receive request.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Connection {
@@ -77,10 +68,7 @@ impl Shared {
                 connection,
                 wakers: Wakers::default(),
             }),
-            sends: Sends {
-                permit: Semaphore::new(1),
-                waiting: AtomicUsize::new(0),
-            },
+            sends: Sends::new(),
             handles: AtomicUsize::new(0),
         }
     }
@@ -95,6 +83,11 @@ impl Shared {
 
     pub(super) fn sends(&self) -> &Sends {
         &self.sends
+    }
+
+    /// Ends the send requests of a session that is over.
+    pub(crate) fn end_sends(&self) {
+        self.sends.end();
     }
 
     pub(crate) fn connection(&self) -> Connection {
