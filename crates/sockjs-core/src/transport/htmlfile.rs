@@ -1,5 +1,7 @@
 //! `htmlfile`: a page that keeps loading. Each frame is a script element.
 
+use memchr::memchr_iter;
+
 use super::Callback;
 use crate::Frame;
 use crate::quote::{escape, escaped_len};
@@ -11,7 +13,7 @@ pub(super) fn prelude(callback: &Callback) -> String {
 pub(super) fn encode(frame: &Frame) -> Vec<u8> {
     let mut text = Vec::with_capacity(frame.len_hint());
     frame.write_to(&mut text);
-    let angles = text.iter().filter(|&&byte| byte == b'<').count();
+    let angles = memchr_iter(b'<', &text).count();
     let len = escaped_len(&text) + angles * (ESCAPED_ANGLE.len() - 1);
     let mut out = Vec::with_capacity(OPEN.len() + len + CLOSE.len());
     out.extend_from_slice(OPEN);
