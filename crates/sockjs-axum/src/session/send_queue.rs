@@ -86,6 +86,9 @@ impl<'a> Sending<'a> {
 
     /// Returns whether the next part of the body may be read without waiting.
     pub(crate) fn is_admitted(&mut self) -> bool {
+        if self.leads {
+            return true;
+        }
         self.poll_admitted(&Context::from_waker(Waker::noop()))
             .is_ready()
     }
@@ -113,6 +116,9 @@ impl<'a> Sending<'a> {
 
     /// Says how many bytes the body takes.
     pub(crate) fn hold(&mut self, bytes: usize) {
+        if bytes == self.held {
+            return;
+        }
         let mut intake = self.sends.lock();
         intake.held = intake.held - self.held + bytes;
         self.held = bytes;

@@ -86,7 +86,7 @@ async fn read(
     buffer: &mut Buffer,
     sending: &mut Sending<'_>,
 ) -> Result<(), Reject> {
-    let mut deadline = Deadline::start(config.body_timeout);
+    let mut deadline = Deadline::new(&config.body_timeout);
     while !upload.is_at_end() {
         if !sending.is_admitted() {
             deadline.suspend(sending.admitted()).await;
@@ -112,7 +112,7 @@ async fn judge_stray(mount: &Mount, upload: &mut Upload, format: Format) -> Reje
         return Reject::NoSession;
     }
     let mut stray = mount.stray();
-    let mut deadline = Deadline::start(config.body_timeout);
+    let mut deadline = Deadline::new(&config.body_timeout);
     while !upload.is_at_end() {
         if let Err(reject) = read_part(upload, &mut buffer, &mut deadline).await {
             return reject;
@@ -133,7 +133,7 @@ async fn judge_stray(mount: &Mount, upload: &mut Upload, format: Format) -> Reje
 async fn read_part(
     upload: &mut Upload,
     buffer: &mut Buffer,
-    deadline: &mut Deadline,
+    deadline: &mut Deadline<'_>,
 ) -> Result<(), Reject> {
     let part = poll_fn(|cx| upload.poll_read(cx, &mut |bytes| buffer.push(bytes)));
     match deadline.limit(part).await {

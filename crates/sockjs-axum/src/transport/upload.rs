@@ -1,7 +1,7 @@
 use std::error::Error;
 use std::fmt;
 use std::future::{Future, poll_fn};
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
@@ -32,8 +32,8 @@ pin_project! {
         early_answer: EarlyAnswer,
         // How many bytes have arrived.
         arrived: usize,
-        // When the request arrived.
-        since: Instant,
+        // Since when the body is waited for; `None` if it was there so far.
+        since: Option<Instant>,
         #[pin]
         source: S,
     }
@@ -69,7 +69,7 @@ impl Upload {
             declared: declared_len(parts),
             early_answer,
             arrived: 0,
-            since: clock::now(),
+            since: None,
             source: body,
         })))
     }
@@ -106,7 +106,10 @@ impl Upload {
             len += bytes.len();
             take(bytes);
         });
-        let part = ready!(part);
+        let Poll::Ready(part) = part else {
+            arrival.since.get_or_insert_with(clock::now);
+            return Poll::Pending;
+        };
         *arrival.arrived += len;
         if !matches!(part, Some(Ok(()))) || arrival.source.is_at_end() {
             self.abandon();
@@ -153,7 +156,9 @@ impl Upload {
             self.abandon();
             return;
         }
-        let end = deadline(arrival.since, total).max(deadline(clock::now(), pause));
+        let now = clock::now();
+        let since = arrival.since.unwrap_or(now);
+        let end = deadline(since, total).max(deadline(now, pause));
         while self
             .0
             .as_ref()
@@ -191,37 +196,54 @@ pub(crate) struct Bounds {
 /// The time that a body has to arrive. It grows with the bytes that arrive, by a rate that is slow
 /// for any link. So the time for a long body is longer, and a trickle is not for ever.
 #[derive(Debug)]
-pub(super) struct Deadline(Instant);
+pub(super) struct Deadline<'a> {
+    timeout: &'a Duration,
+    /// When the time is over; `None` until the body has to be waited for. The clock is not read
+    /// before.
+    end: Option<Instant>,
+}
 
-impl Deadline {
-    pub(super) fn start(timeout: Duration) -> Self {
-        Self(deadline(clock::now(), timeout))
+impl<'a> Deadline<'a> {
+    pub(super) fn new(timeout: &'a Duration) -> Self {
+        Self { timeout, end: None }
     }
 
     /// Puts the deadline off, because so many bytes have arrived.
     pub(super) fn handle_arrived(&mut self, bytes: usize) {
-        let earned = Duration::from_secs(bytes as u64) / LEAST_RATE;
-        self.0 = deadline(self.0, earned);
+        if let Some(end) = &mut self.end {
+            let earned = Duration::from_secs(bytes as u64) / LEAST_RATE;
+            *end = deadline(*end, earned);
+        }
     }
 
     /// Waits for the server itself, and puts the deadline off for as long.
     pub(super) async fn suspend<F: Future>(&mut self, wait: F) -> F::Output {
-        let start = clock::now();
+        let suspended = clock::now();
         let output = wait.await;
-        self.0 = deadline(self.0, clock::now() - start);
+        if let Some(end) = &mut self.end {
+            *end = deadline(*end, clock::now() - suspended);
+        }
         output
     }
 
     /// Waits for the next part of the body.
-    pub(super) async fn limit<F: Future>(&self, part: F) -> Result<F::Output, Reject> {
-        let mut part = pin!(part);
-        let ready = poll_fn(|cx| Poll::Ready(part.as_mut().poll(cx))).await;
+    pub(super) async fn limit<F>(&mut self, mut part: F) -> Result<F::Output, Reject>
+    where
+        F: Future + Unpin,
+    {
+        let ready = poll_fn(|cx| Poll::Ready(Pin::new(&mut part).poll(cx))).await;
         if let Poll::Ready(part) = ready {
             return Ok(part);
         }
         // Boxed, because most bodies are there when they are read, and need no timer.
-        let part = Box::pin(tokio::time::timeout_at(self.0.into(), part)).await;
+        let part = Box::pin(tokio::time::timeout_at(self.end().into(), &mut part)).await;
         part.map_err(|_| Reject::SlowBody)
+    }
+
+    fn end(&mut self) -> Instant {
+        *self
+            .end
+            .get_or_insert_with(|| deadline(clock::now(), *self.timeout))
     }
 }
 
@@ -299,16 +321,18 @@ mod tests {
 
     #[test]
     fn deadline_grows_with_the_bytes_and_never_overflows() {
-        let mut pace = Deadline::start(Duration::from_secs(30));
-        let start = pace.0;
+        let timeout = Duration::from_secs(30);
+        let mut pace = Deadline::new(&timeout);
+        let start = pace.end();
         pace.handle_arrived(1);
-        assert!(pace.0 - start < Duration::from_millis(1));
+        assert!(pace.end() - start < Duration::from_millis(1));
         pace.handle_arrived(LEAST_RATE as usize - 1);
-        let second = pace.0 - start;
+        let second = pace.end() - start;
         assert!(second.abs_diff(Duration::from_secs(1)) < Duration::from_micros(1));
 
-        let mut never = Deadline::start(Duration::MAX);
+        let mut never = Deadline::new(&Duration::MAX);
+        never.end();
         never.handle_arrived(usize::MAX);
-        assert!(never.0 > start + Duration::from_secs(1_000_000_000));
+        assert!(never.end() > start + Duration::from_secs(1_000_000_000));
     }
 }
