@@ -217,13 +217,13 @@ async fn a_slow_first_request_is_checked_against_the_session_it_joins() {
 }
 
 #[tokio::test]
-async fn a_key_can_be_of_any_comparable_type() {
-    /// As case does not matter in a name, `==` says when two are the same.
+async fn a_key_can_be_of_any_type_with_a_hash() {
+    /// Case does not matter in a name.
     #[derive(Debug)]
     struct Name(String);
-    impl PartialEq for Name {
-        fn eq(&self, other: &Self) -> bool {
-            self.0.eq_ignore_ascii_case(&other.0)
+    impl std::hash::Hash for Name {
+        fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+            self.0.to_ascii_lowercase().hash(state);
         }
     }
     type Configure = fn(SockJsLayer) -> SockJsLayer;
@@ -272,6 +272,37 @@ async fn a_key_can_be_of_any_comparable_type() {
             let send = from(peer.post("xhr_send").body("[]"), user);
             assert_eq!(send.send().await.status, status, "{user:?} for {owner:?}");
         }
+    }
+}
+
+#[tokio::test]
+async fn a_key_is_dropped_before_the_request_is_answered() {
+    // It need not be `Send`, nor outlive the request.
+    #[derive(Debug)]
+    struct Counted(Arc<AtomicUsize>);
+    impl std::hash::Hash for Counted {
+        fn hash<H: std::hash::Hasher>(&self, _: &mut H) {}
+    }
+    impl Drop for Counted {
+        fn drop(&mut self) {
+            self.0.fetch_sub(1, Ordering::SeqCst);
+        }
+    }
+    let alive = Arc::new(AtomicUsize::new(0));
+    let count = alive.clone();
+    let (server, mut sessions) = Server::capture(|layer| {
+        layer.bind_session(move |_| {
+            count.fetch_add(1, Ordering::SeqCst);
+            (Counted(count.clone()), std::rc::Rc::new("not `Send`"))
+        })
+    })
+    .await;
+    for opening in Opening::ALL {
+        let path = opening.path(&support::unique_path("/echo"));
+        let response = opening.request(&server, &path).send().await;
+        assert_eq!(response.status, opening.status(), "{opening:?}");
+        sessions.next().await;
+        assert_eq!(alive.load(Ordering::SeqCst), 0, "{opening:?}");
     }
 }
 

@@ -134,6 +134,35 @@ async fn only_the_value_of_jsessionid_is_echoed() {
     }
 }
 
+/// P48: Cookie.
+#[tokio::test]
+async fn a_value_in_quotes_is_echoed_with_them() {
+    let server = Server::echo(|layer| layer.jsessionid(true)).await;
+
+    for (value, echoed) in [
+        (r#""abc""#, r#""abc""#),
+        (r#""""#, r#""""#),
+        (r#""abc"#, "dummy"),
+        (r#"abc""#, "dummy"),
+        (r#"""#, "dummy"),
+        (r#"a"b"c"#, "dummy"),
+        (r#""a"b""#, "dummy"),
+        (r#""a b""#, "dummy"),
+        (r#""a,b""#, "dummy"),
+    ] {
+        let request = server.peer().post("xhr_send").body("[]");
+        let request = request.header("Cookie", format!("a=b; JSESSIONID={value}; c=d"));
+        let cookie = request.send().await;
+        let expected = format!("JSESSIONID={echoed}; path=/");
+        assert_eq!(cookie.header("set-cookie"), Some(&*expected), "{value}");
+    }
+    let quoted = sockjs_axum::JSessionId::custom(|_| Some(r#""node 1""#.replace(' ', "-")));
+    let server = Server::echo(|layer| layer.jsessionid(quoted)).await;
+    let response = server.peer().post("xhr").send().await;
+    let expected = r#"JSESSIONID="node-1"; path=/"#;
+    assert_eq!(response.header("set-cookie"), Some(expected));
+}
+
 #[tokio::test]
 async fn the_value_is_found_in_a_second_cookie_header() {
     let server = Server::echo(|layer| layer.jsessionid(true)).await;

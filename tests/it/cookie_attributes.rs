@@ -35,6 +35,13 @@ async fn attributes_follow_the_value() {
             "JSESSIONID=dummy; path=/; Secure; SameSite=None",
         ),
         (
+            JSessionId::dummy()
+                .partitioned(true)
+                .same_site(SameSite::None)
+                .secure(true),
+            "JSESSIONID=dummy; path=/; Secure; SameSite=None; Partitioned",
+        ),
+        (
             JSessionId::dummy().path("/chat"),
             "JSESSIONID=dummy; path=/chat",
         ),
@@ -167,7 +174,7 @@ async fn only_values_of_safe_characters_are_accepted() {
     });
     let server = Server::echo(|layer| layer.jsessionid(choose)).await;
     let mut connection = server.connect().await;
-    // RFC 6265 §4.1.1: visible ASCII but quote, comma, semicolon and backslash.
+    // RFC 6265 §4.1.1: within a value, visible ASCII but quote, comma, semicolon and backslash.
     let is_safe = |char: char| char.is_ascii_graphic() && !"\",;\\".contains(char);
 
     for char in (0..=255).map(char::from).chain(['\u{2028}', '\u{1f600}']) {

@@ -1,3 +1,4 @@
+use sockjs_axum::SockJsLayer;
 use support::{Peer, Request, Response, Server, assert_cached_for_a_year, assert_cors};
 
 const ORIGINS: [Option<&str>; 5] = [
@@ -237,6 +238,52 @@ fn assert_no_cors(response: &Response<'_>, name: &str) {
         !names.iter().any(|name| name.starts_with("access-control-")),
         "{name}: {names:?}"
     );
+}
+
+#[tokio::test]
+async fn preflights_for_a_private_network_are_answered_if_allowed() {
+    for (allowed, asked, expected) in [
+        (None, Some("true"), None),
+        (Some(false), Some("true"), None),
+        (Some(true), Some("true"), Some("true")),
+        (Some(true), Some("false"), None),
+        (Some(true), None, None),
+    ] {
+        let server = Server::echo(|layer| match allowed {
+            Some(allowed) => layer.allow_private_network(allowed),
+            None => layer,
+        })
+        .await;
+        let peer = server.peer();
+        for request in [
+            server.request("OPTIONS", "/echo/info"),
+            peer.request("OPTIONS", "xhr"),
+            peer.request("OPTIONS", "xhr_streaming"),
+            peer.request("OPTIONS", "xhr_send"),
+        ] {
+            let line = request.line();
+            let mut request = request.header("Origin", "https://app.example");
+            if let Some(asked) = asked {
+                request = request.header("Access-Control-Request-Private-Network", asked);
+            }
+            let response = request.send().await;
+            assert_eq!(response.status, 204, "{line}");
+            let answer = response.header("access-control-allow-private-network");
+            assert_eq!(answer, expected, "{line}, {allowed:?}, {asked:?}");
+        }
+    }
+    // Other origins stay refused.
+    let strict = |layer: SockJsLayer| {
+        let layer = layer.allowed_origins(["https://app.example"]);
+        layer.allow_private_network(true)
+    };
+    let server = Server::echo(strict).await;
+    let request = server.request("OPTIONS", "/echo/info");
+    let request = request.header("Origin", "https://evil.example");
+    let request = request.header("Access-Control-Request-Private-Network", "true");
+    let response = request.send().await;
+    assert_eq!(response.status, 403);
+    assert_no_cors(&response, "info");
 }
 
 #[tokio::test]

@@ -91,7 +91,8 @@ async fn polls_keep_their_connection() {
 
 #[tokio::test]
 async fn one_frame_carries_all_waiting_messages() {
-    let (server, mut sessions) = Server::capture(|layer| layer.response_limit(1)).await;
+    let (server, mut sessions) =
+        Server::capture(|layer| layer.frame_limit(1 << 20).response_limit(1)).await;
     let peer = server.peer();
     peer.open().await;
     let session = sessions.next().await;

@@ -8,6 +8,7 @@ import { earlyAnswers } from "./checks/early-answers.mjs";
 import { forwarded } from "./checks/forwarded.mjs";
 import { idle, idleWithoutHeartbeats } from "./checks/idle.mjs";
 import { javascriptClient } from "./checks/javascript-client.mjs";
+import { limits } from "./checks/limits.mjs";
 import { oneServer } from "./checks/one-server.mjs";
 import { reload } from "./checks/reload.mjs";
 import { twoServers } from "./checks/two-servers.mjs";
@@ -17,6 +18,7 @@ const parts = {
   "one-server": oneServer,
   "javascript-client": javascriptClient,
   forwarded,
+  limits,
   "two-servers": twoServers,
   "early-answers": earlyAnswers,
   reload,

@@ -22,10 +22,19 @@ pub struct Http2(SendRequest<Bytes>);
 impl Http2 {
     /// Connects to a server and waits until it has said what it can do.
     pub async fn connect(addr: SocketAddr) -> Self {
+        Self::connect_as(addr, &h2::client::Builder::new()).await
+    }
+
+    /// Connects as a client that lets the server send so many bytes on a stream before it reads them.
+    pub async fn connect_with_window(addr: SocketAddr, window: u32) -> Self {
+        Self::connect_as(addr, h2::client::Builder::new().initial_window_size(window)).await
+    }
+
+    async fn connect_as(addr: SocketAddr, builder: &h2::client::Builder) -> Self {
         let stream = within("a connection", TcpStream::connect(addr)).await;
         let stream = stream.expect("the server listens");
         stream.set_nodelay(true).expect("the socket takes options");
-        let handshake = within("HTTP/2", h2::client::handshake(stream)).await;
+        let handshake = within("HTTP/2", builder.handshake(stream)).await;
         let (client, mut connection) = handshake.expect("the server speaks HTTP/2");
         let mut ping_pong = connection.ping_pong().expect("nobody else took it");
         tokio::spawn(connection);

@@ -45,6 +45,15 @@ impl<'c> Request<'c> {
         self
     }
 
+    /// Replaces the name under which the server is asked.
+    pub fn host(mut self, host: &str) -> Self {
+        let end = self.headers.iter().position(|b| *b == b'\n');
+        let end = end.expect("`new` writes a line") + 1;
+        self.headers
+            .splice(..end, format!("Host: {host}\r\n").into_bytes());
+        self
+    }
+
     /// Sets the body, announced with its length.
     pub fn body(mut self, body: impl AsRef<[u8]>) -> Self {
         self.body = Body::Whole(body.as_ref().to_vec());

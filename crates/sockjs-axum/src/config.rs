@@ -6,7 +6,7 @@ use std::time::Duration;
 use http::request::Parts;
 use sockjs_core::{SessionConfig, Transport};
 
-use crate::http::header::{AllowedOrigins, Cors, JSessionId, NullOriginPolicy};
+use crate::http::header::{AllowedOrigins, Cors, JSessionId, NullOriginPolicy, PrivateNetwork};
 use crate::session::Binding;
 
 /// The options of a mount, each with the default of the reference server where it has the option.
@@ -20,6 +20,7 @@ pub(crate) struct Config {
     pub(crate) transports: HashSet<Transport>,
     pub(crate) jsessionid: JSessionId,
     pub(crate) cors: Cors,
+    pub(crate) private_network: PrivateNetwork,
     pub(crate) allowed_origins: AllowedOrigins,
     pub(crate) null_origin: NullOriginPolicy,
     pub(crate) binding: Option<Binding>,
@@ -30,6 +31,8 @@ pub(crate) struct Config {
     pub(crate) max_send_requests: usize,
     pub(crate) unknown_session_buffer: usize,
     pub(crate) max_sessions: usize,
+    pub(crate) max_per_key: Option<MaxPerKey>,
+    pub(crate) max_ended_sessions: usize,
     pub(crate) handshake_timeout: Duration,
 }
 
@@ -42,6 +45,7 @@ impl Default for Config {
             transports: Transport::ALL.iter().copied().collect(),
             jsessionid: JSessionId::off(),
             cors: Cors::Enabled,
+            private_network: PrivateNetwork::Refuse,
             allowed_origins: AllowedOrigins::any(),
             null_origin: NullOriginPolicy::Refuse,
             binding: None,
@@ -52,6 +56,8 @@ impl Default for Config {
             max_send_requests: 128,
             unknown_session_buffer: 4 * 1024 * 1024,
             max_sessions: usize::MAX,
+            max_per_key: None,
+            max_ended_sessions: 256 * 1024,
             handshake_timeout: Duration::from_secs(10),
         }
     }
@@ -62,6 +68,14 @@ impl Config {
     pub(crate) fn websocket(&self) -> bool {
         self.transports.contains(&Transport::WebSocket)
     }
+}
+
+/// How many sessions each client may have at a time.
+#[derive(Clone, Debug)]
+pub(crate) struct MaxPerKey {
+    pub(crate) sessions: usize,
+    /// What makes two requests those of one client.
+    pub(crate) key: Binding,
 }
 
 /// The delays and limits of the sessions of a mount. The sessions share them.

@@ -12,7 +12,7 @@ use http_body::Body;
 
 use crate::config::Config;
 use crate::error::BoxError;
-use crate::http::header::{self, Cors, Headers, Judgement, cache, is_loaded_by_own_page};
+use crate::http::header::{self, Cors, Headers, Judgement, Silence, cache, is_loaded_by_own_page};
 use crate::http::page::{self, Info};
 use crate::http::reject::{Refusal, Reject};
 use crate::http::route::{ReceiveUrl, Route, SendUrl};
@@ -45,7 +45,13 @@ async fn respond_to(
 ) -> Response<OwnBody> {
     let config = mount.config();
     let judgement = if route.is_guarded() {
-        config.allowed_origins.judge(config.null_origin, &parts)
+        let silence = match route.loaded_as() {
+            Some(_) => Silence::Browser,
+            None => Silence::Program,
+        };
+        config
+            .allowed_origins
+            .judge(config.null_origin, silence, &parts)
     } else {
         Judgement::Allowed
     };
@@ -61,7 +67,7 @@ async fn respond_to(
     };
     let mut response = answer.unwrap_or_else(|refusal| {
         meter::refused(mount.prefix(), refusal.reason());
-        refusal.into_response().map(OwnBody::from)
+        refusal.into_response(mount.warnings()).map(OwnBody::from)
     });
     // Before the answer, because an answer that is complete ends the reading of the request.
     if !upload.is_at_end() {
@@ -90,7 +96,7 @@ async fn answer(
         return Err(Reject::Method(allow).into());
     }
     if parts.method == Method::OPTIONS {
-        return Ok(preflight(&route));
+        return Ok(preflight(config, &route, parts));
     }
     match route {
         Route::Greeting => Ok(page::greeting().map(OwnBody::from)),
@@ -206,7 +212,7 @@ fn info(config: &Config, parts: &Parts) -> Info {
     }
 }
 
-fn preflight(route: &Route) -> Response<OwnBody> {
+fn preflight(config: &Config, route: &Route, parts: &Parts) -> Response<OwnBody> {
     let methods = if let Route::Info = route {
         "OPTIONS, GET"
     } else {
@@ -214,7 +220,12 @@ fn preflight(route: &Route) -> Response<OwnBody> {
     };
     let mut response = Response::new(OwnBody::from(Bytes::new()));
     *response.status_mut() = StatusCode::NO_CONTENT;
-    header::preflight(response.headers_mut(), methods);
+    header::preflight(
+        response.headers_mut(),
+        methods,
+        config.private_network,
+        &parts.headers,
+    );
     cache::for_a_year(response.headers_mut());
     response
 }

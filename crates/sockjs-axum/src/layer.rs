@@ -1,3 +1,4 @@
+use std::hash::Hash;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -5,8 +6,9 @@ use http::request::Parts;
 use sockjs_core::{SessionConfig, Transport};
 use tower_layer::Layer;
 
-use crate::config::{BaseUrl, Config};
-use crate::http::header::{AllowedOrigins, Cors, JSessionId, NullOriginPolicy};
+use crate::config::{BaseUrl, Config, MaxPerKey};
+use crate::http::header::{AllowedOrigins, Cors, JSessionId, NullOriginPolicy, PrivateNetwork};
+use crate::http::route::encode_prefix;
 use crate::mount::{Mount, Registry, SockJsHandle};
 use crate::service::{NotFound, SockJs};
 use crate::session::{Binding, ErasedHandler, SessionHandler, echo};
@@ -87,19 +89,15 @@ pub struct SockJsLayer<S = ()> {
 
 impl SockJsLayer<()> {
     /// Makes a mount at `prefix`. Slashes at the ends of the prefix are ignored. An empty prefix
-    /// matches every path.
+    /// matches every path. Characters that browsers percent-encode in a path, such as `ä` or a space,
+    /// are encoded; a `%` is taken for an encoding that is there already.
     ///
     /// Until [`on_session`](Self::on_session) sets a handler, sessions send every message back, so
     /// that a mount can be tried at once. The first such session logs a warning, because a forgotten
     /// handler would otherwise be a public echo server. [`echo`](Self::echo) makes an echo server
     /// without the warning.
     pub fn new(prefix: impl AsRef<str>) -> Self {
-        let prefix = prefix.as_ref().trim_matches('/');
-        let prefix: Arc<str> = if prefix.is_empty() {
-            "".into()
-        } else {
-            format!("/{prefix}").into()
-        };
+        let prefix: Arc<str> = encode_prefix(prefix.as_ref()).into();
         Self {
             handler: ErasedHandler::missing(prefix.clone()),
             prefix,
@@ -131,7 +129,9 @@ impl SockJsLayer<()> {
     ///
     /// The extractors run on the request that opens the session: the first receive request, or the
     /// handshake of a WebSocket. They run before the request is answered, and if one rejects the
-    /// request, its rejection is the answer. They see a dash in place of the session id in the URL.
+    /// request, its rejection is the answer. They see a dash in place of the session id in the URL, and
+    /// in the parameters that a router of axum took from the URL. A middleware in front of this layer
+    /// sees the id, and so do extensions that it makes of the URL.
     /// They see neither `Cookie` nor `Authorization`, unless
     /// [`allowed_origins`](Self::allowed_origins) is set.
     ///
@@ -232,7 +232,7 @@ impl<S> SockJsLayer<S> {
     ///
     /// The limit exists because browsers keep all of a streaming response in memory. Raise it if
     /// clients receive many megabytes a minute and reconnect too often. A limit of 1 makes streaming
-    /// behave like polling.
+    /// behave like polling, and so does zero.
     pub fn response_limit(self, bytes: usize) -> Self {
         self.configure(|config| config.response_limit = bytes)
     }
@@ -288,7 +288,13 @@ impl<S> SockJsLayer<S> {
     ///
     /// Raise it for clients on mobile networks that need longer between two requests. For the same
     /// time and one minute more, late requests of an ended session are answered with its close frame.
+    ///
+    /// # Panics
+    ///
+    /// If the delay is zero, because every session of a polling client would then end after its first
+    /// poll.
     pub fn disconnect_delay(self, delay: Duration) -> Self {
+        assert!(!delay.is_zero(), "the disconnect delay must not be zero");
         self.configure_session(|session| session.with_disconnect_delay(delay))
     }
 
@@ -301,6 +307,21 @@ impl<S> SockJsLayer<S> {
                 Cors::Disabled
             } else {
                 Cors::Enabled
+            };
+        })
+    }
+
+    /// Sets whether pages of public sites may use the mount in a private network. Default: `false`.
+    ///
+    /// Some browsers ask for this permission in a preflight, if a page that was loaded from the
+    /// internet connects to an address such as `192.168.0.1` or `localhost`. Allow it together with
+    /// [`allowed_origins`](Self::allowed_origins), if such pages must connect.
+    pub fn allow_private_network(self, allowed: bool) -> Self {
+        self.configure(|config| {
+            config.private_network = if allowed {
+                PrivateNetwork::Allow
+            } else {
+                PrivateNetwork::Refuse
             };
         })
     }
@@ -339,7 +360,8 @@ impl<S> SockJsLayer<S> {
     /// Sets how long one message from a client may be, in bytes of UTF-8. Default: 1 MiB.
     ///
     /// A send request with a longer message is answered with 413. A WebSocket with a longer message
-    /// is closed with 1009. Lower the limit to the longest message that your clients send.
+    /// is closed with 1009. Lower the limit to the longest message that your clients send. With zero,
+    /// clients can send empty messages only.
     pub fn message_limit(self, bytes: usize) -> Self {
         self.configure(|config| config.message_limit = bytes)
     }
@@ -350,7 +372,8 @@ impl<S> SockJsLayer<S> {
     /// A send request with a longer body is answered with 413. A WebSocket with a longer message is
     /// closed with 1009. The form of a jsonp client counts without its escapes, which can make it three
     /// times as long. One payload may contain many messages, and escapes make it longer than they
-    /// are; so keep this limit at twice the [`message_limit`](Self::message_limit) or above.
+    /// are; so keep this limit at twice the [`message_limit`](Self::message_limit) or above. With
+    /// zero, clients cannot send anything.
     pub fn body_limit(self, bytes: usize) -> Self {
         self.configure(|config| config.body_limit = bytes)
     }
@@ -390,6 +413,7 @@ impl<S> SockJsLayer<S> {
     ///
     /// Each message counts 64 bytes more than its text. When the buffer is full,
     /// [`Session::send`](crate::Session::send) waits. Lower it to hold less memory for slow clients.
+    /// With zero, one message is queued at a time.
     pub fn send_buffer(self, bytes: usize) -> Self {
         self.configure_session(|session| session.with_send_buffer(bytes))
     }
@@ -399,16 +423,75 @@ impl<S> SockJsLayer<S> {
     ///
     /// When the buffer is full, the server stops to read the WebSocket, or the bodies of send
     /// requests, so that TCP slows the client down. Lower it to hold less memory for slow handlers.
+    /// With zero, one payload is queued at a time.
     pub fn receive_buffer(self, bytes: usize) -> Self {
         self.configure_session(|session| session.with_receive_buffer(bytes))
+    }
+
+    /// Sets how long a frame of several messages may be, in bytes. Default: 32 KiB.
+    ///
+    /// The text of the frame counts, as a WebSocket sends it: with quotation marks, commas and
+    /// escapes. Messages that do not fit wait for the next frame, and a single message of any length
+    /// has a frame of its own. Lower it for clients that refuse WebSocket messages of this length. A
+    /// poll is answered with one frame, so raise it if many messages wait for polling clients.
+    pub fn frame_limit(self, bytes: usize) -> Self {
+        self.configure_session(|session| session.with_frame_limit(bytes))
     }
 
     /// Sets how many sessions the mount may have at a time. Default: no limit. A request that would
     /// open one more is answered with 503.
     ///
-    /// Set it to a number of sessions that fits into the server's memory.
+    /// Set it to a number of sessions that fits into the server's memory. With zero, there are no
+    /// sessions.
     pub fn max_sessions(self, sessions: usize) -> Self {
         self.configure(|config| config.max_sessions = sessions)
+    }
+
+    /// Limits how many sessions one client may have at a time. Default: no limit. A request that would
+    /// open one more is answered with 429.
+    ///
+    /// `key` computes from a request whose it is: an address, or a user. Only the requests that open
+    /// sessions are asked. Requests with equal keys are those of one client, and so are all requests
+    /// with the key `None`. A request that is about to open a session counts like a session, as for
+    /// [`max_sessions`](Self::max_sessions).
+    ///
+    /// Set it together with `max_sessions`, because one client could otherwise take all places. Many
+    /// users may share one address, such as an office, and one user has many IPv6 addresses: limit
+    /// networks of 64 bits. Behind a proxy the address is that of the proxy, unless a middleware knows
+    /// better.
+    ///
+    /// ```
+    /// # use sockjs_axum::SockJsLayer;
+    /// use std::net::{IpAddr, SocketAddr};
+    /// use axum::extract::ConnectInfo;
+    ///
+    /// let layer = SockJsLayer::echo("/echo")
+    ///     .max_sessions(10_000)
+    ///     .max_sessions_per_key(100, |parts| {
+    ///         let ConnectInfo(addr) = parts.extensions.get::<ConnectInfo<SocketAddr>>()?;
+    ///         Some(match addr.ip().to_canonical() {
+    ///             IpAddr::V4(ip) => ip.to_bits().into(),
+    ///             IpAddr::V6(ip) => ip.to_bits() >> 64 << 64,
+    ///         })
+    ///     });
+    /// ```
+    pub fn max_sessions_per_key<K: Hash>(
+        self,
+        sessions: usize,
+        key: impl Fn(&Parts) -> K + Send + Sync + 'static,
+    ) -> Self {
+        let key = Binding::new(key);
+        self.configure(|config| config.max_per_key = Some(MaxPerKey { sessions, key }))
+    }
+
+    /// Sets about how many sessions may end within a
+    /// [`disconnect_delay`](Self::disconnect_delay). WebSockets do not count. Default: 262,144. A
+    /// request that would open one more is answered with 503.
+    ///
+    /// The layer remembers how a session ended, for late requests of its client. A record takes some
+    /// 200 bytes. Raise the number with `max_sessions` and `disconnect_delay`.
+    pub fn max_ended_sessions(self, sessions: usize) -> Self {
+        self.configure(|config| config.max_ended_sessions = sessions)
     }
 
     /// Sets which pages may use the mount, by their origin: a list such as
@@ -426,8 +509,10 @@ impl<S> SockJsLayer<S> {
     ///    that, and then knows the id of the session that it opens.
     ///
     /// The list must contain every origin from which pages connect, the server's own included, because
-    /// the iframe page and the server's own pages send that origin. Requests without an origin, from
-    /// clients that are not browsers, are allowed.
+    /// the iframe page and the server's own pages send that origin. If a browser says that a page is
+    /// the server's own, the name under which the server was asked (`Host`) must be that of an origin
+    /// in the list, because a stranger can let a name of their own lead to the server. So a proxy must
+    /// pass `Host` on. Requests without an origin, from clients that are not browsers, are allowed.
     ///
     /// ```
     /// # use sockjs_axum::SockJsLayer;
@@ -456,11 +541,11 @@ impl<S> SockJsLayer<S> {
     /// later request of the session with another key is answered with 404. Default: sessions are not
     /// bound, and a client that knows a session's id may use the session.
     ///
+    /// The key itself is dropped at once. What is kept and compared is a digest of 128 bits, made by
+    /// the key's [`Hash`] and a secret of the mount. So whatever `Hash` leaves out plays no part.
+    ///
     /// Choose a key that stays the same for a client: a user, or a token. The client's port changes
     /// with every connection, and its address changes when a phone changes networks.
-    ///
-    /// The key's `Drop` must not use the mount's [`handle`](Self::handle), because the key may be
-    /// dropped while the registry of sessions is locked.
     ///
     /// ```
     /// # use sockjs_axum::SockJsLayer;
@@ -469,10 +554,7 @@ impl<S> SockJsLayer<S> {
     /// let layer = SockJsLayer::echo("/echo")
     ///     .bind_session(|parts| parts.headers.get(AUTHORIZATION).cloned());
     /// ```
-    pub fn bind_session<K>(self, key: impl Fn(&Parts) -> K + Send + Sync + 'static) -> Self
-    where
-        K: PartialEq + Send + Sync + 'static,
-    {
+    pub fn bind_session<K: Hash>(self, key: impl Fn(&Parts) -> K + Send + Sync + 'static) -> Self {
         self.configure(|config| config.binding = Some(Binding::new(key)))
     }
 
@@ -481,7 +563,12 @@ impl<S> SockJsLayer<S> {
     ///
     /// There is seldom a reason to change it. The connection is handed over at once, unless the client
     /// stops to read or a middleware holds the response back.
+    ///
+    /// # Panics
+    ///
+    /// If the timeout is zero, because no WebSocket could then be opened.
     pub fn handshake_timeout(self, timeout: Duration) -> Self {
+        assert!(!timeout.is_zero(), "the handshake timeout must not be zero");
         self.configure(|config| config.handshake_timeout = timeout)
     }
 

@@ -24,6 +24,7 @@ pub struct SessionConfig {
     send_timeout: Duration,
     send_buffer: usize,
     receive_buffer: usize,
+    frame_limit: usize,
 }
 
 impl SessionConfig {
@@ -99,6 +100,19 @@ impl SessionConfig {
         self
     }
 
+    /// Sets how many bytes a frame of several messages may have. Default: 32 KiB.
+    ///
+    /// The text of the frame counts, with its escapes: `a["hello","world"]` has 18 bytes. Messages
+    /// that do not fit go into the next frame. A message that does not fit in any frame has a frame
+    /// of its own, so with zero each message has one.
+    ///
+    /// Many WebSocket clients refuse a message above a limit of theirs. With the default, the limit
+    /// of a client can be as low as 32 KiB, if no single message is longer.
+    pub fn with_frame_limit(mut self, bytes: usize) -> Self {
+        self.frame_limit = bytes;
+        self
+    }
+
     /// Returns after how long without a frame a heartbeat is sent; `None` if none is.
     pub fn heartbeat_delay(&self) -> Option<Duration> {
         self.heartbeat_delay
@@ -128,6 +142,11 @@ impl SessionConfig {
     pub fn receive_buffer(&self) -> usize {
         self.receive_buffer
     }
+
+    /// Returns how many bytes a frame of several messages may have.
+    pub fn frame_limit(&self) -> usize {
+        self.frame_limit
+    }
 }
 
 impl Default for SessionConfig {
@@ -139,6 +158,7 @@ impl Default for SessionConfig {
             send_timeout: Duration::from_secs(30),
             send_buffer: 1024 * 1024,
             receive_buffer: 256 * 1024,
+            frame_limit: 32 * 1024,
         }
     }
 }

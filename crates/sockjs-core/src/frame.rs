@@ -57,6 +57,12 @@ impl Frame {
         }
     }
 
+    /// Returns the length of the text of a frame with so many messages, whose quoted texts have
+    /// `quoted` bytes together.
+    pub(crate) fn messages_len(count: usize, quoted: usize) -> usize {
+        "a[]".len() + quoted + count.saturating_sub(1)
+    }
+
     /// Estimates how many bytes [`write_to`](Self::write_to) appends.
     pub(crate) fn len_hint(&self) -> usize {
         match self {

@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 
 use serde::{Deserialize, Serialize};
 
-use crate::quote::quote;
+use crate::quote::{self, quote, quoted_len};
 
 /// A message of the application: Unicode text that is cheap to clone.
 ///
@@ -34,6 +34,10 @@ struct Shared {
 }
 
 impl Message {
+    /// How many bytes a byte of text becomes at most when it is quoted, without the quotation
+    /// marks.
+    pub(crate) const MAX_GROWTH: usize = quote::MAX_GROWTH;
+
     /// Returns the text.
     pub fn as_str(&self) -> &str {
         match self.shared.get() {
@@ -95,6 +99,14 @@ impl Message {
                 }));
             }
             _ => quote(self, out),
+        }
+    }
+
+    /// Returns how many bytes [`write_quoted`](Self::write_quoted) appends.
+    pub(crate) fn quoted_len(&self) -> usize {
+        match self.shared.get().and_then(|shared| shared.quoted.get()) {
+            Some(quoted) => quoted.len(),
+            None => quoted_len(self),
         }
     }
 

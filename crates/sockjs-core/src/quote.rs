@@ -12,6 +12,35 @@ pub fn quote(text: &str, out: &mut Vec<u8>) {
     out.push(b'"');
 }
 
+/// Returns the length of the text as [`quote`] writes it.
+pub(crate) fn quoted_len(text: &str) -> usize {
+    let text = text.as_bytes();
+    let mut len = text.len() + 2;
+    let mut has_candidates = false;
+    // The sum for 32 bytes fits in a byte, so that the compiler can vectorize it.
+    for block in text.chunks(32) {
+        let (more, candidates) = block.iter().fold((0, false), |(more, candidates), &byte| {
+            let marks = u8::from((byte == b'"') | (byte == b'\\'));
+            let control = 5 * u8::from(byte < 0x20);
+            let short = 4 * u8::from((8..=13).contains(&byte) & (byte != 11));
+            let candidate = (byte == 0xe2) | (byte == 0xef);
+            (more + (marks + control - short), candidates | candidate)
+        });
+        len += usize::from(more);
+        has_candidates |= candidates;
+    }
+    if has_candidates {
+        let special = text.windows(3).filter(|it| {
+            matches!(it[0], 0xe2 | 0xef) && is_special(code_of([it[0], it[1], it[2]]))
+        });
+        len += 3 * special.count();
+    }
+    len
+}
+
+/// How many bytes a byte of text becomes at most, without the quotation marks.
+pub(crate) const MAX_GROWTH: usize = "\\u0000".len();
+
 /// Appends the escaped text without quotation marks. `text` must be UTF-8.
 pub(crate) fn escape(text: &[u8], out: &mut Vec<u8>) {
     let mut rest = text;
@@ -31,8 +60,7 @@ pub(crate) fn escape(text: &[u8], out: &mut Vec<u8>) {
                 }
             }
             (0xe2 | 0xef, Some((&[second, third], after))) => {
-                let bits = |byte: u8| u16::from(byte & 0x3f);
-                let code = u16::from(first) << 12 | bits(second) << 6 | bits(third);
+                let code = code_of([first, second, third]);
                 if is_special(code) {
                     push_escaped(code, out);
                 } else {
@@ -90,6 +118,12 @@ fn copy_with_backslashes<'a>(text: &'a [u8], out: &mut Vec<u8>) -> &'a [u8] {
         rest = after;
     }
     rest
+}
+
+/// Returns the code of a character from its three bytes in UTF-8.
+fn code_of([first, second, third]: [u8; 3]) -> u16 {
+    let bits = |byte: u8| u16::from(byte & 0x3f);
+    u16::from(first) << 12 | bits(second) << 6 | bits(third)
 }
 
 /// Returns whether a character that has three bytes in UTF-8 must be escaped.
@@ -207,6 +241,15 @@ mod tests {
         fn every_character_is_quoted_on_its_own(text in text_rich_in_specials()) {
             let each: String = text.chars().map(expected).collect();
             prop_assert_eq!(quoted(&text), format!("\"{each}\""));
+        }
+
+        #[test]
+        fn the_length_is_known_before(text in text_rich_in_specials(), other in any::<String>()) {
+            for text in [text, other] {
+                let len = quoted(&text).len();
+                prop_assert_eq!(quoted_len(&text), len);
+                prop_assert!(len <= text.len() * MAX_GROWTH + 2);
+            }
         }
 
         #[test]

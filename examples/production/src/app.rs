@@ -4,9 +4,10 @@
 //! So what is added before the SockJS layer does not concern SockJS, and what is added after it
 //! does.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
-use axum::extract::State;
+use axum::extract::{ConnectInfo, State};
 use axum::http::{Method, StatusCode};
 use axum::routing::{get, post};
 use axum::{Json, Router, middleware};
@@ -85,6 +86,13 @@ fn sockjs(settings: &Settings) -> SockJsLayer {
         // it; but not as somebody else.
         .bind_session(|parts| parts.extensions.get::<User>().cloned())
         .max_sessions(MAX_SESSIONS)
+        // So that nobody takes all of them. Users may have several tabs and devices; who has no name
+        // yet is one of the many with the same address.
+        .max_sessions_per_key(MAX_SESSIONS_PER_USER, |parts| {
+            let addr = parts.extensions.get::<ConnectInfo<SocketAddr>>();
+            let user = parts.extensions.get::<User>().cloned();
+            user.ok_or_else(|| addr.map(|ConnectInfo(addr)| addr.ip()))
+        })
 }
 
 /// How many sessions there are: public, and so what `CorsLayer` is for.
@@ -95,4 +103,6 @@ async fn sessions(State(handle): State<SockJsHandle>) -> Json<usize> {
 pub(crate) const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What memory is there for: see `docs/limits.md`.
-const MAX_SESSIONS: usize = 10_000;
+pub(crate) const MAX_SESSIONS: usize = 10_000;
+
+const MAX_SESSIONS_PER_USER: usize = 100;

@@ -11,28 +11,33 @@ mod cookie;
 mod live;
 mod metrics;
 mod page;
+mod serve;
 mod trace;
 mod user;
 
 #[cfg(test)]
 mod tests;
 
-use std::net::SocketAddr;
 use std::time::Duration;
 use std::{env, io};
 
-use axum::serve::ListenerExt;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tracing_subscriber::EnvFilter;
 
 use crate::app::Settings;
+use crate::serve::Limits;
 
 #[tokio::main]
 async fn main() -> io::Result<()> {
     let filter = EnvFilter::try_from_default_env()
         .unwrap_or_else(|_| EnvFilter::new("info,sockjs_axum=debug,tower_http=debug"));
-    tracing_subscriber::fmt().with_env_filter(filter).init();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        // Otherwise a line that cannot be written, such as after the end of a log collector, is
+        // reported to standard error, and if that is closed as well, the task that logs panics.
+        .log_internal_errors(false)
+        .init();
 
     // Before the first session: what was counted without a recorder is not counted.
     let recorder = metrics::install().map_err(io::Error::other)?;
@@ -59,16 +64,11 @@ async fn main() -> io::Result<()> {
     );
     tokio::spawn(axum::serve(metrics_listener, metrics::routes(recorder)).into_future());
 
-    // A frame is a small write of its own, which Nagle's algorithm would hold back while the one
-    // before it is not acknowledged. A connection that ended meanwhile has nothing to delay.
-    let listener = listener.tap_io(|tcp| drop(tcp.set_nodelay(true)));
-    // Sessions know the client's address only with this.
-    let service = app.into_make_service_with_connect_info::<SocketAddr>();
     let (closed, sessions_closed) = oneshot::channel();
-    let served = axum::serve(listener, service).with_graceful_shutdown(async move {
+    let served = serve::serve(listener, app, LIMITS, async move {
         asked_to_stop().await;
-        // axum waits for all responses to end, and those of sessions end only with these. The
-        // deadline is less than what process managers wait before they kill.
+        // The responses of sessions end only with these. The deadline is less than what process
+        // managers wait before they kill.
         let shutdown = handle.shutdown(Duration::from_secs(10)).await;
         tracing::info!(?shutdown, "sessions are closed");
         let _ = closed.send(());
@@ -78,11 +78,21 @@ async fn main() -> io::Result<()> {
         tokio::time::sleep(Duration::from_secs(3)).await;
     };
     tokio::select! {
-        result = served.into_future() => result,
+        () = served => {}
         // A client that reads nothing still has a response to come, and would be waited for.
-        () = overdue => Ok(()),
+        () = overdue => {}
     }
+    Ok(())
 }
+
+/// See `docs/deployment.md`.
+const LIMITS: Limits = Limits {
+    idle: Duration::from_secs(30),
+    ping: Duration::from_secs(20),
+    streams: 200,
+    // Each session has one, and some have two for a moment. `LimitNOFILE` must be higher.
+    connections: 2 * app::MAX_SESSIONS + 1000,
+};
 
 /// Waits for Ctrl-C or, from a process manager, SIGTERM.
 async fn asked_to_stop() {

@@ -191,6 +191,7 @@ async fn a_session_is_its_users() {
 
     // A frame of an old browser says nothing of the page around it.
     let frame = Request::get("/live/0/b/htmlfile?c=f")
+        .header(header::HOST, "app.example")
         .header(header::COOKIE, &ann.cookie)
         .body(Body::empty())
         .expect("a valid request");

@@ -16,7 +16,7 @@ use uuid::Uuid;
 use crate::cookie;
 
 /// Who sent a request.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub(crate) struct User {
     pub(crate) id: Uuid,
     pub(crate) name: Arc<str>,

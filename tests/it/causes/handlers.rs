@@ -2,7 +2,10 @@
 
 use std::{
     future::{Future, Ready},
+    pin::Pin,
     sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
 };
 
 use axum::Router;
@@ -97,6 +100,79 @@ async fn a_handler_that_panics_when_it_is_called_closes_its_session() {
         client.expect_close(1011, "Internal error").await;
         until("its end", || bench.handle.is_empty()).await;
     }
+}
+
+/// A value that panics when it is dropped.
+struct Bomb;
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        panic!("a test's panic, by a drop");
+    }
+}
+
+#[tokio::test]
+async fn a_panic_that_carries_a_value_that_panics_closes_its_session() {
+    let panics = |session: Session| async move {
+        let _session = session;
+        std::panic::panic_any(Bomb);
+    };
+    let bench = Bench::serve(panics).await;
+
+    for &transport in Transport::ALL {
+        let mut client = Client::open(bench.server.addr(), "/echo", transport).await;
+        client.expect_close(1011, "Internal error").await;
+        until("its end", || bench.handle.is_empty()).await;
+    }
+}
+
+#[tokio::test]
+async fn a_handler_that_panics_when_it_is_dropped_closes_its_session() {
+    /// A handler that has returned, and is dropped later.
+    struct Returned(Bomb, Session);
+
+    impl Future for Returned {
+        type Output = ();
+
+        fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<()> {
+            assert_eq!(self.1.state(), SessionState::Open);
+            Poll::Ready(())
+        }
+    }
+
+    let bench = Bench::serve(|session| Returned(Bomb, session)).await;
+
+    for &transport in Transport::ALL {
+        let mut client = Client::open(bench.server.addr(), "/echo", transport).await;
+        client.expect_close(1011, "Internal error").await;
+        until("its end", || bench.handle.is_empty()).await;
+    }
+}
+
+#[tokio::test]
+async fn a_handler_that_panics_when_a_shutdown_drops_it_hurts_nobody() {
+    let waits = |session: Session| async move {
+        let _bomb = Bomb;
+        session.closed().await;
+        std::future::pending::<()>().await;
+    };
+    let bench = Bench::serve(waits).await;
+    let mut clients = Vec::new();
+    for &transport in Transport::ALL {
+        let client = Client::open(bench.server.addr(), "/echo", transport).await;
+        clients.push((client, transport));
+    }
+    until("all sessions", || bench.handle.len() == clients.len()).await;
+
+    let shutdown = bench.handle.shutdown(Duration::from_millis(300));
+    let read = async {
+        for (client, _) in &mut clients {
+            client.expect_close(1001, "Going away").await;
+        }
+    };
+    within("the end", async { tokio::join!(shutdown, read) }).await;
+
+    until("the end of all", || bench.handle.is_empty()).await;
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! What the extractors of a handler see.
 
+mod params;
 mod rejections;
 
 use std::{collections::HashMap, net::SocketAddr, sync::Arc};

@@ -2,7 +2,12 @@
 
 use std::time::Duration;
 
-use axum::Router;
+use axum::{
+    Router,
+    extract::FromRequestParts,
+    http::{StatusCode, request::Parts},
+};
+use hyper_util::{rt::TokioIo, service::TowerToHyperService};
 use sockjs_axum::{Session, SockJsLayer, Transport};
 use support::{
     Client, Clock, Direct, Frame, Handshake, Server, Sessions, Wire, ending, received, unique_path,
@@ -256,6 +261,64 @@ async fn a_refused_request_is_an_event_with_its_reason() {
 }
 
 #[tokio::test]
+async fn an_extractor_that_fails_is_logged_at_error() {
+    let log = Log::start();
+    let fails = |_: Fails, _: Session| async {};
+    let server = Server::echo(|layer| layer.on_session(fails)).await;
+
+    let response = server.peer().post("xhr").send().await.status;
+
+    assert_eq!(response, 503);
+    let [event] = &log.events("session refused by handler")[..] else {
+        panic!("{:?}", log.ours());
+    };
+    assert_eq!(event.level, Level::ERROR);
+    assert_eq!(event.field("status"), Some("503"));
+}
+
+/// An extractor whose database is down.
+struct Fails;
+
+impl<S: Sync> FromRequestParts<S> for Fails {
+    type Rejection = StatusCode;
+
+    async fn from_request_parts(_: &mut Parts, _: &S) -> Result<Self, StatusCode> {
+        Err(StatusCode::SERVICE_UNAVAILABLE)
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_hands_over_no_connections_is_logged_at_warn() {
+    let log = Log::start();
+    let router = Router::new().layer(SockJsLayer::new("/echo"));
+    let server = Server::around(|listener| async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let service = TowerToHyperService::new(router.clone());
+            tokio::spawn(async move {
+                let builder = hyper::server::conn::http1::Builder::new();
+                builder
+                    .serve_connection(TokioIo::new(stream), service)
+                    .await
+                    .ok();
+            });
+        }
+    })
+    .await;
+
+    let mut socket = server.websocket("/echo/000/abc/websocket").open().await;
+    socket.gone().await;
+
+    let logged = || log.events("connection did not become a websocket");
+    until("the event", || !logged().is_empty()).await;
+    let [event] = &logged()[..] else {
+        panic!("{:?}", log.ours());
+    };
+    assert_eq!(event.level, Level::WARN);
+    let error = event.field("error").expect("hyper's reason");
+    assert!(error.contains("upgrade"), "{error}");
+}
+
+#[tokio::test]
 async fn nothing_secret_is_logged() {
     let log = Log::start();
     let secrets = |handshake: Handshake| {
@@ -348,4 +411,38 @@ async fn an_echo_mount_and_a_handler_do_not_warn() {
     Client::open(server.addr(), "/close", Transport::Xhr).await;
 
     assert!(log.events("mount has no handler").is_empty());
+}
+
+#[tokio::test]
+async fn what_any_client_can_cause_is_a_warning_once_a_minute() {
+    let clock = Clock::freeze();
+    let log = Log::start();
+    let full = Server::echo(|layer| layer.max_sessions(0)).await;
+    let other = Server::echo(|layer| layer.max_sessions(0)).await;
+    let short = Server::echo(|layer| layer.message_limit(1)).await;
+
+    for round in 1..=2 {
+        for server in [&full, &other, &full, &full] {
+            assert_eq!(server.peer().post("xhr").send().await.status, 503);
+        }
+        for _ in 0..3 {
+            let too_long = short.peer().post("xhr_send").body(r#"["long"]"#);
+            assert_eq!(too_long.send().await.status, 413);
+            let mut client = Client::open(short.addr(), "/echo", Transport::WebSocket).await;
+            client.socket().send_text(r#"["long"]"#).await;
+        }
+        let closed = || log.events("session closed").len() == 3 * round;
+        until("the ends of the sessions", closed).await;
+        clock.advance(Duration::from_secs(60)).await;
+    }
+
+    let levels = |message| {
+        let events = log.events(message).into_iter();
+        events.map(|event| event.level).collect::<Vec<_>>()
+    };
+    let (warn, debug) = (Level::WARN, Level::DEBUG);
+    let refused = [warn, warn, debug, debug, warn, debug, debug];
+    assert_eq!(levels("request refused"), [refused, refused].concat());
+    let closed = [warn, debug, debug];
+    assert_eq!(levels("session closed"), [closed, closed].concat());
 }

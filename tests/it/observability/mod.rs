@@ -71,6 +71,7 @@ async fn refusals(bench: &Bench) -> (Vec<Refused>, Vec<Server>) {
     let sends = |body: &str| peer().post("xhr_send").body(body);
 
     let full = Server::echo(|layer| layer.max_sessions(0)).await;
+    let greedy = Server::echo(|layer| layer.max_sessions_per_key(0, |_| ())).await;
     let strict = |layer: SockJsLayer| layer.allowed_origins(["https://app.example"]);
     let strict = Server::echo(strict).await;
     let refuses = |_: Refuses, _: Session| async {};
@@ -104,8 +105,9 @@ async fn refusals(bench: &Bench) -> (Vec<Refused>, Vec<Server>) {
             "message_limit",
         ),
         hit(full.peer().post("xhr"), 503, "max_sessions"),
+        kept(greedy.peer().post("xhr"), 429, "max_sessions_per_key"),
     ];
-    (refusals, vec![full, strict, refuses, stopped])
+    (refusals, vec![full, greedy, strict, refuses, stopped])
 }
 
 /// Refuses every session.

@@ -65,15 +65,17 @@ impl Watched {
 }
 
 /// Every combination of headers about its origin with which a request is allowed.
-const EVIDENCE: [Fields<'static>; 7] = [
+const EVIDENCE: [Fields<'static>; 6] = [
     &[("Origin", APP)],
     &[("Origin", APP), ("Sec-Fetch-Site", "cross-site")],
-    &[("Sec-Fetch-Site", "same-origin")],
-    &[("Sec-Fetch-Site", "none")],
+    &[HOST, ("Sec-Fetch-Site", "same-origin")],
+    &[HOST, ("Sec-Fetch-Site", "none")],
     &[("Referer", "https://app.example/page")],
-    &[("Referer", "http://localhost/page")],
-    &[],
+    &[HOST],
 ];
+
+/// The server's name, which is that of an allowed origin.
+const HOST: (&str, &str) = ("Host", "app.example");
 
 /// Requests that a page can make a browser send without naming the page's origin.
 const SILENT: [Opening; 3] = [
@@ -134,6 +136,7 @@ async fn credentials_are_shown_for_requests_that_the_client_makes_on_own_pages()
         (
             Opening::Http(Wire::EventSource),
             &[
+                HOST,
                 ("Sec-Fetch-Site", "same-origin"),
                 ("Sec-Fetch-Mode", "cors"),
                 ("Sec-Fetch-Dest", "empty"),
@@ -142,6 +145,7 @@ async fn credentials_are_shown_for_requests_that_the_client_makes_on_own_pages()
         (
             Opening::Http(Wire::HtmlFile),
             &[
+                HOST,
                 ("Sec-Fetch-Site", "same-origin"),
                 ("Sec-Fetch-Mode", "navigate"),
                 ("Sec-Fetch-Dest", "iframe"),
@@ -150,6 +154,7 @@ async fn credentials_are_shown_for_requests_that_the_client_makes_on_own_pages()
         (
             Opening::Http(Wire::Jsonp),
             &[
+                HOST,
                 ("Sec-Fetch-Site", "same-origin"),
                 ("Sec-Fetch-Mode", "no-cors"),
                 ("Sec-Fetch-Dest", "script"),
@@ -176,7 +181,7 @@ async fn credentials_are_hidden_for_requests_that_any_page_can_make() {
     let mut watched = Watched::start(|layer| layer.allowed_origins([APP])).await;
 
     for opening in SILENT {
-        assert!(!watched.shows(opening, &[]).await, "{opening:?}");
+        assert!(!watched.shows(opening, &[HOST]).await, "{opening:?}");
     }
 }
 
@@ -185,6 +190,7 @@ async fn credentials_are_hidden_for_navigations() {
     // A browser opens a link from a mail or a chat with all cookies and `Sec-Fetch-Site: none`.
     let mut watched = Watched::start(|layer| layer.allowed_origins([APP])).await;
     let from_outside: Fields<'static> = &[
+        HOST,
         ("Sec-Fetch-Site", "none"),
         ("Sec-Fetch-Mode", "navigate"),
         ("Sec-Fetch-Dest", "document"),
@@ -202,11 +208,13 @@ async fn credentials_are_hidden_for_links_and_images_in_an_allowed_page() {
     let mut watched = Watched::start(|layer| layer.allowed_origins([APP])).await;
     let contents: [Fields<'static>; 4] = [
         &[
+            HOST,
             ("Sec-Fetch-Site", "same-origin"),
             ("Sec-Fetch-Mode", "navigate"),
             ("Sec-Fetch-Dest", "document"),
         ],
         &[
+            HOST,
             ("Sec-Fetch-Site", "same-origin"),
             ("Sec-Fetch-Mode", "no-cors"),
             ("Sec-Fetch-Dest", "image"),

@@ -9,12 +9,15 @@ use support::{
 
 use super::{APP, EVIL, Fields, guarded, with};
 
-/// The server's address for its clients: the header `Host` of the tests' requests.
+/// A page of the server's own: the header `Host` of the tests' requests is `localhost`.
 const OWN: &str = "http://localhost/page";
+
+/// A name of the server that is that of an allowed origin.
+const HOST: (&str, &str) = ("Host", "app.example");
 
 /// Headers about the origin of a request, and whether the request is accepted if the allowed
 /// origins are `https://app.example` and `https://other.example:8443`.
-const EVIDENCE: [(bool, Fields<'static>); 42] = [
+const EVIDENCE: [(bool, Fields<'static>); 47] = [
     // `Origin` is on every request with a body, of a WebSocket, or to be read by another origin.
     (true, &[("Origin", "https://app.example")]),
     (true, &[("Origin", "https://other.example:8443")]),
@@ -60,8 +63,12 @@ const EVIDENCE: [(bool, Fields<'static>); 42] = [
         &[("Origin", APP), ("Referer", "https://evil.example/")],
     ),
     // Without `Origin`, current browsers send `Sec-Fetch-Site`.
-    (true, &[("Sec-Fetch-Site", "same-origin")]),
-    (true, &[("Sec-Fetch-Site", "none")]),
+    (true, &[HOST, ("Sec-Fetch-Site", "same-origin")]),
+    (true, &[HOST, ("Sec-Fetch-Site", "none")]),
+    (false, &[("Sec-Fetch-Site", "same-origin")]),
+    (false, &[("Sec-Fetch-Site", "none")]),
+    (false, &[HOST, ("Sec-Fetch-Site", "cross-site")]),
+    (false, &[HOST, ("Sec-Fetch-Site", "same-site")]),
     (false, &[("Sec-Fetch-Site", "cross-site")]),
     (false, &[("Sec-Fetch-Site", "same-site")]),
     (false, &[("Sec-Fetch-Site", "what-comes-next")]),
@@ -82,7 +89,8 @@ const EVIDENCE: [(bool, Fields<'static>); 42] = [
     (false, &[("Sec-Fetch-Site", "cross-site"), ("Referer", OWN)]),
     // Older browsers send `Referer`.
     (true, &[("Referer", "https://app.example/page?x")]),
-    (true, &[("Referer", OWN)]),
+    (false, &[("Referer", OWN)]),
+    (false, &[HOST, ("Referer", OWN)]),
     (
         false,
         &[("Referer", "https://evil.example/https://app.example/")],
@@ -90,8 +98,8 @@ const EVIDENCE: [(bool, Fields<'static>); 42] = [
     (false, &[("Referer", "https://app.example@evil.example/")]),
     (false, &[("Referer", "http://localhost:1/page")]),
     (false, &[("Referer", "no URL")]),
-    // A request without any of these headers is not a browser's.
-    (true, &[]),
+    // A request without any of these headers is hardly a browser's.
+    (true, &[HOST]),
 ];
 
 /// Starts a server that lets in those pages, with a session that has a receiver attached.
@@ -257,16 +265,16 @@ async fn a_session_works_for_an_allowed_origin() {
 }
 
 #[tokio::test]
-async fn over_http2_the_servers_own_pages_are_recognised() {
+async fn over_http2_the_servers_own_name_is_recognised() {
     // HTTP/2 has `:authority` instead of the header `Host`.
     let server = Server::echo(|layer| layer.allowed_origins([APP])).await;
     let client = Http2::connect(server.addr()).await;
 
-    for (referer, status) in [(OWN, 200), ("http://evil.example/", 403)] {
-        let request = http::Request::get("http://localhost/echo/info");
-        let request = request.header("Referer", referer).body(());
+    for (own, status) in [("app.example", 200), ("evil.example", 403)] {
+        let request = http::Request::get(format!("https://{own}/echo/info"));
+        let request = request.header("Sec-Fetch-Site", "same-origin").body(());
         let response = client.send(request.expect("a valid request")).await;
-        assert_eq!(response.status(), status, "{referer}");
+        assert_eq!(response.status(), status, "{own}");
     }
 }
 

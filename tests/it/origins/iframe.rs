@@ -30,6 +30,15 @@ async fn the_policy_lists_the_allowed_origins() {
 }
 
 #[tokio::test]
+async fn files_are_a_scheme_in_the_policy() {
+    // `file://` is not a source of a policy, and `file:` is.
+    assert_eq!(
+        policy([APP, "file://"]).await,
+        "frame-ancestors https://app.example file:"
+    );
+}
+
+#[tokio::test]
 async fn the_policy_is_none_for_an_empty_list() {
     let nobody: [&str; 0] = [];
 

@@ -5,6 +5,7 @@ mod disabled_cors;
 mod guard;
 mod iframe;
 mod lists;
+mod rebinding;
 
 use support::{Opening, Peer, Request, Server};
 
@@ -17,11 +18,12 @@ const EVIL: &str = "https://evil.example";
 /// Header fields of a request.
 type Fields<'a> = &'a [(&'a str, &'a str)];
 
-/// Adds header fields to a request.
+/// Adds header fields to a request. `Host` is replaced.
 fn with(request: Request<'static>, fields: Fields<'_>) -> Request<'static> {
     let fields = fields.iter();
-    fields.fold(request, |request, (name, value)| {
-        request.header(name, value)
+    fields.fold(request, |request, (name, value)| match *name {
+        "Host" => request.host(value),
+        name => request.header(name, value),
     })
 }
 

@@ -8,6 +8,7 @@ mod handlers;
 mod handshake;
 mod heartbeat;
 mod limits;
+mod pings;
 mod sessions;
 
 use sockjs_axum::{Cause, Session, SockJsLayer};

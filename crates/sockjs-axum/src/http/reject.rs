@@ -8,6 +8,7 @@ use http_body_util::{BodyExt, Limited};
 use sockjs_core::{CallbackError, PayloadError};
 
 use super::header::TEXT_PLAIN;
+use crate::clock::Throttle;
 
 /// Why a request was refused.
 #[derive(Debug)]
@@ -26,26 +27,35 @@ impl Refusal {
         }
     }
 
-    pub(crate) fn into_response(self) -> Response<Bytes> {
+    /// Logs the refusal and makes its response. A reason that any client can cause is a warning once a
+    /// minute.
+    pub(crate) fn into_response(self, warnings: &Throttle) -> Response<Bytes> {
         match self {
             Self::ByUs(reject) => {
                 match reject {
                     Reject::TooManySessions
+                    | Reject::TooManyEndedSessions
                     | Reject::BodyTooLarge
                     | Reject::NoRoom
                     | Reject::NoRoomForStray
                     | Reject::Payload(PayloadError::TooLong) => {
-                        tracing::warn!(reason = %reject, "request refused");
+                        if warnings.passes(reject.as_str()) {
+                            tracing::warn!(reason = %reject, "request refused");
+                        } else {
+                            tracing::debug!(reason = %reject, "request refused");
+                        }
                     }
                     _ => tracing::debug!(reason = %reject, "request refused"),
                 }
                 reject.response()
             }
             Self::ByHandler(response) => {
-                tracing::debug!(
-                    status = response.status().as_u16(),
-                    "session refused by handler"
-                );
+                let status = response.status();
+                if status.is_server_error() {
+                    tracing::error!(status = status.as_u16(), "session refused by handler");
+                } else {
+                    tracing::debug!(status = status.as_u16(), "session refused by handler");
+                }
                 response
             }
         }
@@ -105,6 +115,10 @@ pub(crate) enum Reject {
     HeadTooLarge,
     #[error("too many sessions")]
     TooManySessions,
+    #[error("too many sessions of one client")]
+    TooManySessionsPerKey,
+    #[error("too many sessions ended recently")]
+    TooManyEndedSessions,
     #[error("server is shutting down")]
     ShuttingDown,
     #[error("origin not allowed")]
@@ -127,6 +141,8 @@ impl Reject {
             Self::NoRoomForStray => "unknown_session_buffer",
             Self::HeadTooLarge => "head",
             Self::TooManySessions => "max_sessions",
+            Self::TooManySessionsPerKey => "max_sessions_per_key",
+            Self::TooManyEndedSessions => "max_ended_sessions",
             Self::ShuttingDown => "shutting_down",
             Self::Origin => "origin",
         }
@@ -179,6 +195,15 @@ impl Reject {
                 "Request head too large.",
             ),
             Self::TooManySessions => (StatusCode::SERVICE_UNAVAILABLE, "Too many sessions."),
+            // Not a 5xx, which proxies take for a fault of the server.
+            Self::TooManySessionsPerKey => (
+                StatusCode::TOO_MANY_REQUESTS,
+                "Too many sessions of one client.",
+            ),
+            Self::TooManyEndedSessions => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "Too many sessions ended recently.",
+            ),
             Self::ShuttingDown => (
                 StatusCode::SERVICE_UNAVAILABLE,
                 "The server is shutting down.",
@@ -204,6 +229,11 @@ impl Reject {
                 response
                     .headers_mut()
                     .insert(SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
+            }
+            Self::TooManySessions | Self::TooManySessionsPerKey | Self::TooManyEndedSessions => {
+                response
+                    .headers_mut()
+                    .insert(RETRY_AFTER, HeaderValue::from_static("5"));
             }
             _ => {}
         }

@@ -169,6 +169,26 @@ impl ReceiveUrl {
     }
 }
 
+/// Returns a prefix as it is in a URL: without slashes at its ends but with one in front, and with the
+/// characters percent-encoded that browsers encode in a path. An empty prefix stays empty.
+pub(crate) fn encode_prefix(prefix: &str) -> String {
+    let mut encoded = String::new();
+    let prefix = prefix.trim_matches('/');
+    if !prefix.is_empty() {
+        encoded.push('/');
+    }
+    for byte in prefix.bytes() {
+        // The path percent-encode set of the URL standard.
+        let must = !byte.is_ascii_graphic() || b"\"#<>?^`{}".contains(&byte);
+        if must {
+            encoded.push_str(&format!("%{byte:02X}"));
+        } else {
+            encoded.push(byte.into());
+        }
+    }
+    encoded
+}
+
 /// Returns whether a segment may be the id of a server or a session. The length is limited, because
 /// clients choose the ids and the server keeps them.
 fn is_id(segment: &str) -> bool {
@@ -279,6 +299,25 @@ mod tests {
             Some(Route::Receive(ReceiveUrl::Xhr, "b".into()))
         );
         assert_eq!(Route::parse("", "//"), Some(Route::Unknown));
+    }
+
+    #[test]
+    fn prefixes_are_encoded_as_browsers_do() {
+        for (prefix, encoded) in [
+            ("", ""),
+            ("/", ""),
+            ("///", ""),
+            ("echo", "/echo"),
+            ("//a/b//", "/a/b"),
+            ("/chät", "/ch%C3%A4t"),
+            ("/with space", "/with%20space"),
+            ("/100%25", "/100%25"),
+            ("/a?b#c", "/a%3Fb%23c"),
+            ("/{a}^`\"<>", "/%7Ba%7D%5E%60%22%3C%3E"),
+            ("/-._~!$&'()*+,;=:@|[]\\", "/-._~!$&'()*+,;=:@|[]\\"),
+        ] {
+            assert_eq!(encode_prefix(prefix), encoded, "{prefix}");
+        }
     }
 
     #[test]

@@ -80,7 +80,8 @@ impl Meter {
         histogram!(DURATION, &labels).record(now().duration_since(opened).as_secs_f64());
     }
 
-    pub(crate) fn sent(&self, frame: &Frame) {
+    /// Counts a frame that was taken. `waiting` is how many bytes were in the send buffer before.
+    pub(crate) fn sent(&self, frame: &Frame, waiting: usize) {
         let Frame::Messages(messages) = frame else {
             return;
         };
@@ -88,8 +89,7 @@ impl Meter {
         let it = self.lock();
         it.messages_sent.increment(messages.len() as u64);
         it.bytes_sent.increment(bytes as u64);
-        // A frame takes all queued messages, so that this is how full the send buffer was.
-        it.send_buffer.record(bytes as f64);
+        it.send_buffer.record(waiting as f64);
     }
 
     pub(crate) fn received(&self, volume: Volume) {

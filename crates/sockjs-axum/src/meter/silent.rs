@@ -16,7 +16,7 @@ impl Meter {
 
     pub(crate) fn closed(&self, _: &Ending) {}
 
-    pub(crate) fn sent(&self, _: &Frame) {}
+    pub(crate) fn sent(&self, _: &Frame, _: usize) {}
 
     pub(crate) fn received(&self, _: Volume) {}
 }

@@ -1,6 +1,3 @@
-use std::borrow::Cow;
-use std::sync::Arc;
-
 use http::request::Parts;
 use sockjs_core::{CloseReason, Transport};
 
@@ -10,8 +7,8 @@ use super::task::SessionTask;
 use crate::http::reject::{Refusal, Reject};
 use crate::meter::Meter;
 use crate::session::{
-    Accepted, Attachment, BoundTo, Connection, Credentials, Key, Opening, SendQueue, Session,
-    conceal_credentials, conceal_id, head_len, prefix, remote_addr,
+    Accepted, Attachment, Connection, Credentials, Digest, Key, Opening, Prefix, SendQueue,
+    Session, conceal_credentials, conceal_id, conceal_id_in_params, head_len, prefix, remote_addr,
 };
 
 /// A request that may open a session.
@@ -41,25 +38,21 @@ impl Mount {
         transport: Transport,
     ) -> Result<Receiving, Refusal> {
         let bound_to = self.bound_to(&opener.parts);
-        let key = {
-            let key = self.key(&opener.parts, id);
-            if let Some(known) = self.registry().find(&key) {
-                let connection = connection(&opener.parts, transport);
-                return Ok(join(known, &bound_to, connection)?);
-            }
-            Key::from(key)
-        };
-        let admission = self
-            .admit(opener, transport, Some(key), bound_to.clone())
-            .await?;
-        let connection = admission.connection;
+        let key = self.key(&opener.parts, id);
+        if let Some(known) = self.registry().find(&key) {
+            let connection = connection(&opener.parts, transport);
+            return Ok(join(known, bound_to, connection)?);
+        }
+        let admission = self.admit(opener, transport, Some(key), bound_to).await?;
+        // Not kept in the future meanwhile.
+        let (connection, bound_to) = (admission.connection, admission.opening.bound_to);
         match admission.open(self) {
             Ok((task, attachment)) => {
                 task.spawn();
                 Ok(Receiving::Attached(attachment))
             }
             // Another request opened the session while the extractors ran.
-            Err(known) => Ok(join(known, &bound_to, connection)?),
+            Err(known) => Ok(join(known, bound_to, connection)?),
         }
     }
 
@@ -80,7 +73,7 @@ impl Mount {
         opener: Opener,
         transport: Transport,
         key: Option<Key>,
-        bound_to: Option<Arc<BoundTo>>,
+        bound_to: Option<Digest>,
     ) -> Result<Admission, Refusal> {
         let Opener {
             mut parts,
@@ -89,15 +82,18 @@ impl Mount {
         if head_len(&parts) > MAX_HEAD {
             return Err(Reject::HeadTooLarge.into());
         }
-        let place = self.registry().reserve(self.config().max_sessions)?;
-        let prefix = match prefix(&parts, self.prefix()) {
-            prefix if *prefix != **self.prefix() => prefix.into(),
-            _ => self.prefix().clone(),
+        let place = self.reserve(&parts, key)?;
+        let path = prefix(&parts, self.prefix());
+        let prefix = if *path == **self.prefix() {
+            Prefix::Mount(self.prefix().clone())
+        } else {
+            Prefix::Path(path.len())
         };
         if let Credentials::Concealed = credentials {
             conceal_credentials(&mut parts);
         }
         if transport != Transport::RawWebSocket {
+            conceal_id_in_params(&mut parts, self.prefix());
             conceal_id(&mut parts);
         }
         let connection = connection(&parts, transport);
@@ -118,22 +114,33 @@ impl Mount {
         })
     }
 
+    /// Takes a place for the session that a request is about to open.
+    fn reserve(&self, parts: &Parts, key: Option<Key>) -> Result<Place, NoPlace> {
+        let config = self.config();
+        if let Some(key) = key {
+            self.registry()
+                .check_ended(&key, config.max_ended_sessions)?;
+        }
+        let client = config.max_per_key.as_ref().map(|limit| {
+            let client = limit.key.of(parts, self.registry().digest());
+            (client, limit.sessions)
+        });
+        self.registry().reserve(config.max_sessions, client)
+    }
+
     /// Makes the key of a session.
     ///
     /// A prefix with parameters stands for as many mounts as the parameters have values. The key
     /// then contains the prefix, because a session belongs to one of these mounts.
-    fn key<'a>(&self, parts: &Parts, id: &'a str) -> Cow<'a, str> {
-        match prefix(parts, self.prefix()) {
-            prefix if *prefix != **self.prefix() => format!("{prefix}/{id}").into(),
-            _ => id.into(),
-        }
+    fn key(&self, parts: &Parts, id: &str) -> Key {
+        self.registry()
+            .digest()
+            .of(&(prefix(parts, self.prefix()), id))
     }
 
-    fn bound_to(&self, parts: &Parts) -> Option<Arc<BoundTo>> {
-        self.config()
-            .binding
-            .as_ref()
-            .map(|binding| Arc::new(binding.of(parts)))
+    fn bound_to(&self, parts: &Parts) -> Option<Digest> {
+        let binding = self.config().binding.as_ref()?;
+        Some(binding.of(parts, self.registry().digest()))
     }
 }
 
@@ -165,17 +172,17 @@ impl Admission {
 /// Attaches a receive request to a session that is known.
 fn join(
     known: Known,
-    bound_to: &Option<Arc<BoundTo>>,
+    bound_to: Option<Digest>,
     connection: Connection,
 ) -> Result<Receiving, Reject> {
     match known {
-        Known::Live(shared) if shared.opening().bound_to == *bound_to => {
+        Known::Live(shared) if shared.opening().bound_to == bound_to => {
             Ok(match Attachment::attach(shared, connection) {
                 Ok(attachment) => Receiving::Attached(attachment),
                 Err(reason) => Receiving::TurnedAway(reason),
             })
         }
-        Known::Ended(ended) if ended.bound_to == *bound_to => {
+        Known::Ended(ended) if ended.bound_to == bound_to => {
             Ok(Receiving::TurnedAway(ended.reason))
         }
         Known::Live(_) | Known::Ended(_) => Err(Reject::NoSession),
@@ -193,6 +200,8 @@ impl From<NoPlace> for Refusal {
     fn from(no_place: NoPlace) -> Self {
         Self::from(match no_place {
             NoPlace::Full => Reject::TooManySessions,
+            NoPlace::ClientIsFull => Reject::TooManySessionsPerKey,
+            NoPlace::EndedIsFull => Reject::TooManyEndedSessions,
             NoPlace::ShuttingDown => Reject::ShuttingDown,
         })
     }

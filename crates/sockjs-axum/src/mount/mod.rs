@@ -6,6 +6,7 @@ mod admission;
 mod handle;
 mod task;
 
+mod clients;
 mod ended;
 mod registry;
 mod strays;
@@ -15,6 +16,7 @@ use std::sync::Arc;
 
 use sockjs_core::{SessionConfig, Transport};
 
+use crate::clock::Throttle;
 use crate::config::{Config, SessionConfigs};
 use crate::http::page::Iframe;
 use crate::session::ErasedHandler;
@@ -74,6 +76,11 @@ impl Mount {
     pub(crate) fn stray(&self) -> Stray<'_> {
         let budget = self.config.unknown_session_buffer;
         self.registry.strays().enter(budget)
+    }
+
+    /// Returns what the mount has warned of lately.
+    pub(crate) fn warnings(&self) -> &Throttle {
+        self.registry.warnings()
     }
 
     /// Waits until a shutdown of the mount has reached its deadline.

@@ -1,6 +1,6 @@
 use std::borrow::Borrow;
 use std::collections::HashSet;
-use std::hash::{BuildHasher, Hash, Hasher, RandomState};
+use std::hash::{BuildHasher, BuildHasherDefault, Hash, Hasher, RandomState};
 use std::mem;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -9,11 +9,12 @@ use sockjs_core::{Cause, CloseReason, Ending};
 use tokio::sync::watch;
 use uuid::Uuid;
 
+use super::clients::Clients;
 use super::ended::{Ended, EndedSession};
 use super::strays::Strays;
-use crate::clock;
-use crate::session::Shared;
+use crate::clock::{self, Throttle};
 use crate::session::close::GOING_AWAY;
+use crate::session::{Digest, DigestKey, Even, Key, Shared};
 
 /// The sessions of one mount.
 ///
@@ -23,8 +24,11 @@ use crate::session::close::GOING_AWAY;
 pub(crate) struct Registry {
     shards: [Mutex<Shard>; SHARDS],
     hasher: RandomState,
+    digest: DigestKey,
     /// How many places are taken, by sessions and by requests that are about to open one.
     places: AtomicUsize,
+    clients: Clients,
+    warnings: Throttle,
     phase: watch::Sender<Phase>,
     strays: Strays,
 }
@@ -33,7 +37,7 @@ pub(crate) struct Registry {
 #[derive(Debug, Default)]
 struct Shard {
     by_id: HashSet<ById>,
-    by_key: HashSet<ByKey>,
+    by_key: HashSet<ByKey, BuildHasherDefault<Even>>,
     ended: Ended,
 }
 
@@ -58,6 +62,10 @@ pub(crate) enum Known {
 pub(super) enum NoPlace {
     /// The mount has as many sessions as it may have.
     Full,
+    /// The client has as many sessions as one client may have.
+    ClientIsFull,
+    /// As many sessions have ended recently as the mount may remember.
+    EndedIsFull,
     ShuttingDown,
 }
 
@@ -66,14 +74,36 @@ impl Registry {
         Self {
             shards: std::array::from_fn(|_| Mutex::default()),
             hasher: RandomState::new(),
+            digest: DigestKey::new(),
             places: AtomicUsize::new(0),
+            clients: Clients::new(),
+            warnings: Throttle::default(),
             phase: watch::Sender::new(Phase::Running),
             strays: Strays::default(),
         }
     }
 
-    pub(super) fn find(&self, key: &str) -> Option<Known> {
-        self.shard(key).find(key)
+    /// Returns the secret of the digests of the mount's keys.
+    pub(super) fn digest(&self) -> &DigestKey {
+        &self.digest
+    }
+
+    pub(super) fn warnings(&self) -> &Throttle {
+        &self.warnings
+    }
+
+    pub(super) fn find(&self, key: &Key) -> Option<Known> {
+        self.shard_of(key).find(key)
+    }
+
+    /// Checks that fewer than about `max` sessions have ended within the disconnect delay, so that the
+    /// end of one more can be remembered.
+    pub(super) fn check_ended(&self, key: &Key, max: usize) -> Result<(), NoPlace> {
+        let max = max.div_ceil(SHARDS);
+        if self.shard_of(key).ended.is_full(max, clock::now()) {
+            return Err(NoPlace::EndedIsFull);
+        }
+        Ok(())
     }
 
     pub(super) fn get(&self, id: Uuid) -> Option<Arc<Shared>> {
@@ -104,7 +134,7 @@ impl Registry {
         let Some(key) = &shared.opening().key else {
             return Ok(());
         };
-        let mut shard = self.shard(&**key);
+        let mut shard = self.shard_of(key);
         if let Some(known) = shard.find(key) {
             return Err(known);
         }
@@ -112,15 +142,34 @@ impl Registry {
         Ok(())
     }
 
-    /// Takes a place for a session, if fewer than `max` are taken.
-    pub(super) fn reserve(self: &Arc<Self>, max: usize) -> Result<Place, NoPlace> {
-        self.places
+    /// Takes a place for a session, if fewer than `max` are taken. If there is a limit for each client,
+    /// `client` is the key of the client and the number of places that the client may have.
+    pub(super) fn reserve(
+        self: &Arc<Self>,
+        max: usize,
+        client: Option<(Digest, usize)>,
+    ) -> Result<Place, NoPlace> {
+        // First, so that a client without a place for itself takes none from the others.
+        if let Some((client, max)) = client {
+            if !self.clients.take(client, max) {
+                return Err(NoPlace::ClientIsFull);
+            }
+        }
+        let taken = self
+            .places
             .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |places| {
                 (places < max).then_some(places + 1)
-            })
-            .map_err(|_| NoPlace::Full)?;
+            });
+        let client = client.map(|(client, _)| client);
+        if taken.is_err() {
+            if let Some(client) = client {
+                self.clients.give_back(client);
+            }
+            return Err(NoPlace::Full);
+        }
         let place = Place {
             registry: self.clone(),
+            client,
         };
         // Checked after the place is taken, so that either this sees the shutdown or the shutdown
         // sees the place.
@@ -170,10 +219,14 @@ impl Registry {
         let hash = self.hasher.hash_one(key);
         lock(&self.shards[hash as usize % SHARDS])
     }
+
+    fn shard_of(&self, key: &Key) -> MutexGuard<'_, Shard> {
+        lock(&self.shards[key.shard(SHARDS)])
+    }
 }
 
 impl Shard {
-    fn find(&mut self, key: &str) -> Option<Known> {
+    fn find(&mut self, key: &Key) -> Option<Known> {
         if let Some(ByKey(shared)) = self.by_key.get(key) {
             return Some(Known::Live(shared.clone()));
         }
@@ -186,6 +239,8 @@ impl Shard {
 #[derive(Debug)]
 pub(super) struct Place {
     registry: Arc<Registry>,
+    /// The client for whom the place is counted, if there is a limit for each client.
+    client: Option<Digest>,
 }
 
 impl Place {
@@ -210,6 +265,9 @@ impl Place {
 
 impl Drop for Place {
     fn drop(&mut self) {
+        if let Some(client) = self.client {
+            self.registry.clients.give_back(client);
+        }
         let places = self.registry.places.fetch_sub(1, Ordering::SeqCst) - 1;
         if places == 0 && self.registry.phase() != Phase::Running {
             self.registry.phase.send_modify(|_| {});
@@ -251,16 +309,13 @@ impl Registration {
             return;
         };
         self.shared.meter().closed(&ending);
-        log(&ending);
+        log(&ending, self.registry().warnings());
         if let Some(key) = &opening.key {
             let delay = self.shared.disconnect_delay();
-            let mut shard = self.registry().shard(&**key);
-            shard.by_key.remove(&**key);
-            let ended = EndedSession {
-                reason: ending.reason().clone(),
-                bound_to: opening.bound_to.clone(),
-            };
-            shard.ended.push(key.clone(), ended, clock::now(), delay);
+            let ended = EndedSession::new(ending.reason(), opening.bound_to);
+            let mut shard = self.registry().shard_of(key);
+            shard.by_key.remove(key);
+            shard.ended.push(*key, ended, clock::now(), delay);
         }
     }
 }
@@ -271,12 +326,20 @@ impl Drop for Registration {
     }
 }
 
-fn log(ending: &Ending) {
+/// Logs the end of a session. A cause that any client can bring about is a warning once a minute.
+fn log(ending: &Ending, warnings: &Throttle) {
     let (cause, code) = (ending.cause().as_str(), ending.reason().code());
     let undelivered = ending.undelivered();
     match ending.cause() {
-        Cause::SlowClient | Cause::LimitExceeded | Cause::HandlerPanicked => {
+        Cause::HandlerPanicked => {
             tracing::warn!(cause, code, undelivered, "session closed");
+        }
+        Cause::SlowClient | Cause::LimitExceeded => {
+            if warnings.passes(cause) {
+                tracing::warn!(cause, code, undelivered, "session closed");
+            } else {
+                tracing::debug!(cause, code, undelivered, "session closed");
+            }
         }
         _ => tracing::debug!(cause, code, undelivered, "session closed"),
     }
@@ -300,9 +363,9 @@ impl Borrow<Uuid> for ById {
 #[derive(Clone, Debug)]
 struct ByKey(Arc<Shared>);
 
-impl Borrow<str> for ByKey {
-    fn borrow(&self) -> &str {
-        self.0.opening().key.as_deref().unwrap_or_default()
+impl Borrow<Key> for ByKey {
+    fn borrow(&self) -> &Key {
+        self.0.opening().key.as_ref().unwrap_or(&Digest::NONE)
     }
 }
 
@@ -326,6 +389,6 @@ macro_rules! hash_as {
 }
 
 hash_as!(ById, Uuid);
-hash_as!(ByKey, str);
+hash_as!(ByKey, Key);
 
 const SHARDS: usize = 16;

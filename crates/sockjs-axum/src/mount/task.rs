@@ -17,9 +17,6 @@ use crate::session::close::PANICKED;
 use crate::session::{HandlerFuture, Parking};
 
 /// The part of a session's task that all transports share: the handler and the timer.
-///
-/// The registration is dropped first. So if the runtime drops the task, the session ends as shut
-/// down, and not because its handler was dropped.
 pub(crate) struct SessionTask {
     registration: Registration,
     /// `None` once the handler has returned or panicked.
@@ -100,15 +97,26 @@ impl SessionTask {
         match catch_unwind(AssertUnwindSafe(|| handler.as_mut().poll(cx))) {
             Ok(Poll::Pending) => return Poll::Pending,
             Ok(Poll::Ready(())) => {}
-            Err(panic) => {
-                tracing::error!(panic = panic_message(&*panic), "session handler panicked");
-                self.registration
-                    .shared()
-                    .close(PANICKED, Cause::HandlerPanicked);
-            }
+            Err(panic) => self.handle_panic(panic),
         }
-        self.handler = None;
+        self.drop_handler();
         Poll::Ready(())
+    }
+
+    fn handle_panic(&self, panic: Box<dyn Any + Send>) {
+        tracing::error!(panic = panic_message(&*panic), "session handler panicked");
+        self.registration
+            .shared()
+            .close(PANICKED, Cause::HandlerPanicked);
+        drop_panic(panic);
+    }
+
+    /// Drops the handler. What it holds may panic when it is dropped.
+    fn drop_handler(&mut self) {
+        let handler = self.handler.take();
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| drop(handler))) {
+            self.handle_panic(panic);
+        }
     }
 
     /// Ends a run of the task, or says that there is more to do: `Continue` if the task must look
@@ -148,6 +156,15 @@ impl SessionTask {
     }
 }
 
+/// Ends the session before the handler is dropped. So if the runtime drops the task, the session
+/// ends as shut down, and not because its handler was dropped.
+impl Drop for SessionTask {
+    fn drop(&mut self) {
+        self.registration.end();
+        self.drop_handler();
+    }
+}
+
 impl fmt::Debug for SessionTask {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SessionTask")
@@ -168,6 +185,13 @@ fn spawn_in(span: Span, task: impl Future<Output = ()> + Send + 'static) {
         spawn(task);
     } else {
         spawn(task.instrument(span));
+    }
+}
+
+/// Drops what a panic carries, which may panic too. What that second panic carries is leaked.
+fn drop_panic(panic: Box<dyn Any + Send>) {
+    if let Err(panic) = catch_unwind(AssertUnwindSafe(|| drop(panic))) {
+        std::mem::forget(panic);
     }
 }
 

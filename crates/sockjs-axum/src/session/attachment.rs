@@ -4,7 +4,7 @@ use std::task::{Context, Poll};
 use sockjs_core::{Cause, CloseReason, Ending, Frame, Payload, SessionConfig};
 
 use super::opening::Opening;
-use super::shared::{Connection, Shared};
+use super::shared::{Connection, Next, Shared};
 use crate::meter::Meter;
 
 /// A receiver's hold on its session: the response to a receive request, or a WebSocket.
@@ -65,12 +65,12 @@ impl Attachment {
 /// For WebSockets, which also carry payloads and know what was written.
 impl Attachment {
     /// Takes the next frame; `None` once no frame will follow.
-    pub(crate) fn poll_frame(&self, cx: &mut Context<'_>) -> Poll<Option<Frame>> {
+    pub(crate) fn poll_frame(&self, cx: &mut Context<'_>) -> Poll<Option<(Frame, Next)>> {
         self.shared.poll_frame(cx)
     }
 
     /// Reports that all frames taken are written, and takes the next one.
-    pub(crate) fn poll_next_frame(&self, cx: &mut Context<'_>) -> Poll<Option<Frame>> {
+    pub(crate) fn poll_next_frame(&self, cx: &mut Context<'_>) -> Poll<Option<(Frame, Next)>> {
         self.shared.poll_next_frame(cx)
     }
 
@@ -92,6 +92,11 @@ impl Attachment {
     /// Reports that the client took some bytes, but not all.
     pub(crate) fn handle_progress(&self) {
         self.shared.handle_progress();
+    }
+
+    /// Reports that the client takes no bytes although some wait that are no frame.
+    pub(crate) fn handle_blocked(&self) {
+        self.shared.handle_blocked();
     }
 
     /// Ends the session at once.

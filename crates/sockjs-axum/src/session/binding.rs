@@ -1,26 +1,30 @@
-use std::any::Any;
+use std::collections::hash_map::DefaultHasher;
 use std::fmt;
+use std::hash::{BuildHasher, Hash, Hasher, RandomState};
+use std::num::NonZeroU64;
 use std::sync::Arc;
 
 use http::request::Parts;
+use uuid::Uuid;
 
-/// The function of [`bind_session`](crate::SockJsLayer::bind_session): computes the key of a request.
+/// A function of the requests of a session, of which only the digest of its result is kept: the keys
+/// of [`bind_session`](crate::SockJsLayer::bind_session) and
+/// [`max_sessions_per_key`](crate::SockJsLayer::max_sessions_per_key).
+///
+/// A digest has a fixed size and holds nothing of the request. A key itself might hold a slice of the
+/// connection's read buffer, and with it the whole buffer.
 #[derive(Clone)]
-pub(crate) struct Binding(Arc<dyn Fn(&Parts) -> BoundTo + Send + Sync>);
+pub(crate) struct Binding(Arc<DigestOfRequest>);
+
+type DigestOfRequest = dyn Fn(&Parts, &DigestKey) -> Digest + Send + Sync;
 
 impl Binding {
-    pub(crate) fn new<K>(key: impl Fn(&Parts) -> K + Send + Sync + 'static) -> Self
-    where
-        K: PartialEq + Send + Sync + 'static,
-    {
-        Self(Arc::new(move |parts| BoundTo {
-            key: Box::new(key(parts)),
-            is_same: is_same::<K>,
-        }))
+    pub(crate) fn new<K: Hash>(key: impl Fn(&Parts) -> K + Send + Sync + 'static) -> Self {
+        Self(Arc::new(move |parts, digest| digest.of(&key(parts))))
     }
 
-    pub(crate) fn of(&self, parts: &Parts) -> BoundTo {
-        (self.0)(parts)
+    pub(crate) fn of(&self, parts: &Parts, digest: &DigestKey) -> Digest {
+        (self.0)(parts, digest)
     }
 }
 
@@ -30,28 +34,138 @@ impl fmt::Debug for Binding {
     }
 }
 
-/// The key of one request. Only requests with an equal key may use the session.
-pub(crate) struct BoundTo {
-    key: Box<dyn Any + Send + Sync>,
-    is_same: fn(&dyn Any, &dyn Any) -> bool,
-}
+/// 128 bits that stand for a value. Zero is no first half, so that an `Option` takes no more.
+///
+/// Nobody outside the process can choose two values with the same digest, because the digest depends
+/// on a secret. By chance, among a billion values, two have the same digest once in 10²⁰ times.
+#[derive(Clone, Copy, Eq, PartialEq)]
+pub(crate) struct Digest(NonZeroU64, u64);
 
-impl PartialEq for BoundTo {
-    fn eq(&self, other: &Self) -> bool {
-        (self.is_same)(&*self.key, &*other.key)
+impl Digest {
+    /// The digest of no value, for values that are not looked up.
+    pub(crate) const NONE: Self = Self(NonZeroU64::MAX, 0);
+
+    /// Returns one of `shards` tables, evenly, and independently of the place in the table.
+    pub(crate) fn shard(self, shards: usize) -> usize {
+        self.1 as usize % shards
     }
 }
 
-/// Leaves the key out, because it may be a secret.
-impl fmt::Debug for BoundTo {
+/// A digest is distributed evenly already, so that a part of it will do. See [`Even`].
+impl Hash for Digest {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u64(self.0.get());
+    }
+}
+
+/// Leaves the digest out, because a log could otherwise tell which sessions have the same key.
+impl fmt::Debug for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("BoundTo")
+        f.write_str("Digest")
     }
 }
 
-fn is_same<K: PartialEq + 'static>(one: &dyn Any, other: &dyn Any) -> bool {
-    match (one.downcast_ref::<K>(), other.downcast_ref::<K>()) {
-        (Some(one), Some(other)) => one == other,
-        _ => false,
+/// The secret of a mount's digests.
+#[derive(Clone, Debug)]
+pub(crate) struct DigestKey {
+    state: RandomState,
+    /// What distinguishes the two halves of a digest. A keyed hash of the value after one text is
+    /// independent of that after another text.
+    halves: [u128; 2],
+}
+
+impl DigestKey {
+    pub(crate) fn new() -> Self {
+        Self {
+            state: RandomState::new(),
+            halves: [Uuid::new_v4(), Uuid::new_v4()].map(|uuid| uuid.as_u128()),
+        }
+    }
+
+    /// Computes the digest of a value. Equal values have the same digest, as [`Hash`] demands.
+    pub(crate) fn of<T: Hash + ?Sized>(&self, value: &T) -> Digest {
+        let mut halves = Halves(self.halves.map(|half| {
+            let mut hasher = self.state.build_hasher();
+            hasher.write_u128(half);
+            hasher
+        }));
+        value.hash(&mut halves);
+        let [one, two] = halves.0.map(|hasher| hasher.finish());
+        Digest(NonZeroU64::new(one).unwrap_or(NonZeroU64::MIN), two)
+    }
+}
+
+/// Hashes a value twice, but asks for it once, because a key may be long.
+struct Halves([DefaultHasher; 2]);
+
+impl Hasher for Halves {
+    fn write(&mut self, bytes: &[u8]) {
+        for half in &mut self.0 {
+            half.write(bytes);
+        }
+    }
+
+    fn finish(&self) -> u64 {
+        self.0[0].finish()
+    }
+}
+
+/// The hasher of tables whose keys are digests: it takes a part of the digest as it is.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Even(u64);
+
+impl Hasher for Even {
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
+        }
+    }
+
+    fn write_u64(&mut self, part: u64) {
+        self.0 = part;
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn equal_values_have_equal_digests() {
+        let key = DigestKey::new();
+        assert_eq!(key.of("alice"), key.of(&"alice".to_owned()));
+        assert_eq!(key.of(&Some(7)), key.of(&Some(7)));
+        assert_ne!(key.of("alice"), key.of("Alice"));
+        assert_ne!(key.of(&("a", "bc")), key.of(&("ab", "c")));
+        assert_ne!(key.of(&None::<u8>), key.of(&Some(0_u8)));
+    }
+
+    #[test]
+    fn each_mount_has_its_own_digests() {
+        assert_ne!(DigestKey::new().of("alice"), DigestKey::new().of("alice"));
+    }
+
+    #[test]
+    fn halves_of_a_digest_are_independent() {
+        let key = DigestKey::new();
+        let digests: Vec<Digest> = (0..10_000).map(|n| key.of(&n)).collect();
+        let one: HashSet<u64> = digests.iter().map(|digest| digest.0.get()).collect();
+        let two: HashSet<u64> = digests.iter().map(|digest| digest.1).collect();
+        assert_eq!([one.len(), two.len()], [digests.len(); 2]);
+        assert!(one.is_disjoint(&two));
+        let mut shards = [0; 16];
+        for digest in digests {
+            shards[digest.shard(16)] += 1;
+        }
+        assert!(
+            shards.iter().all(|n| (400..900).contains(n)),
+            "{shards:?} are about 625 each"
+        );
     }
 }

@@ -40,6 +40,19 @@ impl Head {
         &self.parsed().1
     }
 
+    /// Returns the first `len` bytes of the path.
+    pub(super) fn start_of_path(&self, len: usize) -> &str {
+        let uri = self.text.split(|b| *b == b'\n').next();
+        let uri = uri.and_then(|uri| std::str::from_utf8(uri).ok());
+        let path = uri.and_then(|uri| match uri.split_once("://") {
+            // The authority of an absolute URI ends before the path. The path of any other URI begins
+            // with a slash.
+            Some((_, rest)) if !uri.starts_with('/') => rest.find('/').map(|start| &rest[start..]),
+            _ => Some(uri),
+        });
+        path.and_then(|path| path.get(..len)).unwrap_or_default()
+    }
+
     fn parsed(&self) -> &(Uri, HeaderMap) {
         self.parsed.get_or_init(|| {
             let mut lines = self.text.split(|b| *b == b'\n');
@@ -74,6 +87,22 @@ mod tests {
             let head = Head::new(&Uri::from_static(uri), &headers);
             assert_eq!(*head.uri(), Uri::from_static(uri));
             assert_eq!(*head.headers(), headers);
+            let path = head.uri().path();
+            assert_eq!(head.start_of_path(path.len()), path);
+        }
+    }
+
+    #[test]
+    fn start_of_the_path_is_found_in_every_form_of_a_uri() {
+        for (uri, len, expected) in [
+            ("/t/acme/echo/0/-/xhr?u=http://h/", 12, "/t/acme/echo"),
+            ("http://h:1/t/acme/echo/0/-/xhr", 12, "/t/acme/echo"),
+            ("/t/h://x/echo", 8, "/t/h://x"),
+            ("http://h:1/", 0, ""),
+            ("/", 2, ""),
+        ] {
+            let head = Head::new(&Uri::from_static(uri), &HeaderMap::new());
+            assert_eq!(head.start_of_path(len), expected, "{uri}");
         }
     }
 }

@@ -15,19 +15,22 @@ mod wakers;
 mod binding;
 mod head;
 mod opening;
+mod path_params;
 
 pub(crate) mod close;
 
 pub(crate) use self::attachment::Attachment;
-pub(crate) use self::binding::{Binding, BoundTo};
+pub(crate) use self::binding::{Binding, Digest, DigestKey, Even};
 pub use self::handler::SessionHandler;
 pub(crate) use self::handler::{Accepted, ErasedHandler, HandlerFuture, echo};
 pub(crate) use self::opening::{
-    Credentials, Key, Opening, conceal_credentials, conceal_id, head_len, prefix, remote_addr,
+    Credentials, Key, Opening, Prefix, conceal_credentials, conceal_id, head_len, prefix,
+    remote_addr,
 };
+pub(crate) use self::path_params::conceal_id_in_params;
 pub(crate) use self::send_queue::{SendQueue, Sending};
 pub use self::session_ref::SessionRef;
-pub(crate) use self::shared::{Connection, Shared};
+pub(crate) use self::shared::{Connection, Next, Shared};
 pub(crate) use self::wakers::Parking;
 
 use std::borrow::Cow;
@@ -200,7 +203,7 @@ impl Session {
     /// Returns the path to the mount of the session: `/echo`. It includes prefixes that routers
     /// stripped.
     pub fn prefix(&self) -> &str {
-        self.shared().opening().prefix.as_ref()
+        self.shared().opening().prefix()
     }
 
     /// Returns the headers of the request that opened the session.

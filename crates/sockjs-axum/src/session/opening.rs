@@ -2,6 +2,7 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use axum::extract::connect_info::MockConnectInfo;
 use axum::extract::{ConnectInfo, OriginalUri};
 use http::Uri;
 use http::header::{AUTHORIZATION, COOKIE};
@@ -9,30 +10,38 @@ use http::request::Parts;
 use http::uri::PathAndQuery;
 use uuid::Uuid;
 
-use super::binding::BoundTo;
+use super::binding::Digest;
 use super::head::Head;
 
-/// Identifies a session of an HTTP transport within its mount, as the requests of the session do.
-pub(crate) type Key = Arc<str>;
+/// Identifies a session of an HTTP transport within its mount, as the requests of the session do. It
+/// is a digest of the prefix and of the session id of the URL.
+pub(crate) type Key = Digest;
 
 /// What is kept of the request that opened a session.
 pub(crate) struct Opening {
     /// The id that the server made for the session.
     pub(crate) id: Uuid,
-    /// The key by which requests find the session. A WebSocket has none. The application must not
-    /// see the key, because it contains the session id of the URL.
+    /// The key by which requests find the session. A WebSocket has none.
     pub(crate) key: Option<Key>,
     pub(super) head: Head,
-    pub(crate) bound_to: Option<Arc<BoundTo>>,
-    pub(super) prefix: Arc<str>,
+    pub(crate) bound_to: Option<Digest>,
+    prefix: Prefix,
+}
+
+/// The path to the mount of a session.
+pub(crate) enum Prefix {
+    /// The prefix of the layer.
+    Mount(Arc<str>),
+    /// So many bytes of the request's path, which the session keeps anyway.
+    Path(usize),
 }
 
 impl Opening {
     pub(crate) fn new(
         parts: &Parts,
-        prefix: Arc<str>,
+        prefix: Prefix,
         key: Option<Key>,
-        bound_to: Option<Arc<BoundTo>>,
+        bound_to: Option<Digest>,
     ) -> Self {
         Self {
             id: Uuid::new_v4(),
@@ -42,16 +51,22 @@ impl Opening {
             prefix,
         }
     }
+
+    pub(crate) fn prefix(&self) -> &str {
+        match &self.prefix {
+            Prefix::Mount(prefix) => prefix,
+            Prefix::Path(len) => self.head.start_of_path(*len),
+        }
+    }
 }
 
-/// Leaves the key out, because it contains the session id of the URL.
 impl fmt::Debug for Opening {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Opening")
             .field("id", &self.id)
             .field("head", &self.head)
             .field("bound_to", &self.bound_to)
-            .field("prefix", &self.prefix)
+            .field("prefix", &self.prefix())
             .finish_non_exhaustive()
     }
 }
@@ -85,11 +100,16 @@ pub(crate) fn head_len(parts: &Parts) -> usize {
     uri.path().len() + uri.query().map_or(0, str::len) + fields.sum::<usize>()
 }
 
+/// Returns the address of the client, in the order in which axum's extractor looks for it.
 pub(crate) fn remote_addr(parts: &Parts) -> Option<SocketAddr> {
-    parts
-        .extensions
-        .get::<ConnectInfo<SocketAddr>>()
-        .map(|ConnectInfo(addr)| *addr)
+    let extensions = &parts.extensions;
+    match extensions.get::<ConnectInfo<SocketAddr>>() {
+        Some(ConnectInfo(addr)) => Some(*addr),
+        None => {
+            let mock = extensions.get::<MockConnectInfo<SocketAddr>>()?;
+            Some(mock.0)
+        }
+    }
 }
 
 /// Whether the application may see the `Cookie` and `Authorization` headers of a request.

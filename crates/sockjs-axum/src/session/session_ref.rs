@@ -87,7 +87,7 @@ impl SessionRef {
 
     /// Returns the path to the mount of the session.
     pub fn prefix(&self) -> &str {
-        self.shared.opening().prefix.as_ref()
+        self.shared.opening().prefix()
     }
 
     /// Returns the headers of the request that opened the session.

@@ -48,6 +48,13 @@ pub(crate) struct Connection {
     pub(crate) remote_addr: Option<SocketAddr>,
 }
 
+/// Whether another frame is ready after one that was taken.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Next {
+    Ready,
+    Later,
+}
+
 impl Shared {
     /// Opens a session. Its first receiver is attached.
     pub(super) fn open(
@@ -138,8 +145,8 @@ impl Shared {
     }
 
     /// Takes the next frame; `None` once no frame will follow.
-    pub(super) fn poll_frame(&self, cx: &mut Context<'_>) -> Poll<Option<Frame>> {
-        self.take_frame(|live| live.poll_frame(cx))
+    pub(super) fn poll_frame(&self, cx: &mut Context<'_>) -> Poll<Option<(Frame, Next)>> {
+        self.take_frame(|live| live.poll_frame_and_next(cx))
     }
 
     /// Takes the next frame, which counts as written at once.
@@ -147,15 +154,16 @@ impl Shared {
         self.take_frame(|live| {
             let frame = ready!(live.poll_frame(cx));
             live.handle_flushed();
-            Poll::Ready(frame)
+            Poll::Ready(frame.map(|frame| (frame, Next::Later)))
         })
+        .map(|taken| taken.map(|(frame, _)| frame))
     }
 
     /// Reports that the client was sent all frames taken so far, and takes the next one.
-    pub(super) fn poll_next_frame(&self, cx: &mut Context<'_>) -> Poll<Option<Frame>> {
+    pub(super) fn poll_next_frame(&self, cx: &mut Context<'_>) -> Poll<Option<(Frame, Next)>> {
         self.take_frame(|live| {
             live.handle_flushed();
-            live.poll_frame(cx)
+            live.poll_frame_and_next(cx)
         })
     }
 
@@ -167,6 +175,13 @@ impl Shared {
         let mut live = self.lock();
         let now = live.read_clock();
         live.session.handle_progress(now);
+    }
+
+    pub(super) fn handle_blocked(&self) {
+        self.update(|live| {
+            let now = live.read_clock();
+            live.session.handle_blocked(now);
+        });
     }
 
     pub(super) fn detach(&self) {
@@ -182,11 +197,17 @@ impl Shared {
 
     fn take_frame(
         &self,
-        take: impl FnOnce(&mut Live) -> Poll<Option<Frame>>,
-    ) -> Poll<Option<Frame>> {
-        let frame = ready!(self.update(take));
-        frame.iter().for_each(|frame| self.meter.sent(frame));
-        Poll::Ready(frame)
+        take: impl FnOnce(&mut Live) -> Poll<Option<(Frame, Next)>>,
+    ) -> Poll<Option<(Frame, Next)>> {
+        let (taken, waiting) = self.update(|live| {
+            let waiting = live.session.unsent();
+            (take(live), waiting)
+        });
+        let taken = ready!(taken);
+        if let Some((frame, _)) = &taken {
+            self.meter.sent(frame, waiting);
+        }
+        Poll::Ready(taken)
     }
 }
 
@@ -373,7 +394,12 @@ impl Live {
         if self.session.has_frame() {
             self.wakers.set(Awaited::Frame, None);
             let now = self.read_clock();
-            return Poll::Ready(self.session.poll_frame(now));
+            let frame = self.session.poll_frame(now);
+            // Half of it, so that tasks that wait are woken once for many messages.
+            if self.session.unsent() <= self.session.config().send_buffer() / 2 {
+                self.wakers.handle_send_room();
+            }
+            return Poll::Ready(frame);
         }
         if self.session.ending().is_some() {
             self.wakers.set(Awaited::Frame, None);
@@ -381,6 +407,16 @@ impl Live {
         }
         self.wakers.set(Awaited::Frame, Some(cx));
         Poll::Pending
+    }
+
+    fn poll_frame_and_next(&mut self, cx: &Context<'_>) -> Poll<Option<(Frame, Next)>> {
+        let frame = ready!(self.poll_frame(cx));
+        let next = if self.session.has_frame() {
+            Next::Ready
+        } else {
+            Next::Later
+        };
+        Poll::Ready(frame.map(|frame| (frame, next)))
     }
 
     /// Reports that all frames taken are written. A frame that was taken in this run of the task

@@ -72,8 +72,18 @@ impl Wakers {
         self.slots[awaited as usize].set(cx, &self.task);
     }
 
+    /// The task of `cx` waits for room in the send buffer, which has none for its message.
     pub(super) fn add_sender(&mut self, cx: &Context<'_>) {
-        self.crowd.get_or_insert_default().senders.add(cx);
+        let crowd = self.crowd.get_or_insert_default();
+        crowd.senders.add(cx);
+        crowd.has_send_room = false;
+    }
+
+    /// The send buffer has room again.
+    pub(super) fn handle_send_room(&mut self) {
+        if let Some(crowd) = &mut self.crowd {
+            crowd.has_send_room = true;
+        }
     }
 
     pub(super) fn add_closer(&mut self, cx: &Context<'_>) {
@@ -240,6 +250,8 @@ impl Due {
 struct Crowd {
     /// Application tasks that wait for room in the send buffer.
     senders: WakerSet,
+    /// Whether there was room since the last of them began to wait.
+    has_send_room: bool,
     /// Application tasks that wait for the end of the session.
     closers: WakerSet,
 }
@@ -250,7 +262,7 @@ impl Crowd {
     }
 
     fn take_due(&mut self, session: &Session, due: &mut Vec<Waker>) {
-        if !is_open(session) || session.unsent() == 0 {
+        if mem::take(&mut self.has_send_room) || !is_open(session) {
             due.append(&mut self.senders.0);
         }
         if is_closed(session) {
@@ -436,6 +448,24 @@ mod tests {
         assert_eq!(bench.woken(), (0, 0));
         bench.session.abort(CloseReason::NORMAL, Cause::ClosedByApp);
         assert_eq!(bench.woken(), (1, 0));
+    }
+
+    #[test]
+    fn senders_are_woken_once_for_room() {
+        let mut bench = Bench::open();
+        let waker = Waker::from(bench.other.clone());
+        for _ in 0..2 {
+            bench.wakers.add_sender(&Context::from_waker(&waker));
+            bench.send();
+            assert_eq!(bench.woken(), (0, 0));
+            bench.wakers.handle_send_room();
+            assert_eq!(bench.woken(), (0, 1));
+            assert_eq!(bench.woken(), (0, 0));
+        }
+        // Room that was there before does not count.
+        bench.wakers.handle_send_room();
+        bench.wakers.add_sender(&Context::from_waker(&waker));
+        assert_eq!(bench.woken(), (0, 0));
     }
 
     #[test]

@@ -44,7 +44,9 @@ impl ClosingHandshake {
         while let Some(Ok(message)) = socket.next().await {
             closed |= message.is_close();
         }
-        if closed {
+        // tungstenite does not flush its answer to the client's close frame.
+        let flushed = socket.get_mut().flush().await;
+        if closed || flushed.is_err() {
             return;
         }
         // The bytes after a refused message are not WebSocket frames any more, so they are read as

@@ -80,3 +80,128 @@ fn is_key(key: &[u8]) -> bool {
             .iter()
             .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/'))
 }
+
+#[cfg(test)]
+mod tests {
+    use http::Request;
+
+    use super::*;
+
+    const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
+
+    /// A valid handshake that a server with upgrades has received.
+    fn valid() -> Parts {
+        let mut request = Request::get("/echo/000/abc/websocket")
+            .header(CONNECTION, "Upgrade")
+            .header(UPGRADE, "websocket")
+            .header(SEC_WEBSOCKET_VERSION, "13")
+            .header(SEC_WEBSOCKET_KEY, KEY)
+            .body(())
+            .unwrap();
+        let on_upgrade = hyper::upgrade::on(&mut request);
+        request.extensions_mut().insert(on_upgrade);
+        request.into_parts().0
+    }
+
+    /// What a handshake with these fields in place of the valid ones is answered with.
+    fn answer(name: HeaderName, values: &[&str]) -> Result<StatusCode, Reject> {
+        let mut parts = valid();
+        parts.headers.remove(&name);
+        for value in values {
+            parts.headers.append(&name, value.parse().unwrap());
+        }
+        handshake(&mut parts).map(|(_, response)| response.status())
+    }
+
+    #[test]
+    fn the_answer_has_the_accept_key_of_the_rfc() {
+        let (_, response) = handshake(&mut valid()).unwrap();
+        assert_eq!(response.status(), StatusCode::SWITCHING_PROTOCOLS);
+        let headers = response.headers();
+        assert_eq!(headers.len(), 3);
+        assert_eq!(headers[CONNECTION], "upgrade");
+        assert_eq!(headers[UPGRADE], "websocket");
+        assert_eq!(
+            headers[SEC_WEBSOCKET_ACCEPT],
+            "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
+        );
+    }
+
+    #[test]
+    fn upgrade_and_connection_are_lists_of_tokens_in_any_case() {
+        let ok = Ok(StatusCode::SWITCHING_PROTOCOLS);
+        let no = Err(Reject::NotWebSocket);
+        for (name, values, expected) in [
+            (CONNECTION, &["keep-alive, Upgrade"][..], ok),
+            (CONNECTION, &["keep-alive", "UPGRADE"], ok),
+            (CONNECTION, &[" ,upgrade\t,"], ok),
+            (CONNECTION, &[], no),
+            (CONNECTION, &["upgraded"], no),
+            (CONNECTION, &["keep-alive upgrade"], no),
+            (UPGRADE, &["WebSocket"], ok),
+            (UPGRADE, &["h2c, websocket"], ok),
+            (UPGRADE, &["h2c", "websocket"], ok),
+            (UPGRADE, &[], no),
+            (UPGRADE, &["websocket/13"], no),
+            (UPGRADE, &["web socket"], no),
+        ] {
+            assert_eq!(answer(name.clone(), values), expected, "{name}: {values:?}");
+        }
+    }
+
+    #[test]
+    fn only_version_13_is_supported() {
+        for version in [&["8"][..], &["13, 8"], &[""], &[]] {
+            let answer = answer(SEC_WEBSOCKET_VERSION, version);
+            assert_eq!(answer, Err(Reject::WebSocketVersion), "{version:?}");
+        }
+    }
+
+    #[test]
+    fn a_key_is_sixteen_bytes_in_base64() {
+        for key in [KEY, "AAAAAAAAAAAAAAAAAAAAAA==", "+/+/+/+/+/+/+/+/+/+/+w=="] {
+            let answer = answer(SEC_WEBSOCKET_KEY, &[key]);
+            assert_eq!(answer, Ok(StatusCode::SWITCHING_PROTOCOLS), "{key}");
+        }
+        for key in [
+            &[][..],
+            &[""],
+            &["dGhlIHNhbXBsZSBub25jZQ"],
+            &["dGhlIHNhbXBsZSBub25jZQ="],
+            &["dGhlIHNhbXBsZSBub25jZQ==="],
+            &["dGhlIHNhbXBsZSBub25j=="],
+            &["dGhlIHNhbXBsZSBub25jZQAA=="],
+            &["dGhlIHNhbXBsZSBub25j-_=="],
+            &["dGhlIHNhbXBsZSBub25 ZQ=="],
+        ] {
+            let answer = answer(SEC_WEBSOCKET_KEY, key);
+            assert_eq!(answer, Err(Reject::WebSocketKey), "{key:?}");
+        }
+    }
+
+    #[test]
+    fn a_server_without_upgrades_refuses() {
+        let mut parts = valid();
+        parts.extensions.remove::<OnUpgrade>();
+        assert_eq!(handshake(&mut parts).unwrap_err(), Reject::NotWebSocket);
+    }
+
+    #[test]
+    fn over_http2_a_protocol_takes_the_place_of_upgrade_and_key() {
+        let mut parts = valid();
+        parts.method = Method::CONNECT;
+        parts.headers.remove(CONNECTION);
+        parts.headers.remove(UPGRADE);
+        parts.headers.remove(SEC_WEBSOCKET_KEY);
+        assert!(!is_extended_connect(&parts));
+        parts.extensions.insert(Protocol::from_static("other"));
+        assert!(!is_extended_connect(&parts));
+        parts.extensions.insert(Protocol::from_static("websocket"));
+        assert!(is_extended_connect(&parts));
+
+        let (_, response) = handshake(&mut parts).unwrap();
+
+        assert_eq!(response.status(), StatusCode::OK);
+        assert!(response.headers().is_empty());
+    }
+}

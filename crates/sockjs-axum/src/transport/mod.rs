@@ -14,6 +14,7 @@ mod receive;
 mod send;
 
 mod close;
+mod frames;
 mod handshake;
 mod pump;
 mod socket;

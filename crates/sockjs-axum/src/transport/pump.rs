@@ -18,8 +18,8 @@ use super::close::ClosingHandshake;
 use super::socket::Socket;
 use crate::config::Config;
 use crate::mount::{SessionTask, Timer};
-use crate::session::Attachment;
 use crate::session::close::{BROKEN_FRAMING, NO_STATUS, PROTOCOL_ERROR, TOO_LONG};
+use crate::session::{Attachment, Next};
 
 /// How a WebSocket transport puts frames and payloads into WebSocket messages.
 pub(super) trait Framing: Send + 'static {
@@ -30,7 +30,8 @@ pub(super) trait Framing: Send + 'static {
 
     fn decode(text: &str, message_limit: usize) -> Result<Payload, PayloadError>;
 
-    fn encode(frame: Frame, input: Input, send: impl FnMut(Message));
+    /// Appends the WebSocket messages of a frame.
+    fn encode(frame: Frame, input: Input, out: &mut Vec<u8>);
 }
 
 /// Moves payloads from the socket to the session, and frames from the session to the socket.
@@ -40,6 +41,7 @@ pub(super) struct Pump {
     message_limit: usize,
     input: Input,
     output: Output,
+    pong: Pong,
     read: u64,
     written: u64,
 }
@@ -58,26 +60,42 @@ enum Output {
     Unflushed,
 }
 
+/// Whether the last ping that was read has its pong.
+///
+/// Nothing is read behind a ping whose pong has not left. Otherwise a client that sends pings and
+/// does not read could make the server hold any number of pongs.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Pong {
+    Sent,
+    /// tungstenite has it, and writes it at the next flush.
+    Unsent,
+}
+
 impl Pump {
     pub(super) async fn new<F: Framing>(
         upgraded: Upgraded,
         attachment: Attachment,
         config: &Config,
+        max_write: usize,
     ) -> Self {
         let limit = F::payload_limit(config);
         // The read buffer is small, because tungstenite fills it with zeros before every read and
         // every idle connection keeps one.
         let options = WebSocketConfig::default()
             .read_buffer_size(READ_BUFFER)
+            // The socket has a buffer of its own. What tungstenite writes are single control frames.
+            .write_buffer_size(0)
+            .max_write_buffer_size(MAX_CONTROL_FRAMES)
             .max_message_size(Some(limit))
             .max_frame_size(Some(limit));
-        let io = Socket::new(upgraded);
+        let io = Socket::new(upgraded, max_write);
         Self {
             socket: WebSocketStream::from_raw_socket(io, Role::Server, Some(options)).await,
             attachment,
             message_limit: config.message_limit,
             input: Input::Read,
             output: Output::Flushed,
+            pong: Pong::Sent,
             read: 0,
             written: 0,
         }
@@ -106,16 +124,32 @@ impl Pump {
             if let ControlFlow::Break(closing) = self.write::<F>(cx) {
                 return Poll::Ready(closing);
             }
+            if self.pong == Pong::Unsent && self.output == Output::Flushed {
+                // The pong has left after all, so that the socket is read again.
+                self.pong = Pong::Sent;
+                continue;
+            }
             if ready!(task.poll_timer(cx, timer.as_mut())).is_break() {
                 return Poll::Ready(ClosingHandshake::Skip);
             }
         }
     }
 
-    /// Reads payloads while the receive buffer has room.
+    /// Reads payloads while the receive buffer has room, and pongs leave.
     fn read<F: Framing>(&mut self, cx: &mut Context<'_>) -> ControlFlow<ClosingHandshake> {
         let mut posted = false;
         loop {
+            if self.pong == Pong::Unsent {
+                match Pin::new(&mut self.socket).poll_flush(cx) {
+                    Poll::Ready(Ok(())) => self.pong = Pong::Sent,
+                    Poll::Ready(Err(error)) => return ControlFlow::Break(self.fail(&error)),
+                    Poll::Pending => {
+                        self.output = Output::Unflushed;
+                        self.attachment.handle_blocked();
+                        break;
+                    }
+                }
+            }
             // Room only becomes less by the payloads that are posted here.
             if self.input == Input::Paused || posted {
                 if self.attachment.poll_room(cx).is_pending() {
@@ -138,6 +172,10 @@ impl Pump {
                     });
                     self.attachment.abort(reason, Cause::ClosedByClient);
                     return ControlFlow::Break(ClosingHandshake::Answer);
+                }
+                Some(Ok(Message::Ping(_))) => {
+                    self.pong = Pong::Unsent;
+                    continue;
                 }
                 Some(Ok(_)) => continue,
                 Some(Err(error)) => return ControlFlow::Break(self.fail(&error)),
@@ -166,8 +204,8 @@ impl Pump {
         ControlFlow::Continue(())
     }
 
-    /// Writes frames while the socket takes them. Each frame is flushed, because it contains all
-    /// messages that were queued.
+    /// Writes frames while the socket takes them. Frames that are ready together are flushed
+    /// together.
     pub(super) fn write<F: Framing>(
         &mut self,
         cx: &mut Context<'_>,
@@ -177,42 +215,38 @@ impl Pump {
             Output::Unflushed => Poll::Pending,
         };
         loop {
-            if self.output == Output::Unflushed {
-                match Pin::new(&mut self.socket).poll_flush(cx) {
-                    Poll::Ready(Ok(())) => self.output = Output::Flushed,
-                    Poll::Ready(Err(error)) => return ControlFlow::Break(self.fail(&error)),
-                    Poll::Pending => {
-                        self.note_progress();
-                        return ControlFlow::Continue(());
-                    }
+            if let Poll::Ready(taken) = next {
+                let Some((frame, another)) = taken else {
+                    return ControlFlow::Break(ClosingHandshake::Skip);
+                };
+                let closed = if let Frame::Close(reason) = &frame {
+                    Some(reason.clone())
+                } else {
+                    None
+                };
+                let out = self.socket.get_mut().buffer();
+                F::encode(frame, self.input, out);
+                let unflushed = out.len();
+                if let Some(reason) = closed {
+                    return ControlFlow::Break(ClosingHandshake::Start(reason));
                 }
-                next = self.attachment.poll_next_frame(cx);
-            }
-            let Poll::Ready(frame) = next else {
+                self.output = Output::Unflushed;
+                if another == Next::Ready && unflushed < MAX_UNFLUSHED {
+                    next = self.attachment.poll_frame(cx);
+                    continue;
+                }
+            } else if self.output == Output::Flushed {
                 return ControlFlow::Continue(());
-            };
-            let Some(frame) = frame else {
-                return ControlFlow::Break(ClosingHandshake::Skip);
-            };
-            let closed = if let Frame::Close(reason) = &frame {
-                Some(reason.clone())
-            } else {
-                None
-            };
-            let mut result = Ok(());
-            F::encode(frame, self.input, |message| {
-                if result.is_ok() {
-                    result = Pin::new(&mut self.socket).start_send(message);
+            }
+            match Pin::new(&mut self.socket).poll_flush(cx) {
+                Poll::Ready(Ok(())) => self.output = Output::Flushed,
+                Poll::Ready(Err(error)) => return ControlFlow::Break(self.fail(&error)),
+                Poll::Pending => {
+                    self.note_progress();
+                    return ControlFlow::Continue(());
                 }
-            });
-            if let Err(error) = result {
-                return ControlFlow::Break(self.fail(&error));
             }
-            if let Some(reason) = closed {
-                return ControlFlow::Break(ClosingHandshake::Start(reason));
-            }
-            self.output = Output::Unflushed;
-            next = Poll::Pending;
+            next = self.attachment.poll_next_frame(cx);
         }
     }
 
@@ -247,3 +281,10 @@ impl Pump {
 }
 
 const READ_BUFFER: usize = 4096;
+
+/// How many bytes tungstenite may keep to write them: more than a pong and a close frame.
+const MAX_CONTROL_FRAMES: usize = 1024;
+
+/// After how many bytes of frames a flush follows, even if another frame is ready. They are in
+/// memory until the client takes them.
+const MAX_UNFLUSHED: usize = 64 * 1024;

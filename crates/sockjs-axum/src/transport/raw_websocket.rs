@@ -1,15 +1,14 @@
 use std::sync::Arc;
 
-use bytes::Bytes;
 use http::Response;
 use sockjs_core::{Frame, Payload, PayloadError, Transport};
-use tokio_tungstenite::tungstenite::Message;
 
 use crate::config::Config;
 use crate::http::reject::Refusal;
 use crate::mount::{Mount, Opener};
 
 use super::OwnBody;
+use super::frames::{write_ping, write_text};
 use super::pump::{Framing, Input};
 use super::upgrade::upgrade;
 
@@ -36,16 +35,16 @@ impl Framing for Raw {
         Payload::raw(text, message_limit)
     }
 
-    fn encode(frame: Frame, input: Input, mut send: impl FnMut(Message)) {
+    fn encode(frame: Frame, input: Input, out: &mut Vec<u8>) {
         match (frame, input) {
             (Frame::Messages(messages), _) => {
-                messages
-                    .into_iter()
-                    .map(|message| Message::text(message.into_string()))
-                    .for_each(send);
+                for message in messages {
+                    let text = message.as_bytes();
+                    write_text(out, text.len(), |out| out.extend_from_slice(text));
+                }
             }
             // A socket that is not read does not tell that its client is gone. Writing does.
-            (Frame::Heartbeat, Input::Paused) => send(Message::Ping(Bytes::new())),
+            (Frame::Heartbeat, Input::Paused) => write_ping(out),
             (Frame::Open | Frame::Heartbeat | Frame::Close(_), _) => {}
         }
     }

@@ -13,7 +13,7 @@ use tracing::Instrument;
 
 use super::OwnBody;
 use super::close::ClosingHandshake;
-use super::handshake::handshake;
+use super::handshake::{handshake, is_extended_connect};
 use super::pump::{Framing, Pump};
 use crate::http::reject::Refusal;
 use crate::mount::{self, Admission, Mount, Opener, SessionTask, Timer};
@@ -24,9 +24,14 @@ pub(super) async fn upgrade<F: Framing>(
     mut opener: Opener,
 ) -> Result<Response<OwnBody>, Refusal> {
     let (on_upgrade, response) = handshake(&mut opener.parts)?;
+    let max_write = if is_extended_connect(&opener.parts) {
+        MAX_HTTP2_WRITE
+    } else {
+        usize::MAX
+    };
     let admission = mount.admit(opener, F::TRANSPORT, None, None).await?;
     // Boxed, because a session spends nearly all its life without this future.
-    let opened = Box::pin(open::<F>(mount.clone(), on_upgrade, admission));
+    let opened = Box::pin(open::<F>(mount.clone(), on_upgrade, max_write, admission));
     mount::spawn(run::<F>(opened));
     Ok(response.map(OwnBody::from))
 }
@@ -40,7 +45,6 @@ struct Connected {
 /// The task of a session on a WebSocket.
 async fn run<F: Framing>(opened: Pin<Box<impl Future<Output = Option<Connected>>>>) {
     let Some(connected) = opened.await else {
-        tracing::debug!("connection did not become a websocket");
         return;
     };
     let span = connected.task.span();
@@ -51,20 +55,38 @@ async fn run<F: Framing>(opened: Pin<Box<impl Future<Output = Option<Connected>>
     }
 }
 
-/// Waits for the connection, and opens the session on it.
+/// Waits for the connection, and opens the session on it. Returns `None` if there is no connection.
 async fn open<F: Framing>(
     mount: Arc<Mount>,
     on_upgrade: OnUpgrade,
+    max_write: usize,
     admission: Admission,
 ) -> Option<Connected> {
     let config = mount.config();
     let upgraded = tokio::select! {
-        upgraded = tokio::time::timeout(config.handshake_timeout, on_upgrade) => upgraded.ok()?.ok()?,
+        upgraded = tokio::time::timeout(config.handshake_timeout, on_upgrade) => upgraded,
         () = mount.stopped() => return None,
+    };
+    let upgraded = match upgraded {
+        Ok(Ok(upgraded)) => upgraded,
+        Ok(Err(error)) => {
+            if error.is_user() {
+                // The HTTP server was not told to hand over connections.
+                tracing::warn!(error = %error, "connection did not become a websocket");
+            } else {
+                // A client that goes away is enough.
+                tracing::debug!(error = %error, "connection did not become a websocket");
+            }
+            return None;
+        }
+        Err(error) => {
+            tracing::debug!(error = %error, "connection did not become a websocket");
+            return None;
+        }
     };
     // Only a session with a key can be known already.
     let (task, attachment) = admission.open(&mount).ok()?;
-    let pump = Pump::new::<F>(upgraded, attachment, config).await;
+    let pump = Pump::new::<F>(upgraded, attachment, config, max_write).await;
     Some(Connected {
         task,
         pump: Box::new(pump),
@@ -99,3 +121,7 @@ async fn finish(closing: ClosingHandshake, mut pump: Box<Pump>, mut task: Sessio
     };
     task.finish(close).await;
 }
+
+/// How many bytes hyper is given at a time over HTTP/2. It takes some of such pieces at once, of any
+/// length, even if the client reads nothing, and keeps them for as long as the connection lives.
+const MAX_HTTP2_WRITE: usize = 16 * 1024;

@@ -2,15 +2,13 @@ use std::sync::Arc;
 
 use http::Response;
 use sockjs_core::{Frame, Payload, PayloadError, Transport};
-use tokio_tungstenite::tungstenite::Message;
-use tokio_tungstenite::tungstenite::protocol::frame::Frame as WebSocketFrame;
-use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 
 use crate::config::Config;
 use crate::http::reject::Refusal;
 use crate::mount::{Mount, Opener};
 
 use super::OwnBody;
+use super::frames::{write_ping, write_text};
 use super::pump::{Framing, Input};
 use super::upgrade::upgrade;
 
@@ -39,19 +37,15 @@ impl Framing for Framed {
         Payload::parse_frame(text, message_limit)
     }
 
-    fn encode(frame: Frame, _: Input, mut send: impl FnMut(Message)) {
-        let mut text = Vec::new();
-        frame.write_to(&mut text);
-        // Made from strings, so that nobody needs to check once more that it is UTF-8.
-        let text_opcode = OpCode::Data(Data::Text);
-        send(Message::Frame(WebSocketFrame::message(
-            text,
-            text_opcode,
-            true,
-        )));
+    fn encode(frame: Frame, _: Input, out: &mut Vec<u8>) {
+        let expected = match &frame {
+            Frame::Messages(messages) => messages.iter().map(|message| message.len() + 3).sum(),
+            Frame::Open | Frame::Heartbeat | Frame::Close(_) => 0,
+        };
+        write_text(out, expected, |out| frame.write_to(out));
         if let Frame::Heartbeat = frame {
             // Clients do not answer a heartbeat, but browsers answer a ping.
-            send(Message::Ping(bytes::Bytes::new()));
+            write_ping(out);
         }
     }
 }

@@ -46,6 +46,9 @@ impl Inbox {
             if payload.is_empty() {
                 self.size -= cost(payload);
                 self.payloads.pop_front();
+                if self.payloads.is_empty() && self.payloads.capacity() > IDLE_CAPACITY {
+                    self.payloads = VecDeque::new();
+                }
             }
             return message.map(Event::Message);
         }
@@ -58,10 +61,18 @@ impl Inbox {
         self.size < limit || self.payloads.is_empty()
     }
 
+    #[cfg(test)]
+    pub(super) fn capacity(&self) -> usize {
+        self.payloads.capacity()
+    }
+
     pub(super) fn has_messages(&self) -> bool {
         !self.payloads.is_empty()
     }
 }
+
+/// For how many payloads an idle session keeps memory.
+const IDLE_CAPACITY: usize = 8;
 
 /// Returns how many bytes a payload counts against the limit.
 fn cost(payload: &Payload) -> usize {

@@ -1,4 +1,5 @@
 mod attached;
+mod deadline;
 mod inbox;
 mod outbox;
 mod state;
@@ -163,7 +164,21 @@ impl Session {
     /// This restarts the send timeout.
     pub fn handle_progress(&mut self, now: Instant) {
         if let Some(attached) = self.state.attached_mut() {
-            attached.progressed(now);
+            attached.progressed(now, &self.config);
+        }
+    }
+
+    /// Records that the receiver takes no bytes although some are waiting for it that are no frame
+    /// of the session, such as the pong of a WebSocket.
+    ///
+    /// This starts the send timeout, unless it is running, and counts as
+    /// [`handle_alive`](Self::handle_alive), because a driver that waits for the receiver reads
+    /// nothing from the client. [`handle_progress`](Self::handle_progress) and
+    /// [`handle_flushed`](Self::handle_flushed) count for these bytes too.
+    pub fn handle_blocked(&mut self, now: Instant) {
+        if let Some(attached) = self.state.attached_mut() {
+            attached.alive();
+            attached.start_waiting(now, &self.config);
         }
     }
 
@@ -185,6 +200,10 @@ impl Session {
     }
 
     /// Applies the deadlines that have passed at `now`.
+    ///
+    /// A deadline that is overdue by more than a second is postponed once, by two seconds or its
+    /// own delay if that is shorter. Timers are not that late, so the process was stopped or the
+    /// machine asleep, and the driver has yet to read what the client sent in the meantime.
     pub fn handle_timeout(&mut self, now: Instant) {
         if let Some(cause) = self.state.handle_timeout(now, &self.config) {
             self.abort(CloseReason::INTERRUPTED, cause);
@@ -235,10 +254,12 @@ impl Session {
 impl Session {
     /// Takes the next frame for the attached receiver; `None` if there is no frame or no receiver.
     ///
-    /// All queued messages are in one frame. Taking the close frame ends the session.
+    /// A frame holds as many of the queued messages as the
+    /// [frame limit](SessionConfig::with_frame_limit) allows. Taking the close frame ends the
+    /// session.
     pub fn poll_frame(&mut self, now: Instant) -> Option<Frame> {
         let attached = self.state.attached_mut()?;
-        if let Some(frame) = self.outbox.pop() {
+        if let Some(frame) = self.outbox.pop(self.config.frame_limit()) {
             let messages = if let Frame::Messages(messages) = &frame {
                 messages.len()
             } else {
@@ -269,7 +290,7 @@ impl Session {
 
     /// Returns when to call [`handle_timeout`](Self::handle_timeout); `None` if no deadline is set.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        self.state.poll_timeout(&self.config)
+        self.state.poll_timeout()
     }
 
     /// Returns whether [`poll_frame`](Self::poll_frame) would return a frame.
@@ -323,7 +344,7 @@ impl Session {
     fn start_waiting(&mut self, now: Instant) {
         if let Some(attached) = self.state.attached_mut() {
             if !self.outbox.is_empty() {
-                attached.start_waiting(now);
+                attached.start_waiting(now, &self.config);
             }
         }
     }

@@ -3,6 +3,7 @@ use std::time::Instant;
 use crate::{AttachError, Cause, CloseReason, Ending, SessionConfig};
 
 use super::attached::{Attached, Expired};
+use super::deadline::Deadline;
 
 /// The state of a session. Only this file changes it.
 ///
@@ -16,7 +17,7 @@ use super::attached::{Attached, Expired};
 #[derive(Debug)]
 pub(super) enum State {
     /// No receiver was attached yet.
-    Connecting { deadline: Instant },
+    Connecting { deadline: Deadline },
     /// Messages are accepted in both directions.
     Open(Link),
     /// The client must still be sent the queued messages, then the close frame.
@@ -40,14 +41,14 @@ pub(super) struct CloseRequest {
 /// Whether a receiver is attached.
 #[derive(Debug)]
 pub(super) enum Link {
-    Detached { deadline: Instant },
+    Detached { deadline: Deadline },
     Attached(Attached),
 }
 
 impl State {
     pub(super) fn new(now: Instant, config: &SessionConfig) -> Self {
         Self::Connecting {
-            deadline: now + config.disconnect_delay(),
+            deadline: Deadline::new(now, config.disconnect_delay()),
         }
     }
 
@@ -64,7 +65,7 @@ impl State {
                 ..
             } => {
                 *link = Link::attached(now, config);
-                link.close(now);
+                link.close(now, config);
             }
             Self::Open(Link::Attached(_))
             | Self::Closing {
@@ -86,7 +87,7 @@ impl State {
                 ..
             } => {
                 *link = Link::Detached {
-                    deadline: now + config.disconnect_delay(),
+                    deadline: Deadline::new(now, config.disconnect_delay()),
                 };
             }
             Self::Open(Link::Detached { .. })
@@ -107,13 +108,13 @@ impl State {
         reason: CloseReason,
         cause: Cause,
     ) {
-        let deadline = now + config.disconnect_delay();
+        let deadline = Deadline::new(now, config.disconnect_delay());
         let link = match self {
             Self::Connecting { .. } | Self::Open(Link::Detached { .. }) => {
                 Link::Detached { deadline }
             }
             Self::Open(link @ Link::Attached(_)) => {
-                link.close(now);
+                link.close(now, config);
                 std::mem::replace(link, Link::Detached { deadline })
             }
             Self::Closing { .. } | Self::Closed(_) => return,
@@ -137,7 +138,7 @@ impl State {
         });
     }
 
-    /// Applies the deadlines that have passed. Returns a cause if the session must end for it.
+    /// Applies the deadlines that have passed, or postpones them. Returns a cause if the session must end for it.
     pub(super) fn handle_timeout(&mut self, now: Instant, config: &SessionConfig) -> Option<Cause> {
         match self {
             Self::Connecting { deadline }
@@ -145,7 +146,7 @@ impl State {
             | Self::Closing {
                 link: Link::Detached { deadline },
                 ..
-            } => (*deadline <= now).then_some(Cause::DisconnectTimeout),
+            } => deadline.has_passed(now).then_some(Cause::DisconnectTimeout),
             Self::Open(Link::Attached(attached))
             | Self::Closing {
                 link: Link::Attached(attached),
@@ -163,19 +164,19 @@ impl State {
         }
     }
 
-    pub(super) fn poll_timeout(&self, config: &SessionConfig) -> Option<Instant> {
+    pub(super) fn poll_timeout(&self) -> Option<Instant> {
         match self {
             Self::Connecting { deadline }
             | Self::Open(Link::Detached { deadline })
             | Self::Closing {
                 link: Link::Detached { deadline },
                 ..
-            } => Some(*deadline),
+            } => Some(deadline.at()),
             Self::Open(Link::Attached(attached))
             | Self::Closing {
                 link: Link::Attached(attached),
                 ..
-            } => attached.poll_timeout(config),
+            } => attached.poll_timeout(),
             Self::Closed(_) => None,
         }
     }
@@ -227,9 +228,9 @@ impl Link {
         Self::Attached(Attached::new(now, config))
     }
 
-    fn close(&mut self, now: Instant) {
+    fn close(&mut self, now: Instant, config: &SessionConfig) {
         match self {
-            Self::Attached(attached) => attached.close(now),
+            Self::Attached(attached) => attached.close(now, config),
             Self::Detached { .. } => {}
         }
     }

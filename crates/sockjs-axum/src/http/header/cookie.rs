@@ -12,7 +12,8 @@ use http::{HeaderMap, HeaderValue};
 ///
 /// # Example
 ///
-/// Browsers send the cookie in requests of pages of other sites only if it has these attributes.
+/// Browsers send the cookie in requests of pages of other sites only if it has these attributes. Those
+/// that block the cookies of other sites ask for [`partitioned`](Self::partitioned) as well.
 ///
 /// ```
 /// use sockjs_axum::{JSessionId, SameSite, SockJsLayer};
@@ -44,6 +45,7 @@ struct Attributes {
     secure: bool,
     http_only: bool,
     same_site: Option<SameSite>,
+    partitioned: bool,
 }
 
 impl JSessionId {
@@ -92,6 +94,14 @@ impl JSessionId {
         self
     }
 
+    /// Sets the attribute `Partitioned`: browsers keep a cookie for each site whose pages embed the
+    /// server's pages, and send it although they block the cookies of other sites. Default: `false`.
+    /// Browsers require [`secure`](Self::secure) and [`SameSite::None`] with it.
+    pub fn partitioned(mut self, partitioned: bool) -> Self {
+        self.attributes.partitioned = partitioned;
+        self
+    }
+
     /// Returns whether clients need the cookie, which `/info` tells them.
     pub(crate) fn is_enabled(&self) -> bool {
         !matches!(self.value, CookieValue::Off)
@@ -103,6 +113,7 @@ impl JSessionId {
             secure: false,
             http_only: false,
             same_site: None,
+            partitioned: false,
         };
         Self { value, attributes }
     }
@@ -144,7 +155,7 @@ pub(super) fn jsessionid(cookie: &JSessionId, parts: &Parts) -> Option<HeaderVal
     let value = match &cookie.value {
         CookieValue::Off => return None,
         CookieValue::Dummy => sent(&parts.headers).unwrap_or("dummy").to_owned(),
-        CookieValue::Custom(value) => value(parts).filter(|it| it.bytes().all(is_cookie_octet))?,
+        CookieValue::Custom(value) => value(parts).filter(|it| is_cookie_value(it))?,
     };
     let attributes = &cookie.attributes;
     let mut header = format!("JSESSIONID={value}; path={}", attributes.path);
@@ -161,6 +172,9 @@ pub(super) fn jsessionid(cookie: &JSessionId, parts: &Parts) -> Option<HeaderVal
             SameSite::None => "; SameSite=None",
         });
     }
+    if attributes.partitioned {
+        header.push_str("; Partitioned");
+    }
     HeaderValue::try_from(header).ok()
 }
 
@@ -172,7 +186,16 @@ fn sent(headers: &HeaderMap) -> Option<&str> {
         .filter_map(|header| header.to_str().ok())
         .flat_map(|header| header.split(';'))
         .filter_map(|pair| pair.trim().strip_prefix("JSESSIONID="))
-        .find(|value| !value.is_empty() && value.bytes().all(is_cookie_octet))
+        .find(|value| !value.is_empty() && is_cookie_value(value))
+}
+
+/// Returns whether a text is a `cookie-value` of RFC 6265 §4.1.1. It may be in quotes, which are then a
+/// part of the value.
+fn is_cookie_value(value: &str) -> bool {
+    let unquoted = value
+        .strip_prefix('"')
+        .and_then(|value| value.strip_suffix('"'));
+    unquoted.unwrap_or(value).bytes().all(is_cookie_octet)
 }
 
 /// A `cookie-octet` of RFC 6265 §4.1.1.

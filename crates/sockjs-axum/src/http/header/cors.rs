@@ -12,6 +12,13 @@ pub(crate) enum Cors {
     Disabled,
 }
 
+/// Whether pages of public sites may use a server in a private network, as far as browsers ask.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum PrivateNetwork {
+    Refuse,
+    Allow,
+}
+
 /// The CORS headers of a response, computed from the headers of the request.
 #[derive(Debug)]
 pub(super) struct CorsHeaders {
@@ -62,14 +69,33 @@ impl CorsHeaders {
     }
 }
 
-/// Adds the headers of the response to a preflight.
-pub(crate) fn preflight(headers: &mut HeaderMap, methods: &'static str) {
+/// Adds the headers of the response to a preflight, whose headers are `asked`.
+pub(crate) fn preflight(
+    headers: &mut HeaderMap,
+    methods: &'static str,
+    network: PrivateNetwork,
+    asked: &HeaderMap,
+) {
+    let asks = asked
+        .get(ACCESS_CONTROL_REQUEST_PRIVATE_NETWORK)
+        .is_some_and(|it| it == "true");
+    if asks && network == PrivateNetwork::Allow {
+        headers.insert(
+            ACCESS_CONTROL_ALLOW_PRIVATE_NETWORK,
+            HeaderValue::from_static("true"),
+        );
+    }
     headers.insert(
         ACCESS_CONTROL_ALLOW_METHODS,
         HeaderValue::from_static(methods),
     );
     headers.insert(ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("31536000"));
 }
+
+const ACCESS_CONTROL_REQUEST_PRIVATE_NETWORK: HeaderName =
+    HeaderName::from_static("access-control-request-private-network");
+const ACCESS_CONTROL_ALLOW_PRIVATE_NETWORK: HeaderName =
+    HeaderName::from_static("access-control-allow-private-network");
 
 /// A header that must not repeat occurs more than once.
 struct Several;

@@ -1,3 +1,4 @@
+mod authority;
 pub(crate) mod cache;
 mod cookie;
 mod cors;
@@ -12,9 +13,9 @@ use super::route::Route;
 use self::cors::CorsHeaders;
 
 pub use self::cookie::{JSessionId, SameSite};
-pub(crate) use self::cors::{Cors, preflight};
+pub(crate) use self::cors::{Cors, PrivateNetwork, preflight};
 pub use self::origin::{AllowedOrigins, InvalidOrigin};
-pub(crate) use self::origin::{Judgement, NullOriginPolicy, is_loaded_by_own_page};
+pub(crate) use self::origin::{Judgement, NullOriginPolicy, Silence, is_loaded_by_own_page};
 
 /// The headers that every response of a URL has, whether the request succeeds or fails.
 pub(crate) struct Headers {

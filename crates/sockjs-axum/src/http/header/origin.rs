@@ -2,9 +2,11 @@ use std::fmt;
 use std::net::Ipv6Addr;
 use std::sync::Arc;
 
-use http::header::{HOST, ORIGIN, REFERER};
+use http::header::{ORIGIN, REFERER};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Uri};
+
+use super::authority::Authority;
 
 /// The pages that may use a mount, by their origin: [any](Self::any), a [list](Self::list), or a
 /// [predicate](Self::predicate).
@@ -17,7 +19,11 @@ use http::{HeaderMap, HeaderName, HeaderValue, Uri};
 /// let layer = SockJsLayer::echo("/chat").allowed_origins(["https://app.example"]);
 ///
 /// let layer = SockJsLayer::echo("/chat").allowed_origins(AllowedOrigins::predicate(
-///     |origin, _parts| origin.as_bytes().ends_with(b".app.example"),
+///     |origin, _parts| {
+///         let origin = origin.to_str().unwrap_or_default();
+///         // With the scheme, because anybody in the network can pretend to be an `http` page.
+///         origin.starts_with("https://") && origin.ends_with(".app.example")
+///     },
 /// ));
 /// ```
 #[derive(Clone)]
@@ -52,7 +58,12 @@ impl AllowedOrigins {
     }
 
     /// Allows pages of the listed origins. Each is written as a browser sends it:
-    /// `https://app.example`, with the port unless it is the default port of the scheme.
+    /// `https://app.example`, with the port unless it is the default port of the scheme. `file://` is
+    /// what the WebViews of Android send for pages of an app.
+    ///
+    /// Origins are compared as texts, so that a port must be the same. The server's own name in a
+    /// request is compared with the host and the port of each entry. It may contain the default port
+    /// of the entry's scheme.
     ///
     /// # Errors
     ///
@@ -81,7 +92,11 @@ impl AllowedOrigins {
     }
 
     /// Allows pages of the origins that `allowed` accepts. It is called with the `Origin` header and
-    /// the head of the request.
+    /// the head of the request. If a request has no `Origin`, it is called with the origin of the
+    /// `Referer`, or with the request's own host, once with `https` and once with `http`.
+    ///
+    /// Check the scheme as well. Otherwise a page without TLS, which anybody in its user's network can
+    /// replace, may use the mount.
     ///
     /// Only pages of the server's own origin can then embed the iframe page, because a function cannot
     /// be written into the policy of that page.
@@ -103,51 +118,77 @@ impl AllowedOrigins {
             Kind::List(origins) if origins.is_empty() => Some("'none'".to_owned()),
             Kind::List(origins) => {
                 let origins = origins.iter().filter_map(|origin| origin.to_str().ok());
-                Some(origins.collect::<Vec<_>>().join(" "))
+                let sources = origins.map(|origin| match origin {
+                    // A policy names a scheme without a host in this way.
+                    FILES => "file:",
+                    _ => origin,
+                });
+                Some(sources.collect::<Vec<_>>().join(" "))
             }
             Kind::Predicate(_) => Some("'self'".to_owned()),
         }
     }
 
-    /// Checks the origin of a request. `null` says what happens to requests with `Origin: null`.
-    pub(crate) fn judge(&self, null: NullOriginPolicy, parts: &Parts) -> Judgement {
+    /// Checks the origin of a request. `null` says what happens to requests with `Origin: null`, and
+    /// `silence` whether a browser may have sent a request that says nothing at all.
+    pub(crate) fn judge(
+        &self,
+        null: NullOriginPolicy,
+        silence: Silence,
+        parts: &Parts,
+    ) -> Judgement {
         if let Kind::Any = self.0 {
             return Judgement::Allowed;
         }
         let mut origins = parts.headers.get_all(ORIGIN).iter();
         match (origins.next(), origins.next()) {
-            (None, _) => self.judge_without_origin(parts),
+            (None, _) if self.allows_without_origin(silence, parts) => Judgement::NoOrigin,
             (Some(origin), None) if origin == "null" => match null {
                 NullOriginPolicy::Allow => Judgement::NullOrigin,
                 NullOriginPolicy::Refuse => Judgement::Refused,
             },
             (Some(origin), None) if self.allows(origin, parts) => Judgement::Allowed,
-            (Some(_), _) => Judgement::Refused,
+            (None | Some(_), _) => Judgement::Refused,
         }
     }
 
     /// Checks a request without `Origin`. Browsers omit the header in requests for scripts and frames,
-    /// and in `GET` requests to the page's own server, but send other headers that tell.
-    fn judge_without_origin(&self, parts: &Parts) -> Judgement {
+    /// and in `GET` requests to the page's own server, but most send other headers that tell.
+    fn allows_without_origin(&self, silence: Silence, parts: &Parts) -> bool {
         let site = parts.headers.get(SEC_FETCH_SITE).map(HeaderValue::as_bytes);
-        if let Some(b"same-origin" | b"none") = site {
-            return Judgement::NoOrigin;
+        let referer = parts.headers.get(REFERER);
+        match (site, referer, silence) {
+            // The browser compares names, not addresses. The page may belong to a stranger whose name
+            // leads to this server (DNS rebinding), so that the name has to be a known one.
+            (Some(b"same-origin" | b"none"), _, _) => self.allows_own(parts),
+            (_, Some(referer), _) => referer
+                .to_str()
+                .ok()
+                .and_then(origin_of)
+                .is_some_and(|origin| self.allows(&origin, parts)),
+            (Some(_), None, _) => false,
+            // Over `http` a page can make its browser omit all of the headers.
+            (None, None, Silence::Browser) => self.allows_own(parts),
+            (None, None, Silence::Program) => true,
         }
-        let referer = parts
-            .headers
-            .get(REFERER)
-            .and_then(|referer| referer.to_str().ok());
-        let allowed = match (referer.map(origin_of), site) {
-            (None, site) => site.is_none(),
-            (Some(None), _) => false,
-            (Some(Some(origin)), site) => {
-                self.allows(&origin, parts) || (site.is_none() && is_own(&origin, parts))
-            }
+    }
+
+    /// Returns whether the name under which the server was asked is that of an allowed origin.
+    fn allows_own(&self, parts: &Parts) -> bool {
+        let Some(own) = Authority::of(parts) else {
+            return false;
         };
-        if allowed {
-            Judgement::NoOrigin
-        } else {
-            Judgement::Refused
+        match &self.0 {
+            Kind::Any => true,
+            Kind::List(origins) => origins
+                .iter()
+                .filter_map(|origin| origin.to_str().ok()?.split_once("://"))
+                .any(|(scheme, authority)| own.is(scheme, authority)),
+            // A proxy that terminates TLS hides the scheme.
+            Kind::Predicate(allowed) => ["https", "http"]
+                .into_iter()
+                .filter_map(|scheme| HeaderValue::try_from(own.origin(scheme)).ok())
+                .any(|origin| allowed(&origin, parts)),
         }
     }
 
@@ -203,6 +244,16 @@ pub(crate) enum NullOriginPolicy {
     Allow,
 }
 
+/// Who sends a request that names no page, neither by `Origin` nor by `Referer` nor by
+/// `Sec-Fetch-Site`.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Silence {
+    /// A browser may have sent the request: it loads the URL without `Origin`.
+    Browser,
+    /// A program, because a browser would have sent `Origin`, or a health check.
+    Program,
+}
+
 /// The result of checking the origin of a request.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Judgement {
@@ -225,6 +276,9 @@ pub(crate) fn is_loaded_by_own_page(headers: &HeaderMap, mode: &str, dest: &str)
 
 /// Returns whether a text is an origin as browsers send it. Such a text is harmless in a policy.
 fn is_origin(origin: &str) -> bool {
+    if origin == FILES {
+        return true;
+    }
     let Some((scheme, authority)) = origin.split_once("://") else {
         return false;
     };
@@ -262,22 +316,8 @@ fn origin_of(url: &str) -> Option<HeaderValue> {
     HeaderValue::try_from(origin).ok()
 }
 
-/// Returns whether an origin names the server of the request. The scheme is ignored, because a proxy
-/// that terminates TLS changes it.
-fn is_own(origin: &HeaderValue, parts: &Parts) -> bool {
-    let Some((_, host)) = origin
-        .to_str()
-        .ok()
-        .and_then(|origin| origin.split_once("://"))
-    else {
-        return false;
-    };
-    match parts.uri.authority() {
-        // HTTP/2 has no `Host` header.
-        Some(authority) => authority.as_str() == host,
-        None => parts.headers.get(HOST).is_some_and(|own| own == host),
-    }
-}
+/// The origin of files in the WebViews of Android.
+const FILES: &str = "file://";
 
 const SEC_FETCH_DEST: HeaderName = HeaderName::from_static("sec-fetch-dest");
 const SEC_FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");

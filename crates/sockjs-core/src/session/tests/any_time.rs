@@ -6,13 +6,13 @@ use super::trial::{Call, Timer, Trial, any_script};
 use super::*;
 
 /// A second, simple implementation of the delays of [`SessionConfig`].
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Clock {
     config: SessionConfig,
     /// Since when no receiver is attached, or since when the session is closing without one.
-    alone: Instant,
+    alone: Since,
     /// Since when the receiver has taken no bytes although some are waiting for it.
-    waiting: Option<Instant>,
+    waiting: Option<Since>,
     /// Since when the receiver was given no frame; `None` once a heartbeat is due.
     silent: Option<Instant>,
     question: Question,
@@ -23,10 +23,41 @@ struct Clock {
 enum Question {
     None,
     Unwritten,
-    Written(Instant),
+    Written(Since),
 }
 
+/// The start of a delay that ends the session.
 #[derive(Clone, Copy, Debug)]
+struct Since {
+    start: Instant,
+    /// Until when the end was postponed, because a timer found it long overdue.
+    postponed: Option<Instant>,
+}
+
+impl Since {
+    fn new(start: Instant) -> Self {
+        Self {
+            start,
+            postponed: None,
+        }
+    }
+
+    fn end(self, delay: Duration) -> Instant {
+        self.postponed.unwrap_or(self.start + delay)
+    }
+
+    fn is_postponed_at(self, now: Instant, delay: Duration) -> bool {
+        self.postponed.is_none() && self.end(delay) + secs(1) < now
+    }
+
+    fn handle_timeout(&mut self, now: Instant, delay: Duration) {
+        if self.is_postponed_at(now, delay) {
+            self.postponed = Some(now + delay.min(secs(2)));
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Deadline {
     Disconnect,
     Send,
@@ -38,7 +69,7 @@ impl Clock {
     fn new(config: SessionConfig, now: Instant) -> Self {
         Self {
             config,
-            alone: now,
+            alone: Since::new(now),
             waiting: None,
             silent: None,
             question: Question::None,
@@ -54,7 +85,7 @@ impl Clock {
         let now = trial.bench.now;
 
         if was_attached != is_attached || was != is {
-            self.alone = now;
+            self.alone = Since::new(now);
             self.silent = Some(now);
             self.question = Question::None;
         }
@@ -66,11 +97,14 @@ impl Clock {
             Call::Timeout(_) if self.heartbeat().is_some_and(|at| at <= now) => self.silent = None,
             _ => {}
         }
+        if let Call::Timeout(_) = call {
+            self.handle_timeout(now);
+        }
         let is_read = trial.bench.session.has_room();
         self.question = match (self.question, call) {
-            (_, Call::Alive | Call::Payload(_)) => Question::None,
+            (_, Call::Alive | Call::Blocked | Call::Payload(_)) => Question::None,
             (_, Call::Flushed) if !is_read => Question::None,
-            (Question::Unwritten, Call::Flushed) => Question::Written(now),
+            (Question::Unwritten, Call::Flushed) => Question::Written(Since::new(now)),
             (Question::None, _) if trial.frames.get(frames) == Some(&Frame::Heartbeat) => {
                 Question::Unwritten
             }
@@ -80,19 +114,55 @@ impl Clock {
             self.silent = Some(now);
         }
         if trial.is_waiting() {
-            self.waiting.get_or_insert(now);
+            self.waiting.get_or_insert(Since::new(now));
         } else {
             self.waiting = None;
         }
     }
 
+    /// Postpones the ends that are long overdue.
+    fn handle_timeout(&mut self, now: Instant) {
+        let config = &self.config;
+        self.alone.handle_timeout(now, config.disconnect_delay());
+        if let Some(waiting) = &mut self.waiting {
+            waiting.handle_timeout(now, config.send_timeout());
+        }
+        if let (Question::Written(since), Some(timeout)) =
+            (&mut self.question, config.pong_timeout())
+        {
+            since.handle_timeout(now, timeout);
+        }
+    }
+
+    /// Returns the deadlines that a timer at `now` postpones.
+    fn postponed(&self, now: Instant) -> Vec<Deadline> {
+        let config = &self.config;
+        let send = self.waiting;
+        let pong = match self.question {
+            Question::Written(since) => Some(since).zip(config.pong_timeout()),
+            Question::None | Question::Unwritten => None,
+        };
+        let candidates = [
+            (
+                Deadline::Disconnect,
+                Some((self.alone, config.disconnect_delay())),
+            ),
+            (Deadline::Send, send.zip(Some(config.send_timeout()))),
+            (Deadline::Pong, pong),
+        ];
+        let postponed = candidates.into_iter().filter(|(_, delay)| {
+            delay.is_some_and(|(since, delay)| since.is_postponed_at(now, delay))
+        });
+        postponed.map(|(deadline, _)| deadline).collect()
+    }
+
     /// Returns all deadlines. Of those that have passed, only the first takes effect.
     fn deadlines(&self, trial: &Trial) -> Vec<(Deadline, Instant)> {
         let config = &self.config;
-        let disconnect = Some(self.alone + config.disconnect_delay());
-        let send = self.waiting.map(|since| since + config.send_timeout());
+        let disconnect = Some(self.alone.end(config.disconnect_delay()));
+        let send = self.waiting.map(|since| since.end(config.send_timeout()));
         let pong = match self.question {
-            Question::Written(since) => config.pong_timeout().map(|timeout| since + timeout),
+            Question::Written(since) => config.pong_timeout().map(|timeout| since.end(timeout)),
             Question::None | Question::Unwritten => None,
         };
         let candidates = match (trial.bench.state(), trial.is_attached()) {
@@ -133,17 +203,21 @@ proptest! {
         for call in &calls {
             let mut deadlines = clock.deadlines(&trial).into_iter();
             let (state, before) = (trial.bench.state(), trial.bench.snapshot());
+            let earlier = clock.clone();
             clock.call(&mut trial, call);
             if !matches!(call, Call::Timeout(_)) {
                 continue;
             }
-            let passed = deadlines.find(|(_, at)| *at <= trial.bench.now);
+            let now = trial.bench.now;
+            let postponed = earlier.postponed(now);
+            let passed = deadlines.find(|(it, at)| *at <= now && !postponed.contains(it));
             let ended_as = |cause| match state {
                 SessionState::Closing => trial.bench.cause().is_some(),
                 _ => trial.bench.cause() == Some(cause),
             };
             match passed.map(|(deadline, _)| deadline) {
-                None => assert_eq!(trial.bench.snapshot(), before),
+                None if postponed.is_empty() => assert_eq!(trial.bench.snapshot(), before),
+                None => assert_eq!(trial.bench.state(), state),
                 Some(Deadline::Disconnect) => assert!(ended_as(Cause::DisconnectTimeout)),
                 Some(Deadline::Send) => assert!(ended_as(Cause::SlowClient)),
                 Some(Deadline::Pong) => assert_eq!(trial.bench.state(), SessionState::Closing),

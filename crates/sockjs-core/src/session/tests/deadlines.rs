@@ -189,6 +189,119 @@ fn a_flush_restarts_the_send_timeout_of_a_close_frame() {
 }
 
 #[test]
+fn bytes_that_are_no_frame_start_the_send_timeout() {
+    let mut bench = Bench::open_with(without_heartbeat());
+    bench.session.handle_blocked(bench.now);
+    bench.advance(secs(29));
+    bench.session.handle_blocked(bench.now);
+    assert_eq!(bench.timeout(), Some(secs(1)));
+    bench.session.handle_progress(bench.now);
+    assert_eq!(bench.timeout(), Some(secs(30)));
+    bench.flush();
+    assert_eq!(bench.timeout(), None);
+
+    bench.session.handle_blocked(bench.now);
+    bench.advance(secs(30));
+    assert_eq!(bench.cause(), Some(Cause::SlowClient));
+    assert_eq!(bench.undelivered(), Some(0));
+}
+
+type End = (fn(&mut Bench), Duration, Cause);
+
+/// Starts each delay that ends a session, with its length and its cause.
+fn ends() -> [End; 4] {
+    [
+        (
+            |bench| *bench = Bench::new(),
+            secs(5),
+            Cause::DisconnectTimeout,
+        ),
+        (Bench::detach, secs(5), Cause::DisconnectTimeout),
+        (|bench| drop(bench.send("x")), secs(30), Cause::SlowClient),
+        (
+            |bench| {
+                bench.advance(secs(25));
+                bench.write();
+            },
+            secs(10),
+            Cause::HeartbeatTimeout,
+        ),
+    ]
+}
+
+fn config_with_pong_timeout() -> SessionConfig {
+    SessionConfig::default().with_pong_timeout(secs(10))
+}
+
+fn end_cause(bench: &mut Bench) -> Option<Cause> {
+    // A client that does not answer a heartbeat is sent a close frame.
+    if bench.state() == SessionState::Closing {
+        bench.write();
+    }
+    bench.cause()
+}
+
+#[test]
+fn a_deadline_that_is_long_overdue_is_postponed_once() {
+    for (prepare, delay, cause) in ends() {
+        let mut bench = Bench::open_with(config_with_pong_timeout());
+        prepare(&mut bench);
+        // The process was stopped.
+        bench.now += delay + secs(8);
+        bench.session.handle_timeout(bench.now);
+        assert_eq!(end_cause(&mut bench), None, "{cause:?}");
+        assert_eq!(bench.timeout(), Some(secs(2)), "{cause:?}");
+
+        // A second stop does not help.
+        bench.now += secs(60);
+        bench.session.handle_timeout(bench.now);
+        assert_eq!(end_cause(&mut bench), Some(cause));
+    }
+}
+
+#[test]
+fn a_deadline_that_is_a_little_overdue_has_passed() {
+    for (prepare, delay, cause) in ends() {
+        let mut bench = Bench::open_with(config_with_pong_timeout());
+        prepare(&mut bench);
+        bench.now += delay + secs(1);
+        bench.session.handle_timeout(bench.now);
+        assert_eq!(end_cause(&mut bench), Some(cause));
+    }
+}
+
+#[test]
+fn what_the_client_did_during_a_stop_counts() {
+    let mut bench = Bench::open();
+    bench.detach();
+    bench.now += secs(60);
+    bench.session.handle_timeout(bench.now);
+    bench.now += secs(1);
+    bench.attach();
+    bench.session.handle_timeout(bench.now);
+    assert_eq!(bench.state(), SessionState::Open);
+
+    // The next stop is another one.
+    bench.detach();
+    bench.now += secs(60);
+    bench.session.handle_timeout(bench.now);
+    assert_eq!(bench.state(), SessionState::Open);
+    bench.advance(secs(2));
+    assert_eq!(bench.cause(), Some(Cause::DisconnectTimeout));
+}
+
+#[test]
+fn a_delay_shorter_than_the_extension_is_extended_by_itself() {
+    for (delay, extended) in [(secs(1), Some(secs(1))), (Duration::ZERO, None)] {
+        let mut bench = Bench::open_with(SessionConfig::default().with_disconnect_delay(delay));
+        bench.detach();
+        bench.now += secs(60);
+        bench.session.handle_timeout(bench.now);
+        assert_eq!(bench.timeout(), extended);
+    }
+}
+
+#[test]
 fn the_longest_delays_do_not_pass() {
     for heartbeat_delay in [Duration::MAX, secs(25)] {
         let mut bench = Bench::open_with(

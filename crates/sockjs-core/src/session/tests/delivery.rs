@@ -69,6 +69,110 @@ fn queued_messages_share_one_frame() {
 }
 
 #[test]
+fn messages_beyond_the_frame_limit_go_into_the_next_frame() {
+    // With the escape, `a["a","b\n"]` has twelve bytes.
+    for (limit, expected) in [
+        (
+            12,
+            vec![
+                vec!["a", "b\n"],
+                vec!["c", "d"],
+                vec!["long message"],
+                vec!["e"],
+            ],
+        ),
+        (
+            11,
+            vec![
+                vec!["a"],
+                vec!["b\n"],
+                vec!["c", "d"],
+                vec!["long message"],
+                vec!["e"],
+            ],
+        ),
+        (
+            0,
+            ["a", "b\n", "c", "d", "long message", "e"]
+                .map(|it| vec![it])
+                .into(),
+        ),
+    ] {
+        let config = SessionConfig::default().with_frame_limit(limit);
+        let mut bench = Bench::open_with(config);
+        for text in ["a", "b\n", "c", "d", "long message", "e"] {
+            bench.send(text).unwrap();
+        }
+        let expected = expected
+            .into_iter()
+            .map(|texts| Frame::Messages(texts.into_iter().map(Message::from).collect()));
+        assert_eq!(frames(&mut bench), expected.collect::<Vec<_>>(), "{limit}");
+        assert_eq!(bench.session.unsent(), 0);
+    }
+}
+
+#[test]
+fn a_frame_that_is_taken_frees_what_its_messages_count() {
+    let config = SessionConfig::default().with_frame_limit(0);
+    let mut bench = Bench::open_with(config);
+    let size = SessionConfig::MESSAGE_OVERHEAD + 1;
+    for text in ["a", "b", "c"] {
+        bench.send(text).unwrap();
+    }
+    for left in [2, 1] {
+        bench.take();
+        assert_eq!(bench.session.unsent(), left * size);
+        assert!(bench.session.has_frame());
+    }
+    bench.session.handle_lost();
+    // Two in flight and one queued.
+    assert_eq!(bench.undelivered(), Some(3));
+}
+
+#[test]
+fn a_close_waits_for_all_frames_of_messages() {
+    let mut bench = Bench::open_with(SessionConfig::default().with_frame_limit(0));
+    bench.send("a").unwrap();
+    bench.send("b").unwrap();
+    bench.close();
+    assert_eq!(
+        [bench.take(), bench.take()],
+        [messages(["a"]), messages(["b"])]
+    );
+    assert_eq!(bench.take(), None);
+    bench.flush();
+    assert_eq!(bench.take(), Some(Frame::Close(GO_AWAY)));
+}
+
+#[test]
+fn taking_frames_from_a_long_queue_takes_linear_time() {
+    // With a quadratic number of moves this test would not end.
+    const COUNT: usize = 1_000_000;
+    let config = SessionConfig::default()
+        .with_send_buffer(usize::MAX)
+        .with_frame_limit(0);
+    let mut bench = Bench::open_with(config);
+    for _ in 0..COUNT {
+        bench.send("").unwrap();
+    }
+    let taken = std::iter::from_fn(|| bench.write()).count();
+    assert_eq!(taken, COUNT);
+}
+
+#[test]
+fn an_idle_session_keeps_no_memory_for_its_queues() {
+    let mut bench = Bench::open();
+    for _ in 0..1000 {
+        bench.send("x").unwrap();
+        bench.post(r#"["x"]"#).unwrap();
+    }
+    while bench.write().is_some() {}
+    while bench.session.poll_event().is_some() {}
+    assert!(bench.session.outbox.capacity() == 0);
+    assert!(bench.session.inbox.capacity() <= 8);
+}
+
+#[test]
 fn several_frames_may_be_in_flight() {
     let mut bench = Bench::new();
     bench.attach();

@@ -242,6 +242,22 @@ fn send_timeout_wins_over_pong_timeout() {
     bench.write();
     bench.send("x").unwrap();
     bench.now += secs(3600);
+    // It postpones both.
     bench.session.handle_timeout(bench.now);
+    bench.advance(secs(2));
     assert_eq!(bench.cause(), Some(Cause::SlowClient));
+}
+
+#[test]
+fn no_answer_is_expected_while_the_driver_waits_for_the_receiver() {
+    let mut bench = Bench::open_with(asking());
+    bench.advance(secs(25));
+    bench.write();
+    bench.advance(secs(5));
+    // The driver reads nothing while a pong of its own waits.
+    bench.session.handle_blocked(bench.now);
+    bench.advance(secs(20));
+    assert_eq!(bench.state(), SessionState::Open);
+    bench.flush();
+    assert_eq!(bench.cause(), None);
 }

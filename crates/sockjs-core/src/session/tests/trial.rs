@@ -16,6 +16,7 @@ pub(super) enum Call {
     Payload(Vec<usize>),
     Alive,
     Progress,
+    Blocked,
     Flushed,
     Timeout(Timer),
     Send(usize),
@@ -108,6 +109,10 @@ impl Trial {
             Call::Payload(ref lengths) => self.payload(lengths),
             Call::Alive => session.handle_alive(),
             Call::Progress => session.handle_progress(*now),
+            Call::Blocked => {
+                session.handle_blocked(*now);
+                self.unflushed |= attached;
+            }
             Call::Flushed => {
                 session.handle_flushed(*now);
                 if attached {
@@ -192,6 +197,8 @@ impl Trial {
         assert_eq!(frame.is_some(), expected);
         let Some(frame) = frame else { return };
         if let Frame::Messages(messages) = &frame {
+            let limit = self.bench.session.config().frame_limit();
+            assert!(messages.len() == 1 || frame.to_string().len() <= limit);
             self.taken += messages.len();
             self.unwritten += messages.len();
         }
@@ -250,16 +257,19 @@ pub(super) fn any_config() -> impl Strategy<Value = SessionConfig> {
     let delay = || (1..40_u64).prop_map(secs);
     let optional_delay = || prop::option::weighted(0.7, delay());
     let delays = (optional_delay(), delay(), optional_delay(), delay());
-    (delays, 0..600_usize, 0..300_usize).prop_map(|(delays, send_buffer, receive_buffer)| {
-        let (heartbeat_delay, disconnect_delay, pong_timeout, send_timeout) = delays;
-        SessionConfig::default()
-            .with_heartbeat_delay(heartbeat_delay)
-            .with_disconnect_delay(disconnect_delay)
-            .with_pong_timeout(pong_timeout)
-            .with_send_timeout(send_timeout)
-            .with_send_buffer(send_buffer)
-            .with_receive_buffer(receive_buffer)
-    })
+    (delays, 0..600_usize, 0..300_usize, 0..600_usize).prop_map(
+        |(delays, send_buffer, receive_buffer, frame_limit)| {
+            let (heartbeat_delay, disconnect_delay, pong_timeout, send_timeout) = delays;
+            SessionConfig::default()
+                .with_heartbeat_delay(heartbeat_delay)
+                .with_disconnect_delay(disconnect_delay)
+                .with_pong_timeout(pong_timeout)
+                .with_send_timeout(send_timeout)
+                .with_send_buffer(send_buffer)
+                .with_receive_buffer(receive_buffer)
+                .with_frame_limit(frame_limit)
+        },
+    )
 }
 
 pub(super) fn any_time() -> impl Strategy<Value = Duration> {
@@ -281,6 +291,7 @@ fn calls(messages: u32) -> impl Strategy<Value = Vec<Call>> {
         messages => prop::collection::vec(0..40_usize, 0..4).prop_map(Call::Payload),
         3 => Just(Call::Alive),
         4 => Just(Call::Progress),
+        2 => Just(Call::Blocked),
         25 => Just(Call::Flushed),
         20 => Just(Call::Timeout(Timer::OnTime)),
         8 => Just(Call::Timeout(Timer::AtOnce)),
