@@ -33,52 +33,47 @@ pub(crate) fn respond<B>(
 where
     B: Body<Data: Buf + Send, Error: Into<BoxError>> + Send + 'static,
 {
-    let upload = Upload::new(&parts, body);
-    respond_to(mount, route, parts, upload)
-}
-
-async fn respond_to(
-    mount: Arc<Mount>,
-    route: Route,
-    parts: Box<Parts>,
-    mut upload: Upload,
-) -> Response<OwnBody> {
-    let config = mount.config();
-    let judgement = if route.is_guarded() {
-        let silence = match route.loaded_as() {
-            Some(_) => Silence::Browser,
-            None => Silence::Program,
+    let mut upload = Upload::new(&parts, body);
+    // Not an async function, because that reserves space for its arguments twice.
+    async move {
+        let config = mount.config();
+        let judgement = if route.is_guarded() {
+            let silence = match route.loaded_as() {
+                Some(_) => Silence::Browser,
+                None => Silence::Program,
+            };
+            config
+                .allowed_origins
+                .judge(config.null_origin, silence, &parts)
+        } else {
+            Judgement::Allowed
         };
-        config
-            .allowed_origins
-            .judge(config.null_origin, silence, &parts)
-    } else {
-        Judgement::Allowed
-    };
-    let headers = Headers::for_request(config.cors, &config.jsessionid, &route, &parts, judgement);
-    let is_head = parts.method == Method::HEAD;
-    let is_receive = matches!(route, Route::Receive(..));
-    let answer = match judgement {
-        Judgement::Allowed | Judgement::NullOrigin | Judgement::NoOrigin => {
-            let credentials = credentials(config, &route, &parts, judgement);
-            answer(&mount, route, Opener { parts, credentials }, &mut upload).await
+        let headers =
+            Headers::for_request(config.cors, &config.jsessionid, &route, &parts, judgement);
+        let is_head = parts.method == Method::HEAD;
+        let is_receive = matches!(route, Route::Receive(..));
+        let answer = match judgement {
+            Judgement::Allowed | Judgement::NullOrigin | Judgement::NoOrigin => {
+                let credentials = credentials(config, &route, &parts, judgement);
+                answer(&mount, route, Opener { parts, credentials }, &mut upload).await
+            }
+            Judgement::Refused => Err(Reject::Origin.into()),
+        };
+        let mut response = answer.unwrap_or_else(|refusal| {
+            meter::refused(mount.prefix(), refusal.reason());
+            refusal.into_response(mount.warnings()).map(OwnBody::from)
+        });
+        // Before the answer, because an answer that is complete ends the reading of the request.
+        if !upload.is_at_end() {
+            let is_polled = is_receive && response.status().is_success();
+            Box::pin(upload.discard(bounds(config, is_polled))).await;
         }
-        Judgement::Refused => Err(Reject::Origin.into()),
-    };
-    let mut response = answer.unwrap_or_else(|refusal| {
-        meter::refused(mount.prefix(), refusal.reason());
-        refusal.into_response(mount.warnings()).map(OwnBody::from)
-    });
-    // Before the answer, because an answer that is complete ends the reading of the request.
-    if !upload.is_at_end() {
-        let is_polled = is_receive && response.status().is_success();
-        Box::pin(upload.discard(bounds(config, is_polled))).await;
+        headers.apply(response.headers_mut());
+        if is_head {
+            remove_body(&mut response);
+        }
+        response
     }
-    headers.apply(response.headers_mut());
-    if is_head {
-        remove_body(&mut response);
-    }
-    response
 }
 
 async fn answer(
