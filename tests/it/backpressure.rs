@@ -224,8 +224,8 @@ async fn a_send_request_that_waits_is_404_when_the_session_ends() {
 
 /// Limit: send requests at a time
 #[tokio::test]
-async fn sixteen_send_requests_may_wait_and_one_more_is_503() {
-    let full = |layer: SockJsLayer| layer.receive_buffer(1);
+async fn as_many_send_requests_may_wait_as_the_limit_says() {
+    let full = |layer: SockJsLayer| layer.receive_buffer(1).max_send_requests(16);
     let (_server, mut client, mut session) = open(Transport::Xhr, full).await;
     let (peer, _) = client.http();
     peer.send(r#"["first"]"#).await;
@@ -240,6 +240,7 @@ async fn sixteen_send_requests_may_wait_and_one_more_is_503() {
     drop(others);
     let response = waiting.remove(refused).response().await;
     assert_eq!(response.status, 503);
+    assert_eq!(response.header("retry-after"), Some("1"));
     assert_eq!(response.text().await, "Too many send requests are waiting.");
 
     assert_eq!(received(&mut session).await, "first");

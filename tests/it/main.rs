@@ -9,6 +9,7 @@ mod receive;
 
 mod backpressure;
 mod binding;
+mod bodies;
 mod causes;
 mod cookie;
 mod cookie_attributes;

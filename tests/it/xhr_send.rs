@@ -205,7 +205,9 @@ async fn objects_nested_50000_deep_are_500() {
     let server = Server::echo(|layer| layer).await;
     let object = "{\"a\":".repeat(50_000) + "1" + &"}".repeat(50_000);
 
-    assert_eq!(server.peer().send_status(object).await, 500);
+    let peer = server.peer();
+    peer.open().await;
+    assert_eq!(peer.send_status(object).await, 500);
     assert_eq!(server.peer().poll().await, "o\n");
 }
 
@@ -216,6 +218,11 @@ async fn the_body_is_checked_before_the_session() {
 
     for (body, answer) in bad_bodies() {
         let response = server.peer().post("xhr_send").body(&body).send().await;
+        if body.len() > 16 * 1024 {
+            // So much is not read without a session.
+            assert_eq!(response.status, 404);
+            continue;
+        }
         assert_eq!(response.status, 500, "{}", &body[..body.len().min(40)]);
         assert_eq!(response.text().await, answer);
     }

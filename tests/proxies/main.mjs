@@ -4,6 +4,7 @@
 
 import { check, finish } from "../clients/check.mjs";
 import { documentation } from "./checks/documentation.mjs";
+import { earlyAnswers } from "./checks/early-answers.mjs";
 import { forwarded } from "./checks/forwarded.mjs";
 import { idle, idleWithoutHeartbeats } from "./checks/idle.mjs";
 import { javascriptClient } from "./checks/javascript-client.mjs";
@@ -19,6 +20,7 @@ const parts = {
   forwarded,
   limits,
   "two-servers": twoServers,
+  "early-answers": earlyAnswers,
   reload,
   "idle-without-heartbeats": idleWithoutHeartbeats,
 };

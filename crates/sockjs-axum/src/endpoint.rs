@@ -1,6 +1,8 @@
 //! How a mount answers a request: route, method, origin, transport, headers.
 
+use std::future::Future;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::{Buf, Bytes};
 use http::header::CONTENT_LENGTH;
@@ -17,61 +19,69 @@ use crate::http::route::{ReceiveUrl, Route, SendUrl};
 use crate::meter;
 use crate::mount::{Mount, Opener};
 use crate::session::Credentials;
-use crate::transport::{self, OwnBody};
+use crate::transport::{self, Beside, Bounds, OwnBody, Upload, max_form_len};
 
 /// Answers a request.
 ///
 /// The head is boxed, because the futures that pass it on would each reserve space for it.
-pub(crate) async fn respond<B>(
+pub(crate) fn respond<B>(
     mount: Arc<Mount>,
     route: Route,
     parts: Box<Parts>,
     body: B,
-) -> Response<OwnBody>
+) -> impl Future<Output = Response<OwnBody>> + Send
 where
     B: Body<Data: Buf + Send, Error: Into<BoxError>> + Send + 'static,
 {
-    let config = mount.config();
-    let judgement = if route.is_guarded() {
-        let silence = match route.loaded_as() {
-            Some(_) => Silence::Browser,
-            None => Silence::Program,
+    let mut upload = Upload::new(&parts, body);
+    // Not an async function, because that reserves space for its arguments twice.
+    async move {
+        let config = mount.config();
+        let judgement = if route.is_guarded() {
+            let silence = match route.loaded_as() {
+                Some(_) => Silence::Browser,
+                None => Silence::Program,
+            };
+            config
+                .allowed_origins
+                .judge(config.null_origin, silence, &parts)
+        } else {
+            Judgement::Allowed
         };
-        config
-            .allowed_origins
-            .judge(config.null_origin, silence, &parts)
-    } else {
-        Judgement::Allowed
-    };
-    let headers = Headers::for_request(config.cors, &config.jsessionid, &route, &parts, judgement);
-    let is_head = parts.method == Method::HEAD;
-    let answer = match judgement {
-        Judgement::Allowed | Judgement::NullOrigin | Judgement::NoOrigin => {
-            let credentials = credentials(config, &route, &parts, judgement);
-            answer(&mount, route, Opener { parts, credentials }, body).await
+        let headers =
+            Headers::for_request(config.cors, &config.jsessionid, &route, &parts, judgement);
+        let is_head = parts.method == Method::HEAD;
+        let is_receive = matches!(route, Route::Receive(..));
+        let answer = match judgement {
+            Judgement::Allowed | Judgement::NullOrigin | Judgement::NoOrigin => {
+                let credentials = credentials(config, &route, &parts, judgement);
+                answer(&mount, route, Opener { parts, credentials }, &mut upload).await
+            }
+            Judgement::Refused => Err(Reject::Origin.into()),
+        };
+        let mut response = answer.unwrap_or_else(|refusal| {
+            meter::refused(mount.prefix(), refusal.reason());
+            refusal.into_response(mount.warnings()).map(OwnBody::from)
+        });
+        // Before the answer, because an answer that is complete ends the reading of the request.
+        if !upload.is_at_end() {
+            let is_polled = is_receive && response.status().is_success();
+            Box::pin(upload.discard(bounds(config, is_polled))).await;
         }
-        Judgement::Refused => Err(Reject::Origin.into()),
-    };
-    let mut response = answer.unwrap_or_else(|refusal| {
-        meter::refused(mount.prefix(), refusal.reason());
-        refusal.into_response(mount.warnings()).map(OwnBody::from)
-    });
-    headers.apply(response.headers_mut());
-    if is_head {
-        remove_body(&mut response);
+        headers.apply(response.headers_mut());
+        if is_head {
+            remove_body(&mut response);
+        }
+        response
     }
-    response
 }
 
-async fn answer<B>(
+async fn answer(
     mount: &Arc<Mount>,
     route: Route,
     opener: Opener,
-    body: B,
-) -> Result<Response<OwnBody>, Refusal>
-where
-    B: Body<Data: Buf + Send, Error: Into<BoxError>> + Send + 'static,
-{
+    upload: &mut Upload,
+) -> Result<Response<OwnBody>, Refusal> {
     let (config, parts) = (mount.config(), &*opener.parts);
     if !offers(config, &route) {
         return Err(Reject::NotFound.into());
@@ -90,27 +100,39 @@ where
         Route::Info => Ok(info(config, parts).response().map(OwnBody::from)),
         Route::Iframe => Ok(mount.iframe().response(parts).map(OwnBody::from)),
         Route::Send(url, id) => match url {
-            SendUrl::Xhr => transport::xhr_send(mount, parts, body, &id).await,
-            SendUrl::Jsonp => transport::jsonp_send(mount, parts, body, &id).await,
+            SendUrl::Xhr => transport::xhr_send(mount, parts, upload, &id).await,
+            SendUrl::Jsonp => transport::jsonp_send(mount, parts, upload, &id).await,
         },
         Route::Receive(url, id) => {
-            // A connection with an unread body does not notice that its client is gone.
-            drop(body);
-            match url {
-                ReceiveUrl::Xhr => transport::xhr(mount, opener, &id).await,
-                ReceiveUrl::XhrStreaming => transport::xhr_streaming(mount, opener, &id).await,
-                ReceiveUrl::EventSource => transport::eventsource(mount, opener, &id).await,
-                ReceiveUrl::HtmlFile => transport::htmlfile(mount, opener, &id).await,
-                ReceiveUrl::Jsonp => transport::jsonp(mount, opener, &id).await,
-            }
+            let limit = config.body_limit;
+            let response = match url {
+                ReceiveUrl::Xhr => {
+                    Beside::new(upload, limit, transport::xhr(mount, opener, &id)).await?
+                }
+                ReceiveUrl::XhrStreaming => {
+                    Beside::new(upload, limit, transport::xhr_streaming(mount, opener, &id)).await?
+                }
+                ReceiveUrl::EventSource => {
+                    Beside::new(upload, limit, transport::eventsource(mount, opener, &id)).await?
+                }
+                ReceiveUrl::HtmlFile => {
+                    Beside::new(upload, limit, transport::htmlfile(mount, opener, &id)).await?
+                }
+                ReceiveUrl::Jsonp => {
+                    Beside::new(upload, limit, transport::jsonp(mount, opener, &id)).await?
+                }
+            };
+            Ok(response.map(|body| body.beside(upload, limit)))
         }
         Route::RawWebSocket => {
-            drop(body);
-            transport::raw_websocket(mount, opener).await
+            let response = transport::raw_websocket(mount, opener).await?;
+            upload.abandon();
+            Ok(response)
         }
         Route::WebSocket => {
-            drop(body);
-            transport::websocket(mount, opener).await
+            let response = transport::websocket(mount, opener).await?;
+            upload.abandon();
+            Ok(response)
         }
         Route::Unknown => Err(Reject::NotFound.into()),
     }
@@ -129,6 +151,26 @@ fn offers(config: &Config, route: &Route) -> bool {
             .iter()
             .any(|transport| !transport.is_websocket()),
         Route::Unknown => false,
+    }
+}
+
+/// Returns how much of a body is read and thrown away before its request is answered.
+fn bounds(config: &Config, is_polled: bool) -> Bounds {
+    let bytes = max_form_len(config.body_limit);
+    if is_polled {
+        // Not for long, because the session has no receiver meanwhile.
+        let total = MAX_PAUSE.min(config.session.disconnect_delay() / 4);
+        let pause = total;
+        return Bounds {
+            bytes,
+            total,
+            pause,
+        };
+    }
+    Bounds {
+        bytes,
+        total: config.body_timeout,
+        pause: MAX_PAUSE,
     }
 }
 
@@ -191,6 +233,9 @@ fn remove_body(response: &mut Response<OwnBody>) {
     }
     *response.body_mut() = OwnBody::from(Bytes::new());
 }
+
+/// How long nothing may arrive of a body that is thrown away, before its client is answered.
+const MAX_PAUSE: Duration = Duration::from_secs(5);
 
 #[cfg(test)]
 mod tests {

@@ -374,11 +374,42 @@ impl<S> SockJsLayer<S> {
     /// WebSocket message with SockJS framing. Default: 2 MiB, which is also axum's limit for bodies.
     ///
     /// A send request with a longer body is answered with 413. A WebSocket with a longer message is
-    /// closed with 1009. One payload may contain many messages, and escapes make it longer than they
+    /// closed with 1009. The form of a jsonp client counts without its escapes, which can make it three
+    /// times as long. One payload may contain many messages, and escapes make it longer than they
     /// are; so keep this limit at twice the [`message_limit`](Self::message_limit) or above. With
     /// zero, clients cannot send anything.
     pub fn body_limit(self, bytes: usize) -> Self {
         self.configure(|config| config.body_limit = bytes)
+    }
+
+    /// Sets how long the body of a send request may take to arrive, in total. Default: 30 s. Zero means
+    /// no limit.
+    ///
+    /// Each 4 KiB that arrive add one second, so that a long body on a slow link has more time. The
+    /// time in which the server itself does not read, because a buffer is full, does not count. A
+    /// request that needs longer is answered with 408. Raise the limit for clients whose links stall
+    /// for longer.
+    pub fn body_timeout(self, timeout: Duration) -> Self {
+        let timeout = nonzero(timeout).unwrap_or(Duration::MAX);
+        self.configure(|config| config.body_timeout = timeout)
+    }
+
+    /// Sets how many send requests a session may have at a time. Default: 128. One more is answered
+    /// with 503.
+    ///
+    /// The JavaScript client sends one at a time. Raise the limit for clients of your own that send
+    /// many at once.
+    pub fn max_send_requests(self, requests: usize) -> Self {
+        self.configure(|config| config.max_send_requests = requests)
+    }
+
+    /// Sets how many bytes of bodies the mount may hold for send requests whose session it does not
+    /// know. Default: 4 MiB. A request for which there is no room is answered with 503.
+    ///
+    /// The server reads such a body only to tell a broken body from a good one, and no more than
+    /// 16 KiB of it. There is seldom a reason to change the limit.
+    pub fn unknown_session_buffer(self, bytes: usize) -> Self {
+        self.configure(|config| config.unknown_session_buffer = bytes)
     }
 
     /// Sets the size of the send buffer: how many bytes of messages may be queued for one client.

@@ -98,4 +98,6 @@ pub use message::{JsonError, Message};
 pub use payload::{Payload, PayloadError};
 pub use quote::quote;
 pub use session::{AttachError, ReceiveError, SendError, Session, SessionState};
-pub use transport::{Callback, CallbackError, ResponseEncoder, Transport, form_payload};
+pub use transport::{
+    Callback, CallbackError, FormDecoder, ResponseEncoder, Transport, form_payload,
+};

@@ -77,6 +77,17 @@ pub(crate) fn escape(text: &[u8], out: &mut Vec<u8>) {
     }
 }
 
+/// Returns how many bytes [`escape`] needs for text that is itself JSON, which holds no other special
+/// characters than quotation marks and backslashes. For short text it is an estimate.
+pub(crate) fn escaped_len(json: &[u8]) -> usize {
+    if json.len() < WORTH_COUNTING {
+        return json.len() + json.len() / 8 + 8;
+    }
+    let escapes = json.iter().filter(|&&b| b == b'"' || b == b'\\').count();
+    // `copy_with_backslashes` writes up to eight bytes too many before it takes them back.
+    json.len() + escapes + 8
+}
+
 /// Escapes quotation marks and backslashes, eight bytes at a time, and returns the rest.
 ///
 /// It stops at the first eight bytes that have neither, or that have another special byte.
@@ -136,6 +147,9 @@ fn push_escaped(code: u16, out: &mut Vec<u8>) {
         }
     }
 }
+
+/// A shorter buffer may rather grow, which costs little.
+const WORTH_COUNTING: usize = 4096;
 
 const HEX_DIGITS: &[u8; 16] = b"0123456789abcdef";
 

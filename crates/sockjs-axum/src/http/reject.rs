@@ -37,6 +37,7 @@ impl Refusal {
                     | Reject::TooManyEndedSessions
                     | Reject::BodyTooLarge
                     | Reject::NoRoom
+                    | Reject::NoRoomForStray
                     | Reject::Payload(PayloadError::TooLong) => {
                         if warnings.passes(reject.as_str()) {
                             tracing::warn!(reason = %reject, "request refused");
@@ -108,6 +109,8 @@ pub(crate) enum Reject {
     SlowBody,
     #[error("too many send requests are waiting")]
     NoRoom,
+    #[error("too many bodies of unknown sessions")]
+    NoRoomForStray,
     #[error("request head too large")]
     HeadTooLarge,
     #[error("too many sessions")]
@@ -134,7 +137,8 @@ impl Reject {
             Self::Payload(_) | Self::BrokenBody => "payload",
             Self::BodyTooLarge => "body_limit",
             Self::SlowBody => "slow_body",
-            Self::NoRoom => "receive_buffer",
+            Self::NoRoom => "max_send_requests",
+            Self::NoRoomForStray => "unknown_session_buffer",
             Self::HeadTooLarge => "head",
             Self::TooManySessions => "max_sessions",
             Self::TooManySessionsPerKey => "max_sessions_per_key",
@@ -182,6 +186,10 @@ impl Reject {
                 StatusCode::SERVICE_UNAVAILABLE,
                 "Too many send requests are waiting.",
             ),
+            Self::NoRoomForStray => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "Too many requests of unknown sessions.",
+            ),
             Self::HeadTooLarge => (
                 StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
                 "Request head too large.",
@@ -207,6 +215,9 @@ impl Reject {
         if !body.is_empty() {
             response.headers_mut().insert(CONTENT_TYPE, TEXT_PLAIN);
         }
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            response.headers_mut().insert(RETRY_AFTER, ONE_SECOND);
+        }
         match self {
             Self::Method(allow) => {
                 let allow: Vec<&str> = allow.iter().map(Method::as_str).collect();
@@ -229,6 +240,9 @@ impl Reject {
         response
     }
 }
+
+/// A client may try again at once, but many clients must not do so in a loop.
+const ONE_SECOND: HeaderValue = HeaderValue::from_static("1");
 
 /// How many bytes the body of an extractor's rejection may have. A longer one is replaced by nothing.
 const MAX_REJECTION: usize = 64 * 1024;

@@ -9,6 +9,7 @@ mod task;
 mod clients;
 mod ended;
 mod registry;
+mod strays;
 
 #[cfg(all(test, shuttle))]
 mod interleavings;
@@ -28,6 +29,7 @@ use self::registry::Phase;
 pub(crate) use self::admission::{Admission, Opener, Receiving};
 pub use self::handle::{BroadcastOutcome, ShutdownOutcome, SlowPolicy, SockJsHandle};
 pub(crate) use self::registry::Registry;
+pub(crate) use self::strays::Stray;
 pub(crate) use self::task::{SessionTask, Timer, spawn};
 
 /// One mount.
@@ -71,6 +73,12 @@ impl Mount {
 
     pub(crate) fn is_shutting_down(&self) -> bool {
         self.registry.phase() != Phase::Running
+    }
+
+    /// Enters the body of a send request without a session.
+    pub(crate) fn stray(&self) -> Stray<'_> {
+        let budget = self.config.unknown_session_buffer;
+        self.registry.strays().enter(budget)
     }
 
     /// Returns what the mount has warned of lately.

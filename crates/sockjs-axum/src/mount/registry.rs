@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use super::clients::Clients;
 use super::ended::{Ended, EndedSession};
+use super::strays::Strays;
 use crate::clock::{self, Throttle};
 use crate::session::close::GOING_AWAY;
 use crate::session::{Digest, DigestKey, Even, Key, Shared};
@@ -29,6 +30,7 @@ pub(crate) struct Registry {
     clients: Clients,
     warnings: Throttle,
     phase: watch::Sender<Phase>,
+    strays: Strays,
 }
 
 /// The sessions are stored under ids and keys that they hold themselves, so that neither is copied.
@@ -77,6 +79,7 @@ impl Registry {
             clients: Clients::new(),
             warnings: Throttle::default(),
             phase: watch::Sender::new(Phase::Running),
+            strays: Strays::default(),
         }
     }
 
@@ -174,6 +177,10 @@ impl Registry {
             return Err(NoPlace::ShuttingDown);
         }
         Ok(place)
+    }
+
+    pub(super) fn strays(&self) -> &Strays {
+        &self.strays
     }
 
     pub(super) fn phase(&self) -> Phase {
@@ -295,6 +302,7 @@ impl Registration {
         // The session is over already, unless the runtime drops its task.
         self.shared
             .abort(CloseReason::INTERRUPTED, Cause::ShuttingDown);
+        self.shared.end_sends();
         let opening = self.shared.opening();
         self.registry().shard(&opening.id).by_id.remove(&opening.id);
         let Some(ending) = self.shared.ending() else {
@@ -413,7 +421,7 @@ mod tests {
         let meter = Meter::new("/echo".into(), connection.transport);
         let config = Arc::new(SessionConfig::default());
         let (shared, attachment) = Attachment::open(opening, connection, meter, config);
-        attachment.complete();
+        attachment.into_writer().complete();
         shared
     }
 

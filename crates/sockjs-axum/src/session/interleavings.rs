@@ -50,8 +50,8 @@ fn payload(text: &str) -> Payload {
 fn take(attachment: &Attachment, count: usize) -> Vec<String> {
     let mut texts = Vec::new();
     while texts.len() < count {
-        match block_on(poll_fn(|cx| attachment.poll_frame_written(cx))) {
-            Some(Frame::Messages(messages)) => {
+        match block_on(poll_fn(|cx| attachment.poll_next_frame(cx))) {
+            Some((Frame::Messages(messages), _)) => {
                 texts.extend(messages.into_iter().map(|it| it.into_string()));
             }
             Some(_) => {}
@@ -59,6 +59,14 @@ fn take(attachment: &Attachment, count: usize) -> Vec<String> {
         }
     }
     texts
+}
+
+/// Delivers a payload as a send request does. Returns whether the session took it.
+fn send(queue: &SendQueue, text: &str) -> bool {
+    let request = queue.enter(2, usize::MAX).expect("there are two at most");
+    let turn = block_on(request.turn()).expect("the session is open");
+    block_on(queue.room(&turn));
+    queue.post(payload(text)).is_ok()
 }
 
 /// Polls a future once.
@@ -162,9 +170,7 @@ fn the_task_hears_of_every_message_and_of_the_end() {
             thread::spawn(move || {
                 let queue = SendQueue::new(shared);
                 for text in ["1", "2"] {
-                    let permit = block_on(queue.acquire()).expect("nobody else waits");
-                    block_on(permit.room());
-                    queue.post(payload(text)).expect("there is room");
+                    assert!(send(&queue, text));
                 }
             })
         };
@@ -187,11 +193,7 @@ fn send_requests_take_turns() {
         let clients: Vec<_> = ["1", "2"]
             .map(|text| {
                 let queue = SendQueue::new(shared.clone());
-                thread::spawn(move || {
-                    let permit = block_on(queue.acquire()).expect("few wait");
-                    block_on(permit.room());
-                    queue.post(payload(text)).is_ok()
-                })
+                thread::spawn(move || send(&queue, text))
             })
             .into();
         let mut texts = [(); 2].map(|()| block_on(session.recv()).map(|it| it.into_string()));
@@ -207,7 +209,9 @@ fn send_requests_take_turns() {
 fn one_receiver_at_a_time_is_attached() {
     check(|| {
         let (shared, attachment, _session) = open();
-        attachment.complete();
+        let mut writer = attachment.into_writer();
+        writer.complete();
+        drop(writer);
         let receivers: Vec<_> = (0..2)
             .map(|_| {
                 let shared = shared.clone();
@@ -238,7 +242,7 @@ fn who_lets_go_last_closes_the_session_and_whoever_waits_is_told() {
         ];
         let client = thread::spawn(move || {
             // `None` follows the close frame.
-            while block_on(poll_fn(|cx| attachment.poll_frame_written(cx))).is_some() {}
+            while block_on(poll_fn(|cx| attachment.poll_next_frame(cx))).is_some() {}
         });
         let ending = block_on(reference.closed());
         assert_eq!(ending.cause(), Cause::ClosedByApp);
@@ -255,7 +259,7 @@ fn who_lets_go_last_closes_the_session_and_whoever_waits_is_told() {
 fn a_lost_wake_up_is_found() {
     check(|| {
         let (shared, attachment, session) = open();
-        block_on(poll_fn(|cx| attachment.poll_frame_written(cx)));
+        block_on(poll_fn(|cx| attachment.poll_next_frame(cx)));
         let sender = thread::spawn(move || {
             session.try_send("x").expect("there is room");
             session

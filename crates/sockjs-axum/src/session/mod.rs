@@ -9,6 +9,7 @@ mod session_ref;
 mod attachment;
 mod output;
 mod send_queue;
+mod sends;
 mod waits;
 
 mod shared;
@@ -39,7 +40,7 @@ pub(crate) use self::opening::{
 };
 pub(crate) use self::output::{SHORT, Then};
 pub(crate) use self::path_params::conceal_id_in_params;
-pub(crate) use self::send_queue::SendQueue;
+pub(crate) use self::send_queue::{SendQueue, SendRequest};
 pub use self::session_ref::SessionRef;
 pub(crate) use self::shared::{Connection, Next, Shared};
 pub(crate) use self::wakers::Parking;

@@ -9,7 +9,6 @@ use sockjs_core::{
     AttachError, Cause, CloseReason, Ending, Event, Frame, Message, Payload, ReceiveError, Session,
     SessionConfig, SessionState, Transport,
 };
-use tokio::sync::Semaphore;
 use tokio::task::coop::poll_proceed;
 
 use super::close::PANICKED;
@@ -17,11 +16,12 @@ use super::holds::{Hold, Holds, Left};
 use super::line::Ticket;
 use super::opening::Opening;
 use super::output::{Output, ReceiverNumber, SHORT, Slice, Then};
+use super::sends::Sends;
 use super::wakers::{Awaited, Parking, Wakers};
 use crate::clock;
 use crate::error::{SendError, TrySendError};
 use crate::meter::{Meter, Volume};
-use crate::sync::{AtomicUsize, Mutex, MutexGuard};
+use crate::sync::{Mutex, MutexGuard};
 
 /// One session, shared by its task, its receiver, its send requests and the application.
 ///
@@ -53,15 +53,6 @@ pub(super) struct Taken {
     pub(super) frame: Frame,
     /// Whether it counts as written already.
     pub(super) is_written: bool,
-}
-
-/// The send requests of a session, for [`SendQueue`](super::send_queue::SendQueue).
-#[derive(Debug)]
-pub(super) struct Sends {
-    /// One request at a time has it.
-    pub(super) permit: Semaphore,
-    /// How many requests wait for the permit.
-    pub(super) waiting: AtomicUsize,
 }
 
 /// A message on its way into the send buffer.
@@ -108,10 +99,7 @@ impl Shared {
                 output: Output::default(),
                 wakers: Wakers::default(),
             }),
-            sends: Sends {
-                permit: Semaphore::new(1),
-                waiting: AtomicUsize::new(0),
-            },
+            sends: Sends::new(),
             holds: Holds::new(),
         }
     }
@@ -126,6 +114,11 @@ impl Shared {
 
     pub(super) fn sends(&self) -> &Sends {
         &self.sends
+    }
+
+    /// Ends the send requests of a session that is over.
+    pub(crate) fn end_sends(&self) {
+        self.sends.end();
     }
 
     pub(crate) fn connection(&self) -> Connection {

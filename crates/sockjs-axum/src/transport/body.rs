@@ -5,7 +5,9 @@ use bytes::Bytes;
 use http_body::SizeHint;
 
 use super::answer::Answer;
+use super::beside::Accompanied;
 use super::stream::Stream;
+use super::upload::Upload;
 
 /// The body of a response made here.
 #[derive(Debug)]
@@ -13,15 +15,29 @@ pub(crate) enum OwnBody {
     Whole(Bytes),
     Answer(Answer),
     Stream(Stream),
+    /// Boxed, because nearly every request has its body complete when it arrives.
+    Accompanied(Box<Accompanied>),
 }
 
 impl OwnBody {
+    /// Reads what is left of the request's body beside a stream. The body may have `limit` bytes.
+    pub(crate) fn beside(self, upload: &mut Upload, limit: usize) -> Self {
+        match self {
+            Self::Stream(stream) if !upload.is_at_end() => {
+                let upload = mem::take(upload);
+                Self::Accompanied(Box::new(Accompanied::new(stream, upload, limit)))
+            }
+            own => own,
+        }
+    }
+
     pub(crate) fn poll_data(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
         match self {
             Self::Whole(bytes) if bytes.is_empty() => Poll::Ready(None),
             Self::Whole(bytes) => Poll::Ready(Some(mem::take(bytes))),
             Self::Answer(answer) => Poll::Ready(answer.next_slice()),
             Self::Stream(stream) => stream.poll_data(cx),
+            Self::Accompanied(stream) => stream.poll_data(cx),
         }
     }
 
@@ -30,6 +46,7 @@ impl OwnBody {
             Self::Whole(bytes) => bytes.is_empty(),
             Self::Answer(answer) => answer.left() == 0,
             Self::Stream(stream) => stream.is_done(),
+            Self::Accompanied(stream) => stream.is_done(),
         }
     }
 
@@ -37,7 +54,7 @@ impl OwnBody {
         match self {
             Self::Whole(bytes) => SizeHint::with_exact(bytes.len() as u64),
             Self::Answer(answer) => SizeHint::with_exact(answer.left() as u64),
-            Self::Stream(_) => SizeHint::default(),
+            Self::Stream(_) | Self::Accompanied(_) => SizeHint::default(),
         }
     }
 }

@@ -1,34 +1,30 @@
-use bytes::{Buf, Bytes};
+use bytes::Bytes;
 use http::Response;
 use http::header::CONTENT_TYPE;
 use http::request::Parts;
-use http_body::Body;
-use sockjs_core::form_payload;
 
-use crate::error::BoxError;
 use crate::http::header::TEXT_PLAIN;
 use crate::http::reject::Refusal;
 use crate::mount::Mount;
 
-use super::{OwnBody, send};
+use super::OwnBody;
+use super::buffer::Format;
+use super::send::{Audience, send};
+use super::upload::Upload;
 
 /// `POST /SERVER/SESSION/jsonp_send`: a JSON array of messages, in the field `d` of a form or bare.
-pub(crate) async fn jsonp_send<B>(
+pub(crate) async fn jsonp_send(
     mount: &Mount,
     parts: &Parts,
-    body: B,
+    upload: &mut Upload,
     id: &str,
-) -> Result<Response<OwnBody>, Refusal>
-where
-    B: Body<Data: Buf + Send, Error: Into<BoxError>> + Send + 'static,
-{
-    let decode = if is_form(parts) {
-        // A form without the field is as good as no body.
-        |body: Vec<u8>| form_payload(&body).unwrap_or_default()
+) -> Result<Response<OwnBody>, Refusal> {
+    let format = if is_form(parts) {
+        Format::Form
     } else {
-        send::into_text
+        Format::Plain
     };
-    send::send(mount, parts, body, id, decode).await?;
+    send(mount, parts, upload, id, format, Audience::Nobody).await?;
 
     let mut response = Response::new(OwnBody::from(Bytes::from_static(b"ok")));
     response.headers_mut().insert(CONTENT_TYPE, TEXT_PLAIN);

@@ -21,16 +21,22 @@ mod socket;
 mod upgrade;
 
 mod answer;
+mod beside;
 mod body;
+mod buffer;
 mod stream;
+mod upload;
 
+pub(crate) use self::beside::Beside;
 pub(crate) use self::body::OwnBody;
+pub(crate) use self::buffer::max_form_len;
 pub(crate) use self::eventsource::eventsource;
 pub(crate) use self::handshake::is_extended_connect;
 pub(crate) use self::htmlfile::htmlfile;
 pub(crate) use self::jsonp::jsonp;
 pub(crate) use self::jsonp_send::jsonp_send;
 pub(crate) use self::raw_websocket::raw_websocket;
+pub(crate) use self::upload::{Bounds, Upload};
 pub(crate) use self::websocket::websocket;
 pub(crate) use self::xhr::xhr;
 pub(crate) use self::xhr_send::xhr_send;

@@ -1,100 +1,163 @@
 //! What the send requests share: from a body to the session.
 
+use std::future::poll_fn;
 use std::pin::pin;
-use std::time::Duration;
+use std::task::Poll;
 
-use bytes::Buf;
-use http::header::CONTENT_LENGTH;
 use http::request::Parts;
-use http_body::Body;
-use http_body_util::BodyExt;
-use sockjs_core::Payload;
+use sockjs_core::{CloseReason, PayloadError};
 
-use crate::error::BoxError;
+use super::buffer::{Buffer, Format};
+use super::upload::{Deadline, Upload};
+use crate::config::Config;
 use crate::http::reject::Reject;
 use crate::mount::Mount;
+use crate::session::close::TOO_LONG;
+use crate::session::{SendQueue, SendRequest};
+
+/// Who hears the answer to a send request.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Audience {
+    /// The page, which then knows that its messages are lost.
+    Page,
+    /// An invisible frame.
+    Nobody,
+}
 
 /// Takes the body of a send request, checks it, and hands it to the session of that id.
 ///
-/// One request of a session at a time has its body in memory, and only after the receive buffer has
-/// room for it. The bodies of a few more requests may wait in the network. A body is checked before
-/// the session is: a broken body is refused as broken, even if the session does not exist.
-pub(super) async fn send<B>(
+/// A body is checked before the session is: a broken body is refused as broken, even if the session
+/// does not exist.
+pub(super) async fn send(
     mount: &Mount,
     parts: &Parts,
-    body: B,
+    upload: &mut Upload,
     id: &str,
-    decode: impl FnOnce(Vec<u8>) -> String,
-) -> Result<(), Reject>
-where
-    B: Body<Data: Buf, Error: Into<BoxError>>,
-{
+    format: Format,
+    audience: Audience,
+) -> Result<(), Reject> {
     let config = mount.config();
-    if declared_len(parts).is_some_and(|len| len > config.body_limit as u64) {
-        return Err(Reject::BodyTooLarge);
-    }
-    let queue = mount.find(parts, id);
-    let permit = match &queue {
-        Some(queue) => {
-            let permit = queue.acquire().await.ok_or(Reject::NoRoom)?;
-            permit.room().await;
-            Some(permit)
-        }
-        None => None,
+    let Some(queue) = mount.find(parts, id) else {
+        return Err(judge_stray(mount, upload, format).await);
     };
-    let text = decode(read(body, config.body_limit).await?);
-    let payload = Payload::parse(&text, config.message_limit).map_err(Reject::Payload)?;
-    let queue = queue.as_ref().ok_or(Reject::NoSession)?;
-    queue.post(payload).map_err(|_| Reject::NoSession)?;
-    drop(permit);
+    let result = deliver(config, &queue, upload, format).await;
+    if let (Err(reject), Audience::Nobody) = (&result, audience) {
+        if let Some(reason) = close_reason(*reject) {
+            queue.fail(reason);
+        }
+    }
+    result
+}
+
+/// Reads a body beside those of other requests, and delivers its payload in turn.
+async fn deliver(
+    config: &Config,
+    queue: &SendQueue,
+    upload: &mut Upload,
+    format: Format,
+) -> Result<(), Reject> {
+    let mut buffer = Buffer::new(format, config.body_limit);
+    buffer.check_declared(upload)?;
+    // One body that stalls cannot spend it.
+    let budget = config
+        .body_limit
+        .saturating_add(config.session.receive_buffer());
+    let mut sending = queue
+        .enter(config.max_send_requests, budget)
+        .ok_or(Reject::NoRoom)?;
+    {
+        let mut read = pin!(read(config, upload, &mut buffer, &mut sending));
+        let mut ended = pin!(queue.ended());
+        poll_fn(|cx| match read.as_mut().poll(cx) {
+            Poll::Ready(result) => Poll::Ready(result),
+            Poll::Pending => ended.as_mut().poll(cx).map(|()| Err(Reject::NoSession)),
+        })
+        .await?;
+    }
+    let turn = sending.turn().await.ok_or(Reject::NoSession)?;
+    queue.room(&turn).await;
+    let payload = buffer.into_payload(config.message_limit)?;
+    queue.post(payload).map_err(|_| Reject::NoSession)
+}
+
+async fn read(
+    config: &Config,
+    upload: &mut Upload,
+    buffer: &mut Buffer,
+    sending: &mut SendRequest<'_>,
+) -> Result<(), Reject> {
+    let mut deadline = Deadline::new(&config.body_timeout);
+    while !upload.is_at_end() {
+        if !sending.is_admitted() {
+            deadline.suspend(sending.admitted()).await;
+        }
+        read_part(upload, buffer, &mut deadline).await?;
+        sending.hold(buffer.capacity());
+    }
     Ok(())
 }
 
-/// Reads a body up to a limit. axum's own limit does not apply to layers.
-async fn read<B>(body: B, limit: usize) -> Result<Vec<u8>, Reject>
-where
-    B: Body<Data: Buf, Error: Into<BoxError>>,
-{
-    let mut body = pin!(body);
-    let mut bytes = Vec::new();
-    while !body.is_end_stream() {
-        let frame = tokio::time::timeout(BODY_TIMEOUT, body.frame()).await;
-        let Some(frame) = frame.map_err(|_| Reject::SlowBody)? else {
-            break;
-        };
-        let Ok(mut data) = frame.map_err(|_| Reject::BrokenBody)?.into_data() else {
-            continue;
-        };
-        if data.remaining() > limit - bytes.len() {
-            return Err(Reject::BodyTooLarge);
+/// Reads the body of a request without a session, as far as needed to tell a broken one from a good
+/// one, and returns how to refuse it.
+async fn judge_stray(mount: &Mount, upload: &mut Upload, format: Format) -> Reject {
+    let config = mount.config();
+    let mut buffer = Buffer::new(format, config.body_limit);
+    if let Err(reject) = buffer.check_declared(upload) {
+        return reject;
+    }
+    if upload
+        .declared_len()
+        .is_some_and(|len| len > MAX_STRAY as u64)
+    {
+        return Reject::NoSession;
+    }
+    let mut stray = mount.stray();
+    let mut deadline = Deadline::new(&config.body_timeout);
+    while !upload.is_at_end() {
+        if let Err(reject) = read_part(upload, &mut buffer, &mut deadline).await {
+            return reject;
         }
-        while data.has_remaining() {
-            let chunk = data.chunk();
-            bytes.extend_from_slice(chunk);
-            let len = chunk.len();
-            data.advance(len);
+        if buffer.wire_len() > MAX_STRAY {
+            return Reject::NoSession;
+        }
+        if !stray.hold(buffer.capacity()) {
+            return Reject::NoRoomForStray;
         }
     }
-    // The session keeps the allocation until the application has read it, and counts its length.
-    bytes.shrink_to_fit();
-    Ok(bytes)
+    match buffer.into_payload(config.message_limit) {
+        Ok(_) => Reject::NoSession,
+        Err(reject) => reject,
+    }
 }
 
-fn declared_len(parts: &Parts) -> Option<u64> {
-    parts
-        .headers
-        .get(CONTENT_LENGTH)?
-        .to_str()
-        .ok()?
-        .parse()
-        .ok()
+async fn read_part(
+    upload: &mut Upload,
+    buffer: &mut Buffer,
+    deadline: &mut Deadline<'_>,
+) -> Result<(), Reject> {
+    let part = poll_fn(|cx| upload.poll_read(cx, &mut |bytes| buffer.push(bytes)));
+    match deadline.limit(part).await {
+        Ok(Some(part)) => deadline.handle_arrived(part?),
+        Ok(None) => {}
+        Err(reject) => {
+            // It has had its time.
+            upload.abandon();
+            return Err(reject);
+        }
+    }
+    buffer.check()
 }
 
-/// Decodes UTF-8. Each invalid sequence becomes U+FFFD.
-pub(super) fn into_text(bytes: Vec<u8>) -> String {
-    String::from_utf8(bytes)
-        .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
+/// Returns the close reason of a session that has lost the messages of a request that was refused,
+/// and whose page does not hear of it. After a broken payload the session goes on, because there
+/// were no messages.
+fn close_reason(reject: Reject) -> Option<CloseReason> {
+    match reject {
+        Reject::BodyTooLarge | Reject::Payload(PayloadError::TooLong) => Some(TOO_LONG),
+        Reject::SlowBody | Reject::NoRoom => Some(CloseReason::INTERRUPTED),
+        _ => None,
+    }
 }
 
-/// How long a client may take to send the next part of a body.
-const BODY_TIMEOUT: Duration = Duration::from_secs(30);
+/// How many bytes of a body are read if its request has no session.
+const MAX_STRAY: usize = 16 * 1024;

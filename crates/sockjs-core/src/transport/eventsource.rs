@@ -1,5 +1,7 @@
 //! `eventsource`: each frame is an event.
 
+use memchr::{memchr, memchr_iter, memrchr};
+
 use crate::Frame;
 
 // The empty line shows the client that the stream has begun, before there is a frame.
@@ -11,12 +13,27 @@ pub(super) fn encode(frame: &Frame) -> Vec<u8> {
     frame.write_to(&mut out);
     // The client passes the data through `decodeURI`, so a percent sign must be escaped. The other
     // characters that sockjs-node escapes here, CR, LF and NUL, are already escaped in JSON.
-    if out.contains(&b'%') {
-        let parts: Vec<&[u8]> = out.split(|&byte| byte == b'%').collect();
-        out = parts.join(b"%25".as_slice());
+    if memchr(b'%', &out).is_some() {
+        escape_percent(&mut out);
     }
     out.extend_from_slice(END);
     out
+}
+
+/// Replaces each `%` by `%25`, from the end to the beginning, so that no second buffer is needed.
+fn escape_percent(text: &mut Vec<u8>) {
+    let mut left = memchr_iter(b'%', text).count();
+    let mut end = text.len();
+    // Exactly what is missing, and what `encode` appends.
+    text.reserve_exact(2 * left + END.len());
+    text.resize(end + 2 * left, 0);
+    while let Some(at) = memrchr(b'%', &text[..end]) {
+        let to = at + 2 * left;
+        text.copy_within(at + 1..end, to + 1);
+        text[to - 2..=to].copy_from_slice(b"%25");
+        end = at;
+        left -= 1;
+    }
 }
 
 const FIELD: &[u8] = b"data: ";
@@ -49,6 +66,17 @@ mod tests {
     fn a_percent_sign_survives_the_client() {
         let frame = Frame::Messages(vec!["%41%".into(), "%80".into()]);
         assert_eq!(encode(&frame), "data: a[\"%2541%25\",\"%2580\"]\r\n\r\n");
+    }
+
+    #[test]
+    fn percent_signs_need_one_buffer_of_known_size() {
+        let message = "%".repeat(1 << 20);
+        let event = super::encode(&Frame::Messages(vec![message.into()]));
+        assert_eq!(
+            event.len(),
+            FIELD.len() + "a[\"\"]".len() + (3 << 20) + END.len()
+        );
+        assert!(event.capacity() <= event.len() + 16, "{}", event.capacity());
     }
 
     proptest! {

@@ -1,8 +1,10 @@
 //! `htmlfile`: a page that keeps loading. Each frame is a script element.
 
+use memchr::memchr_iter;
+
 use super::Callback;
 use crate::Frame;
-use crate::quote::escape;
+use crate::quote::{escape, escaped_len};
 
 pub(super) fn prelude(callback: &Callback) -> String {
     format!("{HEAD}{callback}{TAIL:PADDED_TAIL$}\r\n\r\n")
@@ -11,19 +13,22 @@ pub(super) fn prelude(callback: &Callback) -> String {
 pub(super) fn encode(frame: &Frame) -> Vec<u8> {
     let mut text = Vec::with_capacity(frame.len_hint());
     frame.write_to(&mut text);
-    let escapes = text.len() / 8;
-    let mut out = Vec::with_capacity(OPEN.len() + text.len() + escapes + CLOSE.len());
+    let angles = memchr_iter(b'<', &text).count();
+    let len = escaped_len(&text) + angles * (ESCAPED_ANGLE.len() - 1);
+    let mut out = Vec::with_capacity(OPEN.len() + len + CLOSE.len());
     out.extend_from_slice(OPEN);
     // An HTML parser ends a script at `</script>` even inside of a string, so `<` is escaped.
     for (i, part) in text.split(|&byte| byte == b'<').enumerate() {
         if i > 0 {
-            out.extend_from_slice(b"\\u003c");
+            out.extend_from_slice(ESCAPED_ANGLE);
         }
         escape(part, &mut out);
     }
     out.extend_from_slice(CLOSE);
     out
 }
+
+const ESCAPED_ANGLE: &[u8] = b"\\u003c";
 
 const OPEN: &[u8] = b"<script>\np(\"";
 const CLOSE: &[u8] = b"\");\n</script>\r\n";
@@ -118,6 +123,19 @@ mod tests {
             encode(&messages),
             "<script>\np(\"a[\\\"\\u003c/script>\\u003c!--\\u003c\\\"]\");\n</script>\r\n"
         );
+    }
+
+    #[test]
+    fn escapes_need_one_buffer_of_known_size() {
+        for c in ["\"", "<", "\u{2028}", "x"] {
+            let frame = Frame::Messages(vec![c.repeat(1 << 16).into()]);
+            let bytes = super::encode(&frame);
+            assert!(
+                bytes.capacity() <= bytes.len() + 32,
+                "{c} {}",
+                bytes.capacity()
+            );
+        }
     }
 
     proptest! {

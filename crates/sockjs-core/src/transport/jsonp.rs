@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::Callback;
 use crate::Frame;
-use crate::quote::escape;
+use crate::quote::{escape, escaped_len};
 
 /// Returns the payload in the body of a `jsonp_send` request that is an HTML form.
 ///
@@ -26,8 +26,7 @@ pub fn form_payload(body: &[u8]) -> Option<String> {
 pub(super) fn encode(callback: &Callback, frame: &Frame) -> Vec<u8> {
     let mut text = Vec::with_capacity(frame.len_hint());
     frame.write_to(&mut text);
-    let escapes = text.len() / 8;
-    let mut out = Vec::with_capacity(callback.as_str().len() + text.len() + escapes + 16);
+    let mut out = Vec::with_capacity(callback.as_str().len() + escaped_len(&text) + 16);
     // Without the comment, a response would begin with the callback, which a client can choose so
     // that a Flash player takes the response for a film.
     out.extend_from_slice(b"/**/");
@@ -89,6 +88,19 @@ mod tests {
                 payload,
                 "{}",
                 body.escape_ascii()
+            );
+        }
+    }
+
+    #[test]
+    fn escapes_need_one_buffer_of_known_size() {
+        for c in ["\"", "<", "\u{2028}", "x"] {
+            let frame = Frame::Messages(vec![c.repeat(1 << 16).into()]);
+            let bytes = super::encode(&callback(), &frame);
+            assert!(
+                bytes.capacity() <= bytes.len() + 32,
+                "{c} {}",
+                bytes.capacity()
             );
         }
     }

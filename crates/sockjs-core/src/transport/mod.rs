@@ -1,5 +1,6 @@
 mod callback;
 mod eventsource;
+mod form;
 mod htmlfile;
 mod jsonp;
 mod response_encoder;
@@ -9,6 +10,7 @@ mod xhr_streaming;
 use std::fmt;
 
 pub use callback::{Callback, CallbackError};
+pub use form::FormDecoder;
 pub use jsonp::form_payload;
 pub use response_encoder::ResponseEncoder;
 
