@@ -222,6 +222,7 @@ async fn a_send_request_that_waits_is_404_when_the_session_ends() {
     }
 }
 
+/// Limit: send requests at a time
 #[tokio::test]
 async fn as_many_send_requests_may_wait_as_the_limit_says() {
     let full = |layer: SockJsLayer| layer.receive_buffer(1).max_send_requests(16);
@@ -406,6 +407,7 @@ async fn a_client_that_leaves_during_the_opening_holds_no_place() {
     room(&server).await;
 }
 
+/// Limit: head of a request that opens a session
 #[tokio::test]
 async fn a_head_above_16_kib_opens_no_session() {
     let server = Server::echo(|layer| layer.max_sessions(5)).await;
@@ -433,6 +435,7 @@ async fn a_head_above_16_kib_opens_no_session() {
     }
 }
 
+/// Limit: handshake_timeout
 #[tokio::test(start_paused = true)]
 async fn a_connection_that_is_not_handed_over_in_time_is_given_up() {
     let layer = SockJsLayer::new("/echo")

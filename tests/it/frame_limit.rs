@@ -73,6 +73,7 @@ async fn no_websocket_message_of_several_messages_is_above_the_limit() {
 }
 
 /// P8: Message frames.
+/// Limit: frame_limit
 #[tokio::test(start_paused = true)]
 async fn a_poll_is_answered_with_one_frame_up_to_the_limit() {
     let (layer, mut sessions) = Sessions::capture(SockJsLayer::new("/echo").frame_limit(1000));

@@ -58,6 +58,7 @@ async fn a_callback_is_required() {
 }
 
 /// P25: Callback name.
+/// Limit: callback name (jsonp, htmlfile)
 #[tokio::test]
 async fn an_invalid_callback_is_refused_and_not_echoed() {
     callback::is_checked("jsonp").await;

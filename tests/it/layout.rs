@@ -19,7 +19,7 @@ const FLOORS: &[&[&str]] = &[
     &["config"],
     &["session", "http"],
     &["meter"],
-    &["clock", "error"],
+    &["clock", "error", "sync"],
 ];
 
 #[test]

@@ -209,6 +209,7 @@ pub(crate) async fn a_close_is_repeated_to_every_later_request(wire: Wire) {
 }
 
 /// P10: One receiver.
+/// Limit: receive requests at a time
 pub(crate) async fn a_second_receiver_is_turned_away_and_changes_nothing(wire: Wire) {
     let server = Server::echo(|layer| layer).await;
     let peer = server.peer();

@@ -21,6 +21,7 @@ async fn open(server: &Server, opening: Opening, client: &str) -> support::Respo
 }
 
 /// P60: No room.
+/// Limit: max_sessions_per_key
 #[tokio::test]
 async fn a_client_with_all_its_sessions_is_refused_and_others_are_not() {
     for opening in Opening::ALL {

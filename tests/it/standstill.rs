@@ -14,6 +14,7 @@ const DISCONNECT_DELAY: Duration = Duration::from_secs(5);
 const STOP: Duration = Duration::from_secs(8);
 
 /// P13: Absent client.
+/// Limit: deadline that is overdue by more than a second, because the process or the machine stood still
 #[tokio::test]
 async fn polls_that_arrive_while_the_server_stands_still_keep_their_sessions() {
     let mut bench = Frozen::start().await;

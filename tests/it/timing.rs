@@ -59,6 +59,7 @@ fn assert_took(elapsed: Duration, expected: Duration) {
 }
 
 /// P17: Heartbeats.
+/// Limit: heartbeat_delay
 #[tokio::test(start_paused = true)]
 async fn a_heartbeat_follows_25_seconds_of_silence() {
     for wire in Wire::ALL {
@@ -121,6 +122,7 @@ async fn a_heartbeat_delay_of_zero_means_none() {
 }
 
 /// P13: Absent client.
+/// Limit: disconnect_delay
 #[tokio::test(start_paused = true)]
 async fn a_session_that_is_opened_and_never_used_ends_after_5_seconds() {
     let bench = Bench::open(|layer| layer).await;
@@ -276,6 +278,7 @@ async fn a_client_that_does_not_read_is_closed_after_the_send_timeout() {
     assert!(ending.undelivered() > 0);
 }
 
+/// Limit: pause within a request body
 #[tokio::test(start_paused = true)]
 async fn a_body_that_never_arrives_is_408() {
     let bench = Bench::open(|layer| layer.disconnect_delay(HOUR)).await;

@@ -239,6 +239,7 @@ async fn session_ids_are_opaque() {
 }
 
 /// P1: Ids.
+/// Limit: session id and server id in a URL
 #[tokio::test]
 async fn an_overlong_session_id_is_404() {
     let server = Server::echo(|layer| layer).await;

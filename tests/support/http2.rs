@@ -6,7 +6,11 @@ use std::{
 };
 
 use bytes::{Buf as _, Bytes};
-use h2::{RecvStream, SendStream, client::SendRequest, ext::Protocol};
+use h2::{
+    RecvStream, SendStream,
+    client::{ResponseFuture, SendRequest},
+    ext::Protocol,
+};
 use http::{Method, Request, Response};
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
@@ -42,6 +46,53 @@ impl Http2 {
         let pong = within("a pong", ping_pong.ping(h2::Ping::opaque())).await;
         pong.expect("the connection is open");
         Self(client)
+    }
+
+    /// Connects as a client that accepts at most `window` bytes of a response before it has taken
+    /// them.
+    pub async fn with_window(addr: SocketAddr, window: u32) -> Self {
+        let (client, connection) = Self::connect_to_drive(addr, window).await;
+        tokio::spawn(connection);
+        client
+    }
+
+    /// Connects in the same way, and leaves it to the caller to drive the connection.
+    pub async fn connect_to_drive(
+        addr: SocketAddr,
+        window: u32,
+    ) -> (Self, impl Future<Output = Result<(), h2::Error>> + Send) {
+        let stream = within("a connection", TcpStream::connect(addr)).await;
+        let stream = stream.expect("the server listens");
+        stream.set_nodelay(true).expect("the socket takes options");
+        let mut builder = h2::client::Builder::new();
+        builder.initial_window_size(window);
+        builder.initial_connection_window_size((1 << 31) - 1);
+        let handshake = within("HTTP/2", builder.handshake(stream)).await;
+        let (client, connection) = handshake.expect("the server speaks HTTP/2");
+        (Self(client), connection)
+    }
+
+    /// Starts a request without a body.
+    pub async fn start(&self, method: &str, path: &str) -> ResponseFuture {
+        let request = Request::builder()
+            .method(method)
+            .uri(format!("http://localhost{path}"))
+            .body(())
+            .expect("a valid request");
+        let client = within("room for a stream", self.0.clone().ready()).await;
+        let mut client = client.expect("the connection is open");
+        let sent = client.send_request(request, true);
+        sent.expect("a valid request").0
+    }
+
+    /// Sends a request without a body, and waits for the head of its response.
+    pub async fn request(&self, method: &str, path: &str) -> Response<Http2Body> {
+        let response = self.start(method, path).await;
+        let response = within("an HTTP/2 response", response).await;
+        response.expect("a response").map(|recv| Http2Body {
+            recv,
+            rest: Bytes::new(),
+        })
     }
 
     /// Returns whether the server allows `CONNECT` for other protocols, RFC 8441 §3.
@@ -84,6 +135,58 @@ impl Http2 {
         let response = self.send(Self::connect_request("websocket", path)).await;
         assert_eq!(response.status(), 200, "{response:?}");
         WebSocket::over(response.into_body())
+    }
+}
+
+/// The body of a response over HTTP/2. The server sends no more than the window before the test takes
+/// some of it.
+#[derive(Debug)]
+pub struct Http2Body {
+    recv: RecvStream,
+    /// What arrived and was not taken.
+    rest: Bytes,
+}
+
+impl Http2Body {
+    /// Takes as many bytes.
+    ///
+    /// # Panics
+    ///
+    /// When the body ends before.
+    pub async fn take(&mut self, len: usize) -> Vec<u8> {
+        let mut taken = Vec::new();
+        while taken.len() < len {
+            let more = self.fill().await;
+            assert!(more, "the body ended after {} bytes", taken.len());
+            let part = self.rest.split_to(self.rest.len().min(len - taken.len()));
+            let released = self.recv.flow_control().release_capacity(part.len());
+            released.expect("it was received");
+            taken.extend_from_slice(&part);
+        }
+        taken
+    }
+
+    /// Takes everything up to the end; `None` if the stream breaks.
+    pub async fn rest(mut self) -> Option<Vec<u8>> {
+        let mut taken = self.take(self.rest.len()).await;
+        while let Some(data) = within("the end of a body", self.recv.data()).await {
+            let data = data.ok()?;
+            let released = self.recv.flow_control().release_capacity(data.len());
+            released.expect("it was received");
+            taken.extend_from_slice(&data);
+        }
+        Some(taken)
+    }
+
+    /// Waits until some bytes are there; returns whether there are any.
+    pub async fn fill(&mut self) -> bool {
+        while self.rest.is_empty() {
+            let Some(data) = within("bytes of a body", self.recv.data()).await else {
+                return false;
+            };
+            self.rest = data.expect("the stream is open");
+        }
+        true
     }
 }
 

@@ -34,7 +34,7 @@ pub use crate::{
     frame::{Frame, Opcode},
     frozen::Frozen,
     headers::Headers,
-    http2::{Http2, Http2Stream},
+    http2::{Http2, Http2Body, Http2Stream},
     limit::{LIMIT, PATIENCE, within},
     memory::{connect_in_memory, websocket_in_memory},
     opening::Opening,

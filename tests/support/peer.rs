@@ -17,7 +17,8 @@ pub struct Peer {
 }
 
 impl Peer {
-    pub(crate) fn new(addr: SocketAddr, path: impl Into<String>) -> Self {
+    /// Makes the client of the session at a path of a server.
+    pub fn new(addr: SocketAddr, path: impl Into<String>) -> Self {
         Self {
             addr,
             path: path.into(),

@@ -22,7 +22,7 @@ impl SendError {
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum TrySendError {
-    /// The send buffer is full.
+    /// The send buffer is full, or others wait for room in it.
     #[error("send buffer is full")]
     Full(Message),
     /// The session is closing or closed.

@@ -286,7 +286,8 @@ impl<S> SockJsLayer<S> {
 
     /// Sets how long a session may be without a receive request before it ends. Default: 5 s.
     ///
-    /// Raise it for clients on mobile networks that need longer between two requests. For the same
+    /// The time starts when the HTTP server has let go of the last response. Raise it for clients on
+    /// mobile networks that need longer between two requests. For the same
     /// time and one minute more, late requests of an ended session are answered with its close frame.
     ///
     /// # Panics
@@ -350,6 +351,9 @@ impl<S> SockJsLayer<S> {
 
     /// Sets how long a client may take no byte while something is queued for it. The session then ends
     /// as [`SlowClient`](crate::Cause::SlowClient). Default: 30 s. Zero means no limit.
+    ///
+    /// Over HTTP, a byte now and then is not enough: a response leaves in slices of 16 KiB, and a client
+    /// must take one in this time.
     ///
     /// Lower it if a stalled client must free its memory sooner.
     pub fn send_timeout(self, timeout: Duration) -> Self {

@@ -41,7 +41,7 @@
 //!
 //! [`SockJsLayer::on_session`] takes an async function of axum extractors and the [`Session`]. The
 //! function runs once for each session, in the session's own task. The session closes when the function
-//! returns. [`Session::closed`] reports how the session ended: an [`Ending`] contains the close code
+//! returns, unless it moved the [`Session`] or its [`Receiver`] to another task. [`Session::closed`] reports how the session ended: an [`Ending`] contains the close code
 //! and reason, the [`Cause`], and the number of messages that were not delivered.
 //!
 //! # Options
@@ -87,6 +87,8 @@ mod config;
 mod meter;
 
 mod clock;
+
+mod sync;
 
 mod error;
 

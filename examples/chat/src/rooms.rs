@@ -1,7 +1,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use sockjs_axum::{Message, Sender, TrySendError};
+use sockjs_axum::{Message, SessionRef, TrySendError};
 use uuid::Uuid;
 
 use crate::name::Name;
@@ -18,10 +18,10 @@ impl Rooms {
         &self,
         room: Name,
         nickname: Name,
-        sender: Sender,
+        session: SessionRef,
     ) -> Result<Seat, Goodbye> {
         let found = self.find(&room)?;
-        Ok(found.seat(&room, nickname, sender))
+        Ok(found.seat(&room, nickname, session))
     }
 
     fn find(&self, name: &Name) -> Result<Arc<Room>, Goodbye> {
@@ -52,12 +52,13 @@ struct Inside {
 #[derive(Debug)]
 struct Member {
     nickname: Name,
-    sender: Sender,
+    /// Does not keep the session open.
+    session: SessionRef,
 }
 
 impl Room {
-    fn seat(self: Arc<Self>, name: &Name, nickname: Name, sender: Sender) -> Seat {
-        let id = sender.id();
+    fn seat(self: Arc<Self>, name: &Name, nickname: Name, session: SessionRef) -> Seat {
+        let id = session.id();
         let mut inside = self.lock();
         if !inside.has(&nickname) {
             let nickname = &nickname;
@@ -65,7 +66,7 @@ impl Room {
         }
         let member = Member {
             nickname: nickname.clone(),
-            sender,
+            session,
         };
         inside.members.insert(id, member);
         inside.welcome(name, id);
@@ -115,9 +116,9 @@ impl Member {
     /// Queues a message. Who does not keep up is shown out, and nobody waits for them: their send
     /// buffer holds a thousand usual messages.
     fn tell(&self, message: &Message) {
-        if let Err(TrySendError::Full(_)) = self.sender.try_send(message.clone()) {
+        if let Err(TrySendError::Full(_)) = self.session.try_send(message.clone()) {
             let Goodbye { code, reason } = Goodbye::TOO_SLOW;
-            self.sender.close(code, reason);
+            self.session.close(code, reason);
         }
     }
 }

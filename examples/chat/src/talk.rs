@@ -23,7 +23,7 @@ async fn serve(chat: &Chat, sender: &Sender, receiver: &mut Receiver) -> Result<
     };
     let seat = chat
         .rooms
-        .enter(room, guest.nickname.clone(), sender.clone())?;
+        .enter(room, guest.nickname.clone(), sender.downgrade())?;
 
     let mut pace = interval(PACE);
     pace.set_missed_tick_behavior(MissedTickBehavior::Delay);

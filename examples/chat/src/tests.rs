@@ -236,13 +236,12 @@ async fn a_member_that_takes_nothing_holds_nobody_up() {
         let request = Request::post(path).body(Body::empty()).expect("a request");
         let Ok(response) = app.clone().oneshot(request).await;
         let session = opened.recv().await.expect("a session");
-        let (sender, _) = session.split();
         let name = |text: &str| Name::try_from(text.to_owned()).expect("a good name");
         let seat = chat
             .rooms
-            .enter(name("tea"), name(nickname), sender.clone())
+            .enter(name("tea"), name(nickname), session.downgrade())
             .expect("there is room");
-        members.push((response.into_body(), sender, seat));
+        members.push((response.into_body(), session, seat));
     }
     let [(fast_body, _, fast), (_slow_body, slow, _slow_seat)] = &mut members[..] else {
         panic!("two members");

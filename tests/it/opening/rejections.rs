@@ -219,6 +219,7 @@ async fn a_rejection_may_be_any_response() {
     }
 }
 
+/// Limit: body of an extractor's rejection
 #[tokio::test]
 async fn a_rejection_with_an_omitted_body_has_no_content_length() {
     let layer = SockJsLayer::new("/echo").on_session(async |_: Never, _: Session| {});

@@ -1,6 +1,7 @@
 //! Shutdown of a mount: every session is closed, the rest is cut off at the deadline.
 
 mod graceful;
+mod runtime;
 
 use std::{
     convert::Infallible,

@@ -80,6 +80,7 @@ async fn the_server_does_not_wait_once_both_have_closed() {
     }
 }
 
+/// Limit: time for a WebSocket client to close its side
 #[tokio::test(start_paused = true)]
 async fn an_unanswered_close_ends_the_connection_after_a_timeout() {
     let (mut socket, session) = open_in_memory().await;
@@ -146,6 +147,7 @@ async fn a_code_not_allowed_on_the_wire_is_in_the_c_frame_only() {
 }
 
 /// P39: Close by the server.
+/// Limit: reason in a WebSocket close frame
 #[tokio::test]
 async fn a_long_reason_is_cut_between_characters_in_the_close_frame_only() {
     let (_server, mut socket, session) = open(|layer| layer).await;

@@ -109,6 +109,7 @@ async fn a_heartbeat_delay_of_zero_means_none() {
 }
 
 /// P42: Dead client.
+/// Limit: pong_timeout
 #[tokio::test(start_paused = true)]
 async fn a_client_that_does_not_answer_a_ping_is_closed() {
     let (mut socket, session) = open(BUFFER, |layer| layer).await;

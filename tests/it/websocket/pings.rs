@@ -49,6 +49,7 @@ fn payload(number: usize) -> Bytes {
 }
 
 /// P61: Backpressure.
+/// Limit: pings of a WebSocket client
 #[tokio::test(start_paused = true)]
 async fn a_client_that_reads_no_pongs_is_not_read_on_and_ends_as_slow() {
     for (path, first) in TRANSPORTS {

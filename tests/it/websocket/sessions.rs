@@ -43,11 +43,12 @@ async fn a_split_session_is_used_from_several_tasks() {
             }
         });
     }
-    tasks.spawn(async move {
+    let receiving = tokio::spawn(async move {
         for n in 0..EACH {
             let message = receiver.recv().await.expect("the session is open");
             assert_eq!(message, n.to_string());
         }
+        receiver
     });
     for n in 0..EACH {
         socket.send_text(format!("[\"{n}\"]")).await;
@@ -61,11 +62,13 @@ async fn a_split_session_is_used_from_several_tasks() {
     while let Some(task) = within("a task", tasks.join_next()).await {
         task.unwrap();
     }
-    // The receiver is gone, but a sender keeps the session.
+    let receiver = within("the messages", receiving).await.unwrap();
     assert_eq!(sender.id(), id);
     sender.send("still open").await.unwrap();
     socket.expect(r#"a["still open"]"#).await;
-    drop(sender);
+    // The handler has returned, so that a sender does not keep the session without a receiver.
+    drop(receiver);
+    assert!(sender.is_closed());
     socket.expect(r#"c[1000,"Normal closure"]"#).await;
 }
 

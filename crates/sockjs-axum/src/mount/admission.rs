@@ -133,9 +133,11 @@ impl Mount {
     /// A prefix with parameters stands for as many mounts as the parameters have values. The key
     /// then contains the prefix, because a session belongs to one of these mounts.
     fn key(&self, parts: &Parts, id: &str) -> Key {
-        self.registry()
-            .digest()
-            .of(&(prefix(parts, self.prefix()), id))
+        let digest = self.registry().digest();
+        match prefix(parts, self.prefix()) {
+            prefix if *prefix != **self.prefix() => digest.of(&(prefix, id)),
+            _ => digest.of(id),
+        }
     }
 
     fn bound_to(&self, parts: &Parts) -> Option<Digest> {

@@ -1,8 +1,9 @@
 use std::collections::HashMap;
 use std::hash::BuildHasherDefault;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::PoisonError;
 
 use crate::session::{Digest, Even};
+use crate::sync::{Mutex, MutexGuard};
 
 /// How many places each client has taken, by the client's key. A client without a place has no entry,
 /// so that there are no more entries than places.

@@ -137,6 +137,7 @@ mod tests {
         assert!(ended.sessions.is_empty() && ended.order.is_empty());
     }
 
+    /// Limit: records of ended sessions, for late requests
     #[test]
     fn young_records_stay_and_old_ones_make_room() {
         let digest = DigestKey::new();
@@ -179,6 +180,7 @@ mod tests {
         assert!(!ended.is_full(2, start + DELAY));
     }
 
+    /// Limit: close reason in such a record
     #[test]
     fn long_reasons_are_truncated_and_short_ones_are_not() {
         let long = CloseReason::new(3000, "ü".repeat(100));

@@ -11,6 +11,9 @@ mod ended;
 mod registry;
 mod strays;
 
+#[cfg(all(test, shuttle))]
+mod interleavings;
+
 use std::fmt;
 use std::sync::Arc;
 

@@ -2,8 +2,7 @@ use std::borrow::Borrow;
 use std::collections::HashSet;
 use std::hash::{BuildHasher, BuildHasherDefault, Hash, Hasher, RandomState};
 use std::mem;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 
 use sockjs_core::{Cause, CloseReason, Ending};
 use tokio::sync::watch;
@@ -15,6 +14,7 @@ use super::strays::Strays;
 use crate::clock::{self, Throttle};
 use crate::session::close::GOING_AWAY;
 use crate::session::{Digest, DigestKey, Even, Key, Shared};
+use crate::sync::{AtomicUsize, Mutex, MutexGuard, Ordering};
 
 /// The sessions of one mount.
 ///
@@ -392,3 +392,153 @@ hash_as!(ById, Uuid);
 hash_as!(ByKey, Key);
 
 const SHARDS: usize = 16;
+
+#[cfg(test)]
+mod tests {
+    use http::Request;
+    use sockjs_core::{SessionConfig, Transport};
+
+    use super::*;
+    use crate::meter::Meter;
+    use crate::session::{Attachment, Connection, Opening, Prefix};
+
+    fn registry() -> Arc<Registry> {
+        Arc::new(Registry::new())
+    }
+
+    fn place(registry: &Arc<Registry>) -> Place {
+        registry.reserve(usize::MAX, None).expect("there is room")
+    }
+
+    /// A session that no registry knows.
+    fn session(key: Option<Key>) -> Arc<Shared> {
+        let (parts, ()) = Request::new(()).into_parts();
+        let opening = Opening::new(&parts, Prefix::Mount("/echo".into()), key, None);
+        let connection = Connection {
+            transport: Transport::Xhr,
+            remote_addr: None,
+        };
+        let meter = Meter::new("/echo".into(), connection.transport);
+        let config = Arc::new(SessionConfig::default());
+        let (shared, attachment) = Attachment::open(opening, connection, meter, config);
+        attachment.into_writer().complete();
+        shared
+    }
+
+    fn key(registry: &Registry, id: &str) -> Key {
+        registry.digest().of(id)
+    }
+
+    /// Enters a session as an admission does.
+    fn enter(registry: &Arc<Registry>, key: Option<Key>) -> Registration {
+        let shared = session(key);
+        assert!(registry.insert(&shared).is_ok());
+        place(registry).register(shared)
+    }
+
+    fn is_live(known: Option<Known>, session: &Arc<Shared>) -> bool {
+        matches!(known, Some(Known::Live(shared)) if Arc::ptr_eq(&shared, session))
+    }
+
+    #[test]
+    fn a_session_is_found_by_its_key_and_its_id_until_it_ends() {
+        let registry = registry();
+        let abc = key(&registry, "abc");
+        let mut registration = enter(&registry, Some(abc));
+        let shared = registration.shared().clone();
+        let id = shared.opening().id;
+        assert!(is_live(registry.find(&abc), &shared));
+        assert!(registry.find(&key(&registry, "abd")).is_none());
+        assert!(registry.get(id).is_some());
+        assert_eq!((registry.len(), registry.all().len()), (1, 1));
+
+        registration.end();
+
+        // It is remembered as a session that has ended, and nothing else of it is left.
+        assert!(matches!(registry.find(&abc), Some(Known::Ended(_))));
+        assert!(registry.get(id).is_none());
+        assert_eq!((registry.len(), registry.all().len()), (0, 0));
+        for shard in &registry.shards {
+            let shard = lock(shard);
+            assert!(shard.by_key.is_empty() && shard.by_id.is_empty());
+        }
+        // The task still runs, and keeps its place.
+        assert_eq!(registry.places(), 1);
+        drop(registration);
+        assert_eq!(registry.places(), 0);
+    }
+
+    #[test]
+    fn a_session_without_a_key_is_found_by_its_id_alone() {
+        let registry = registry();
+        let registration = enter(&registry, None);
+        assert!(registry.get(registration.shared().opening().id).is_some());
+        assert!(registry.shards.iter().all(|it| lock(it).by_key.is_empty()));
+    }
+
+    #[test]
+    fn the_second_session_with_a_key_is_told_the_first() {
+        let registry = registry();
+        let abc = key(&registry, "abc");
+        let registration = enter(&registry, Some(abc));
+        let second = session(Some(abc));
+        let known = registry.insert(&second).err();
+        assert!(is_live(known, registration.shared()));
+
+        drop(registration);
+        let known = registry.insert(&second).err();
+        assert!(matches!(known, Some(Known::Ended(_))));
+    }
+
+    #[test]
+    fn a_registration_that_is_dropped_ends_its_session() {
+        let registry = registry();
+        let abc = key(&registry, "abc");
+        let registration = enter(&registry, Some(abc));
+        let shared = registration.shared().clone();
+        assert!(shared.ending().is_none());
+
+        drop(registration);
+
+        let ending = shared.ending().expect("it has ended");
+        assert_eq!(ending.cause(), Cause::ShuttingDown);
+        assert!(matches!(registry.find(&abc), Some(Known::Ended(_))));
+        assert_eq!((registry.len(), registry.places()), (0, 0));
+    }
+
+    #[test]
+    fn places_are_limited_and_given_back() {
+        let registry = registry();
+        let first = registry.reserve(2, None).expect("there is room");
+        let _second = registry.reserve(2, None).expect("there is room");
+        assert_eq!(registry.reserve(2, None).err(), Some(NoPlace::Full));
+        drop(first);
+        assert!(registry.reserve(2, None).is_ok());
+        assert_eq!(registry.reserve(1, None).err(), Some(NoPlace::Full));
+    }
+
+    #[test]
+    fn a_mount_that_shuts_down_closes_a_session_that_is_just_entered() {
+        let registry = registry();
+        let (early, late) = (place(&registry), place(&registry));
+        registry.enter(Phase::Stopping);
+        assert_eq!(registry.reserve(9, None).err(), Some(NoPlace::ShuttingDown));
+        assert_eq!(registry.places(), 2);
+
+        let closing = early.register(session(None));
+        assert!(closing.shared().ending().is_none());
+        let mut attachment =
+            Attachment::attach(closing.shared().clone(), closing.shared().connection());
+        assert!(attachment.as_mut().is_ok_and(|it| it.ending().is_none()));
+        registry.enter(Phase::Stopped);
+        // A phase does not go back.
+        registry.enter(Phase::Stopping);
+        assert_eq!(registry.phase(), Phase::Stopped);
+        let aborted = late.register(session(None));
+        let ending = aborted.shared().ending().expect("it has ended");
+        assert_eq!(
+            (ending.cause(), ending.reason()),
+            (Cause::ShuttingDown, &GOING_AWAY)
+        );
+    }
+}

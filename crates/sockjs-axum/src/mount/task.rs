@@ -99,7 +99,9 @@ impl SessionTask {
             Ok(Poll::Ready(())) => {}
             Err(panic) => self.handle_panic(panic),
         }
+        // What it held is dropped first.
         self.drop_handler();
+        self.registration.shared().handler_returned();
         Poll::Ready(())
     }
 
@@ -237,5 +239,36 @@ impl Timer {
         sleep.as_mut().reset(deadline);
         // Exempt from tokio's budget, because a timer that the budget refuses is not polled again.
         pin!(tokio::task::unconstrained(sleep)).poll(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::task::coop::{has_budget_remaining, poll_proceed};
+    use tokio::time::{Instant, timeout};
+
+    use super::*;
+
+    const SOON: Duration = Duration::from_millis(20);
+    const LIMIT: Duration = Duration::from_secs(20);
+
+    /// A handler that is never idle spends the budget of each run before the timer is polled.
+    #[tokio::test]
+    async fn the_timer_fires_although_the_budget_was_spent_when_it_was_set() {
+        let mut timer = pin!(Timer::new());
+        let at = Instant::now() + SOON;
+        let mut runs = 0;
+        let fired = poll_fn(|cx| {
+            runs += 1;
+            while runs == 1 && has_budget_remaining() {
+                ready!(poll_proceed(cx)).made_progress();
+            }
+            timer.as_mut().poll_at(cx, at)
+        });
+        // When the time is up, the future is polled once more, and would look late.
+        let _ = timeout(LIMIT, fired).await;
+        let now = Instant::now();
+        assert!(now >= at);
+        assert!(now < at + LIMIT / 2, "nobody was woken");
     }
 }

@@ -4,17 +4,21 @@ use std::task::{Context, Poll};
 use sockjs_core::{Cause, CloseReason, Ending, Frame, Payload, SessionConfig};
 
 use super::opening::Opening;
+use super::output::ReceiverNumber;
 use super::shared::{Connection, Next, Shared};
+use super::writer::Writer;
 use crate::meter::Meter;
 
-/// A receiver's hold on its session: the response to a receive request, or a WebSocket.
+/// A receiver's hold on its session: a receive request that waits, or a WebSocket. The body of a
+/// response holds its session as a [`Writer`].
 ///
-/// An attachment that is dropped before it is [complete](Self::complete) has lost its client, and
-/// the session ends.
+/// An attachment that is dropped has lost its client, and the session ends.
 #[derive(Debug)]
 pub(crate) struct Attachment {
     shared: Arc<Shared>,
-    is_complete: bool,
+    receiver: ReceiverNumber,
+    /// Whether a [`Writer`] has taken over.
+    is_passed_on: bool,
 }
 
 impl Attachment {
@@ -26,34 +30,32 @@ impl Attachment {
         config: Arc<SessionConfig>,
     ) -> (Arc<Shared>, Self) {
         let shared = Arc::new(Shared::open(opening, connection, meter, config));
-        (shared.clone(), Self::new(shared))
+        (shared.clone(), Self::new(shared, ReceiverNumber::default()))
     }
 
     /// Attaches a receiver, or returns the close reason to turn it away with.
     pub(crate) fn attach(shared: Arc<Shared>, connection: Connection) -> Result<Self, CloseReason> {
-        shared.attach(connection)?;
-        Ok(Self::new(shared))
+        let receiver = shared.attach(connection)?;
+        Ok(Self::new(shared, receiver))
     }
 
-    fn new(shared: Arc<Shared>) -> Self {
+    fn new(shared: Arc<Shared>, receiver: ReceiverNumber) -> Self {
         Self {
             shared,
-            is_complete: false,
+            receiver,
+            is_passed_on: false,
         }
     }
 
-    /// Takes the next frame, which counts as written; `None` once no frame will follow.
-    pub(crate) fn poll_frame_written(&self, cx: &mut Context<'_>) -> Poll<Option<Frame>> {
-        self.shared.poll_frame_written(cx)
+    /// Passes the session on to the body of the response.
+    pub(crate) fn into_writer(mut self) -> Writer {
+        self.is_passed_on = true;
+        Writer::new(&self.shared, self.receiver)
     }
 
-    /// Detaches from the session, because the response is complete and the client will ask again.
-    ///
-    /// Must be called before the last bytes are handed over. Otherwise the client's next request
-    /// could arrive while this one still counts as attached.
-    pub(crate) fn complete(mut self) {
-        self.is_complete = true;
-        self.shared.detach();
+    /// Takes the next frame, which does not count as written yet; `None` once no frame will follow.
+    pub(crate) fn poll_frame(&self, cx: &mut Context<'_>) -> Poll<Option<(Frame, Next)>> {
+        self.shared.poll_frame(cx)
     }
 
     /// Returns how the session ended, if it has.
@@ -64,11 +66,6 @@ impl Attachment {
 
 /// For WebSockets, which also carry payloads and know what was written.
 impl Attachment {
-    /// Takes the next frame; `None` once no frame will follow.
-    pub(crate) fn poll_frame(&self, cx: &mut Context<'_>) -> Poll<Option<(Frame, Next)>> {
-        self.shared.poll_frame(cx)
-    }
-
     /// Reports that all frames taken are written, and takes the next one.
     pub(crate) fn poll_next_frame(&self, cx: &mut Context<'_>) -> Poll<Option<(Frame, Next)>> {
         self.shared.poll_next_frame(cx)
@@ -107,7 +104,7 @@ impl Attachment {
 
 impl Drop for Attachment {
     fn drop(&mut self) {
-        if !self.is_complete {
+        if !self.is_passed_on {
             self.shared.handle_lost();
         }
     }

@@ -68,27 +68,26 @@ impl fmt::Debug for Digest {
 /// The secret of a mount's digests.
 #[derive(Clone, Debug)]
 pub(crate) struct DigestKey {
-    state: RandomState,
-    /// What distinguishes the two halves of a digest. A keyed hash of the value after one text is
-    /// independent of that after another text.
-    halves: [u128; 2],
+    /// The hashers of the two halves of a digest, each after a text of its own. A keyed hash of the
+    /// value after one text is independent of that after another text.
+    halves: [DefaultHasher; 2],
 }
 
 impl DigestKey {
     pub(crate) fn new() -> Self {
+        let state = RandomState::new();
         Self {
-            state: RandomState::new(),
-            halves: [Uuid::new_v4(), Uuid::new_v4()].map(|uuid| uuid.as_u128()),
+            halves: [Uuid::new_v4(), Uuid::new_v4()].map(|uuid| {
+                let mut hasher = state.build_hasher();
+                hasher.write_u128(uuid.as_u128());
+                hasher
+            }),
         }
     }
 
     /// Computes the digest of a value. Equal values have the same digest, as [`Hash`] demands.
     pub(crate) fn of<T: Hash + ?Sized>(&self, value: &T) -> Digest {
-        let mut halves = Halves(self.halves.map(|half| {
-            let mut hasher = self.state.build_hasher();
-            hasher.write_u128(half);
-            hasher
-        }));
+        let mut halves = Halves(self.halves.clone());
         value.hash(&mut halves);
         let [one, two] = halves.0.map(|hasher| hasher.finish());
         Digest(NonZeroU64::new(one).unwrap_or(NonZeroU64::MIN), two)
@@ -136,6 +135,7 @@ mod tests {
 
     use super::*;
 
+    /// Limit: keys of sessions, of bind_session, and of max_sessions_per_key
     #[test]
     fn equal_values_have_equal_digests() {
         let key = DigestKey::new();

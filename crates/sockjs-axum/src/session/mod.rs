@@ -7,10 +7,18 @@ mod handler;
 mod session_ref;
 
 mod attachment;
+mod output;
 mod send_queue;
 mod sends;
+mod waits;
+
 mod shared;
+
+mod crowd;
+mod holds;
+mod line;
 mod wakers;
+mod writer;
 
 mod binding;
 mod head;
@@ -18,6 +26,9 @@ mod opening;
 mod path_params;
 
 pub(crate) mod close;
+
+#[cfg(all(test, shuttle))]
+mod interleavings;
 
 pub(crate) use self::attachment::Attachment;
 pub(crate) use self::binding::{Binding, Digest, DigestKey, Even};
@@ -27,14 +38,17 @@ pub(crate) use self::opening::{
     Credentials, Key, Opening, Prefix, conceal_credentials, conceal_id, head_len, prefix,
     remote_addr,
 };
+pub(crate) use self::output::{SHORT, Then};
 pub(crate) use self::path_params::conceal_id_in_params;
-pub(crate) use self::send_queue::{SendQueue, Sending};
+pub(crate) use self::send_queue::{SendQueue, SendRequest};
 pub use self::session_ref::SessionRef;
 pub(crate) use self::shared::{Connection, Next, Shared};
 pub(crate) use self::wakers::Parking;
+pub(crate) use self::writer::Writer;
 
 use std::borrow::Cow;
 use std::future::{Future, poll_fn};
+use std::mem;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -44,9 +58,12 @@ use futures_util::{Sink, Stream};
 use http::{HeaderMap, Uri};
 use serde::Serialize;
 use sockjs_core::{Cause, CloseReason, Ending, Message, SessionState, Transport};
+use tokio::task::coop::poll_proceed;
 use uuid::Uuid;
 
-use self::close::PANICKED;
+use self::holds::Hold;
+use self::line::Ticket;
+use self::waits::{Closed, Sending};
 use crate::error::{SendError, SendJsonError, TrySendError};
 
 /// The application's end of a session, handed to the handler of
@@ -57,7 +74,8 @@ use crate::error::{SendError, SendJsonError, TrySendError};
 /// [`split`](Self::split) makes two halves for two tasks.
 ///
 /// When the `Session` is dropped, queued messages are delivered, and the session closes with 1000
-/// `Normal closure`. So a session ends when its handler returns.
+/// `Normal closure`. So a session ends when its handler returns, unless the handler moved the
+/// `Session` or its [`Receiver`] to another task. Clones of the [`Sender`] do not keep it open then.
 ///
 /// # Example
 ///
@@ -81,11 +99,9 @@ pub struct Session {
 
 impl Session {
     pub(crate) fn new(shared: Arc<Shared>) -> Self {
+        shared.hold_open(Hold::Receiver);
         Self {
-            sender: Sender {
-                handle: Handle::new(shared),
-                pending: None,
-            },
+            sender: Sender::new(shared),
         }
     }
 
@@ -99,7 +115,8 @@ impl Session {
         poll_fn(|cx| self.shared().poll_recv(cx)).await
     }
 
-    /// Sends a message. Waits while the send buffer is full.
+    /// Sends a message. Waits while the send buffer is full. Senders that wait are served in the order in
+    /// which they came.
     ///
     /// The future is ready when the message is queued. [`closed`](Self::closed) reports at the end how
     /// many messages were not delivered.
@@ -110,15 +127,16 @@ impl Session {
     ///
     /// # Cancel safety
     ///
-    /// If the future is dropped before it is ready, the message is not sent.
+    /// If the future is dropped before it is ready, the message is not sent. Until the future is polled
+    /// or dropped, the send buffer may keep room for its message.
     pub fn send(
         &self,
         message: impl Into<Message>,
     ) -> impl Future<Output = Result<(), SendError>> + Send {
-        self.shared().send(message.into())
+        Sending::new(self.shared(), message.into())
     }
 
-    /// Sends a message if the send buffer has room for it.
+    /// Sends a message if the send buffer has room for it, and nobody waits for room.
     ///
     /// # Errors
     ///
@@ -162,11 +180,24 @@ impl Session {
         self.sender.closed().await
     }
 
-    /// Splits the session into a sending and a receiving half. The session closes when both halves and
-    /// all clones of the sender are dropped.
-    pub fn split(self) -> (Sender, Receiver) {
-        let handle = self.sender.handle.clone();
-        (self.sender, Receiver { handle })
+    /// Splits the session into a sending and a receiving half.
+    ///
+    /// The session closes when both halves and all clones of the sender are dropped. It also closes
+    /// when its handler has returned and the receiver is dropped, however many senders are left: a room
+    /// that keeps the senders of its members does not keep their sessions open.
+    ///
+    /// If the receiver alone is dropped, messages from the client are checked, answered and discarded.
+    pub fn split(mut self) -> (Sender, Receiver) {
+        let receiver = Receiver::new(self.sender.shared.clone());
+        let mut sender = self.sender.clone();
+        // What the sink took belongs to the sender.
+        sender.sending = mem::take(&mut self.sender.sending);
+        (sender, receiver)
+    }
+
+    /// Returns a reference, which does not keep the session open.
+    pub fn downgrade(&self) -> SessionRef {
+        self.sender.downgrade()
     }
 
     /// Returns an id that the server made. It is unique among all sessions.
@@ -221,7 +252,13 @@ impl Session {
     }
 
     fn shared(&self) -> &Shared {
-        &self.sender.handle.shared
+        &self.sender.shared
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        self.shared().release(Hold::Receiver);
     }
 }
 
@@ -256,14 +293,28 @@ impl Sink<Message> for Session {
 }
 
 /// The sending half of a [`Session`]. Clones belong to the same session.
+///
+/// A sender keeps the session open only until its handler has returned and the [`Receiver`] is dropped.
+/// [`downgrade`](Self::downgrade) makes a [`SessionRef`], which never keeps it open.
 #[derive(Debug)]
 pub struct Sender {
-    handle: Handle,
-    /// A message that the sink took, and that found no room in the send buffer.
-    pending: Option<Box<Message>>,
+    shared: Arc<Shared>,
+    /// The place in line of a message that the sink took, and that found no room in the send buffer.
+    sending: Option<Ticket>,
+    /// The place among those that wait for the end of the session, while the sink closes.
+    closing: Option<Ticket>,
 }
 
 impl Sender {
+    fn new(shared: Arc<Shared>) -> Self {
+        shared.hold_open(Hold::Sender);
+        Self {
+            shared,
+            sending: None,
+            closing: None,
+        }
+    }
+
     /// Sends a message. See [`Session::send`].
     ///
     /// # Errors
@@ -277,7 +328,7 @@ impl Sender {
         &self,
         message: impl Into<Message>,
     ) -> impl Future<Output = Result<(), SendError>> + Send {
-        self.handle.shared.send(message.into())
+        Sending::new(&self.shared, message.into())
     }
 
     /// Sends a message if the send buffer has room for it. See [`Session::try_send`].
@@ -286,7 +337,7 @@ impl Sender {
     ///
     /// If the send buffer is full, or the session is closing or closed. The error holds the message.
     pub fn try_send(&self, message: impl Into<Message>) -> Result<(), TrySendError> {
-        self.handle.shared.try_send(message.into())
+        self.shared.try_send(message.into())
     }
 
     /// Sends any value as JSON. See [`Session::send_json`].
@@ -305,8 +356,7 @@ impl Sender {
 
     /// Closes the session. See [`Session::close`].
     pub fn close(&self, code: u16, reason: impl Into<Cow<'static, str>>) {
-        self.handle
-            .shared
+        self.shared
             .close(CloseReason::new(code, reason), Cause::ClosedByApp);
     }
 
@@ -316,79 +366,115 @@ impl Sender {
     ///
     /// Dropping the future has no effect.
     pub async fn closed(&self) -> Ending {
-        poll_fn(|cx| self.handle.shared.poll_closed(cx)).await
+        Closed::new(&self.shared).await
+    }
+
+    /// Returns whether the session is closing or closed. Nothing can be sent then.
+    pub fn is_closed(&self) -> bool {
+        matches!(
+            self.shared.state(),
+            SessionState::Closing | SessionState::Closed
+        )
+    }
+
+    /// Returns a reference, which does not keep the session open.
+    pub fn downgrade(&self) -> SessionRef {
+        SessionRef::new(self.shared.clone())
     }
 
     /// Returns the id that the server made for the session. See [`Session::id`].
     pub fn id(&self) -> Uuid {
-        self.handle.shared.opening().id
+        self.shared.opening().id
     }
 }
 
 impl Clone for Sender {
     fn clone(&self) -> Self {
-        Self {
-            handle: self.handle.clone(),
-            pending: None,
+        Self::new(self.shared.clone())
+    }
+}
+
+impl Drop for Sender {
+    fn drop(&mut self) {
+        if let Some(ticket) = self.sending.take() {
+            self.shared.leave_line(ticket);
         }
+        if let Some(ticket) = self.closing.take() {
+            self.shared.stop_waiting(ticket);
+        }
+        self.shared.release(Hold::Sender);
     }
 }
 
 /// Flushing waits until every message that the sink took is queued. Closing waits until the session is
 /// over. Until the sink is flushed, a message of [`send`](Sender::send) may overtake one that the sink
-/// took.
+/// took, and the send buffer may keep room for that one. If the sink is dropped, that message is not
+/// sent.
+///
+/// # Panics
+///
+/// As other sinks do, `start_send` panics if `poll_ready` has not returned `Ready` before.
 impl Sink<Message> for Sender {
     type Error = SendError;
 
     fn poll_ready(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
-        self.poll_flush(cx)
+        let budget = ready!(poll_proceed(cx));
+        let result = ready!(self.poll_flush(cx));
+        budget.made_progress();
+        Poll::Ready(result)
     }
 
     fn start_send(mut self: Pin<&mut Self>, message: Message) -> Result<(), SendError> {
-        match self.handle.shared.try_send(message) {
-            Ok(()) => Ok(()),
-            // Another clone of the sender has filled the send buffer since `poll_ready`.
-            Err(TrySendError::Full(message)) => {
-                self.pending = Some(Box::new(message));
-                Ok(())
-            }
-            Err(error) => Err(SendError::new(error.into_message())),
-        }
+        assert!(
+            self.sending.is_none(),
+            "`start_send` was called without `poll_ready`"
+        );
+        // Another sender may have filled the send buffer since `poll_ready`.
+        self.sending = self.shared.queue(message)?;
+        Ok(())
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
-        let Some(message) = self.pending.take() else {
+        let Some(ticket) = self.sending else {
             return Poll::Ready(Ok(()));
         };
-        let mut message = Some(*message);
-        let poll = self.handle.shared.poll_send(cx, &mut message);
-        self.pending = message.map(Box::new);
-        poll
+        let result = ready!(self.shared.poll_line(cx, ticket));
+        self.sending = None;
+        Poll::Ready(result)
     }
 
     fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
         ready!(self.as_mut().poll_flush(cx))?;
-        self.handle
-            .shared
-            .close(CloseReason::NORMAL, Cause::ClosedByApp);
-        self.handle.shared.poll_closed(cx).map(|_| Ok(()))
+        let Self {
+            shared, closing, ..
+        } = &mut *self;
+        shared.close(CloseReason::NORMAL, Cause::ClosedByApp);
+        shared.poll_closed(cx, closing).map(|_| Ok(()))
     }
 }
 
 /// The receiving half of a [`Session`].
+///
+/// If it is dropped, messages from the client are checked, answered and discarded. They do not count
+/// against the receive buffer. If the handler has returned by then, the session closes.
 #[derive(Debug)]
 pub struct Receiver {
-    handle: Handle,
+    shared: Arc<Shared>,
 }
 
 impl Receiver {
+    fn new(shared: Arc<Shared>) -> Self {
+        shared.hold_open(Hold::Receiver);
+        Self { shared }
+    }
+
     /// Receives the next message. See [`Session::recv`].
     ///
     /// # Cancel safety
     ///
     /// If the future is dropped, no message is lost.
     pub async fn recv(&mut self) -> Option<Message> {
-        poll_fn(|cx| self.handle.shared.poll_recv(cx)).await
+        poll_fn(|cx| self.shared.poll_recv(cx)).await
     }
 
     /// Waits for the end of the session. See [`Session::closed`].
@@ -397,7 +483,13 @@ impl Receiver {
     ///
     /// Dropping the future has no effect.
     pub async fn closed(&self) -> Ending {
-        poll_fn(|cx| self.handle.shared.poll_closed(cx)).await
+        Closed::new(&self.shared).await
+    }
+}
+
+impl Drop for Receiver {
+    fn drop(&mut self) {
+        self.shared.release(Hold::Receiver);
     }
 }
 
@@ -406,38 +498,6 @@ impl Stream for Receiver {
     type Item = Message;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Message>> {
-        self.handle.shared.poll_recv(cx)
-    }
-}
-
-/// The application's hold on a session. The session closes when its last handle is dropped.
-#[derive(Debug)]
-struct Handle {
-    shared: Arc<Shared>,
-}
-
-impl Handle {
-    fn new(shared: Arc<Shared>) -> Self {
-        shared.add_handle();
-        Self { shared }
-    }
-}
-
-impl Clone for Handle {
-    fn clone(&self) -> Self {
-        Self::new(self.shared.clone())
-    }
-}
-
-impl Drop for Handle {
-    fn drop(&mut self) {
-        if !self.shared.remove_handle() {
-            return;
-        }
-        if std::thread::panicking() {
-            self.shared.close(PANICKED, Cause::HandlerPanicked);
-        } else {
-            self.shared.close(CloseReason::NORMAL, Cause::ClosedByApp);
-        }
+        self.shared.poll_recv(cx)
     }
 }

@@ -162,3 +162,115 @@ fn without_id(uri: &Uri) -> Uri {
     }
     Uri::from_parts(parts).unwrap_or_else(|_| uri.clone())
 }
+
+#[cfg(test)]
+mod tests {
+    use http::{HeaderName, Request};
+
+    use super::*;
+
+    /// A request as a router below `original` sees it.
+    fn request(uri: &str, original: Option<&str>) -> Parts {
+        let (mut parts, ()) = Request::get(uri).body(()).unwrap().into_parts();
+        if let Some(original) = original {
+            let original = original.parse().unwrap();
+            parts.extensions.insert(OriginalUri(original));
+        }
+        parts
+    }
+
+    #[test]
+    fn the_prefix_includes_what_routers_stripped() {
+        for (seen, original, own, expected) in [
+            ("/echo/0/a/xhr", None, "/echo", "/echo"),
+            ("/echo/0/a/xhr", Some("/echo/0/a/xhr"), "/echo", "/echo"),
+            (
+                "/echo/0/a/xhr",
+                Some("/api/v1/echo/0/a/xhr"),
+                "/echo",
+                "/api/v1/echo",
+            ),
+            ("/0/a/xhr", Some("/t/x/0/a/xhr"), "", "/t/x"),
+            (
+                "/echo/0/a/xhr",
+                Some("http://h/api/echo/0/a/xhr"),
+                "/echo",
+                "/api/echo",
+            ),
+            // A middleware has rewritten the path.
+            ("/echo/0/a/xhr", Some("/other/0/b/xhr"), "/echo", "/echo"),
+            ("/echo/0/a/xhr", Some("/xhr"), "/echo", "/echo"),
+        ] {
+            let parts = request(seen, original);
+            assert_eq!(prefix(&parts, own), expected, "{seen} {original:?}");
+        }
+    }
+
+    #[test]
+    fn the_id_is_concealed_in_both_uris() {
+        for (uri, expected) in [
+            ("/echo/000/secret/xhr", "/echo/000/-/xhr"),
+            ("/echo/000/secret/xhr/", "/echo/000/-/xhr/"),
+            ("/echo/000/secret/jsonp?c=cb", "/echo/000/-/jsonp?c=cb"),
+            (
+                "http://h:1/echo/000/secret/xhr",
+                "http://h:1/echo/000/-/xhr",
+            ),
+            ("/000/secret/xhr", "/000/-/xhr"),
+            // Not a URL of a session.
+            ("/xhr", "/xhr"),
+            ("/", "/"),
+        ] {
+            let mut parts = request(uri, None);
+            conceal_id(&mut parts);
+            assert_eq!(parts.uri, expected);
+
+            let mut parts = request(uri, Some(uri));
+            conceal_id(&mut parts);
+            assert_eq!(parts.uri, expected);
+            assert_eq!(*original_uri(&parts), expected);
+        }
+        let mut parts = request("/0/secret/xhr", Some("/api/echo/0/secret/xhr"));
+        conceal_id(&mut parts);
+        assert_eq!(parts.uri, "/0/-/xhr");
+        assert_eq!(*original_uri(&parts), "/api/echo/0/-/xhr");
+    }
+
+    #[test]
+    fn credentials_are_concealed_and_nothing_else() {
+        let mut parts = request("/", None);
+        let host = HeaderName::from_static("host");
+        for name in [COOKIE, AUTHORIZATION, COOKIE, host.clone()] {
+            parts.headers.append(name, "secret".parse().unwrap());
+        }
+        conceal_credentials(&mut parts);
+        assert_eq!(parts.headers.keys().collect::<Vec<_>>(), [host]);
+    }
+
+    #[test]
+    fn the_length_of_a_head_counts_uri_and_headers() {
+        let mut parts = request("/echo?a=1", Some("/api/echo?a=1"));
+        assert_eq!(head_len(&parts), "/api/echo".len() + "a=1".len());
+        parts.headers.append("x-a", "123".parse().unwrap());
+        parts.headers.append("x-a", "".parse().unwrap());
+        assert_eq!(head_len(&parts), 12 + 3 + 3 + 3);
+    }
+
+    #[test]
+    fn each_opening_has_an_id_and_the_prefix_that_led_to_it() {
+        let parts = request("/t/x/0/a/xhr", None);
+        let first = Opening::new(&parts, Prefix::Mount("/echo".into()), None, None);
+        let second = Opening::new(&parts, Prefix::Path("/t/x".len()), None, None);
+        assert_eq!((first.prefix(), second.prefix()), ("/echo", "/t/x"));
+        assert_ne!(first.id, second.id);
+    }
+
+    #[test]
+    fn the_address_is_that_of_the_connection() {
+        let mut parts = request("/", None);
+        assert_eq!(remote_addr(&parts), None);
+        let addr = SocketAddr::from(([127, 0, 0, 1], 80));
+        parts.extensions.insert(ConnectInfo(addr));
+        assert_eq!(remote_addr(&parts), Some(addr));
+    }
+}

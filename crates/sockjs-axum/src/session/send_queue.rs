@@ -24,8 +24,8 @@ impl SendQueue {
     ///
     /// The bodies of all requests may take `budget` bytes of memory. One more body may be read
     /// above it, so that there is always a request that can go on.
-    pub(crate) fn enter(&self, max: usize, budget: usize) -> Option<Sending<'_>> {
-        Sending::enter(self.0.sends(), max, budget)
+    pub(crate) fn enter(&self, max: usize, budget: usize) -> Option<SendRequest<'_>> {
+        SendRequest::enter(self.0.sends(), max, budget)
     }
 
     /// Waits until the receive buffer has room, or the session is not open. The caller must have the
@@ -57,7 +57,7 @@ impl SendQueue {
 
 /// One send request of a session, until it is dropped.
 #[derive(Debug)]
-pub(crate) struct Sending<'a> {
+pub(crate) struct SendRequest<'a> {
     sends: &'a Sends,
     budget: usize,
     /// How many bytes its body takes.
@@ -68,7 +68,7 @@ pub(crate) struct Sending<'a> {
     ticket: Option<u64>,
 }
 
-impl<'a> Sending<'a> {
+impl<'a> SendRequest<'a> {
     fn enter(sends: &'a Sends, max: usize, budget: usize) -> Option<Self> {
         let mut intake = sends.lock();
         if intake.entered >= max {
@@ -132,7 +132,7 @@ impl<'a> Sending<'a> {
     }
 }
 
-impl Drop for Sending<'_> {
+impl Drop for SendRequest<'_> {
     fn drop(&mut self) {
         let mut intake = self.sends.lock();
         intake.entered -= 1;
@@ -174,14 +174,14 @@ mod tests {
 
     /// A request and the task that it runs in.
     struct Request<'a> {
-        sending: Sending<'a>,
+        sending: SendRequest<'a>,
         task: Arc<Sleeper>,
     }
 
     impl<'a> Request<'a> {
         fn enter(sends: &'a Sends) -> Self {
             Self {
-                sending: Sending::enter(sends, 100, 10).unwrap(),
+                sending: SendRequest::enter(sends, 100, 10).unwrap(),
                 task: Arc::default(),
             }
         }
@@ -200,11 +200,11 @@ mod tests {
     #[test]
     fn requests_are_counted() {
         let sends = Sends::new();
-        let first = Sending::enter(&sends, 2, 10).unwrap();
-        let _second = Sending::enter(&sends, 2, 10).unwrap();
-        assert!(Sending::enter(&sends, 2, 10).is_none());
+        let first = SendRequest::enter(&sends, 2, 10).unwrap();
+        let _second = SendRequest::enter(&sends, 2, 10).unwrap();
+        assert!(SendRequest::enter(&sends, 2, 10).is_none());
         drop(first);
-        assert!(Sending::enter(&sends, 2, 10).is_some());
+        assert!(SendRequest::enter(&sends, 2, 10).is_some());
     }
 
     #[test]

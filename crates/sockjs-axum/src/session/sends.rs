@@ -1,8 +1,10 @@
 use std::collections::VecDeque;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::PoisonError;
 use std::task::{Context, Poll, Waker};
 
 use tokio::sync::Semaphore;
+
+use crate::sync::{Mutex, MutexGuard};
 
 /// The send requests of a session.
 #[derive(Debug)]

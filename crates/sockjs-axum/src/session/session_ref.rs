@@ -1,5 +1,4 @@
 use std::borrow::Cow;
-use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -8,6 +7,7 @@ use sockjs_core::{Cause, CloseReason, Ending, Message, SessionState, Transport};
 use uuid::Uuid;
 
 use super::shared::Shared;
+use super::waits::{Closed, Sending};
 use crate::error::{SendError, TrySendError};
 
 /// A reference to a session, for use outside its handler. It does not keep the session open.
@@ -33,7 +33,7 @@ impl SessionRef {
     ///
     /// If the future is dropped before it is ready, the message is not sent.
     pub async fn send(&self, message: impl Into<Message>) -> Result<(), SendError> {
-        self.shared.send(message.into()).await
+        Sending::new(&self.shared, message.into()).await
     }
 
     /// Sends a message if the send buffer has room for it.
@@ -57,7 +57,7 @@ impl SessionRef {
     ///
     /// Dropping the future has no effect.
     pub async fn closed(&self) -> Ending {
-        poll_fn(|cx| self.shared.poll_closed(cx)).await
+        Closed::new(&self.shared).await
     }
 
     /// Returns the id that the server made for the session.

@@ -1,21 +1,27 @@
-use std::future::{Future, poll_fn};
+use std::mem;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use sockjs_core::{
     AttachError, Cause, CloseReason, Ending, Event, Frame, Message, Payload, ReceiveError, Session,
     SessionConfig, SessionState, Transport,
 };
+use tokio::task::coop::poll_proceed;
 
+use super::close::PANICKED;
+use super::holds::{Hold, Holds, Left};
+use super::line::Ticket;
 use super::opening::Opening;
+use super::output::{Output, ReceiverNumber, SHORT, Slice, Then};
 use super::sends::Sends;
 use super::wakers::{Awaited, Parking, Wakers};
 use crate::clock;
 use crate::error::{SendError, TrySendError};
 use crate::meter::{Meter, Volume};
+use crate::sync::{Mutex, MutexGuard};
 
 /// One session, shared by its task, its receiver, its send requests and the application.
 ///
@@ -27,8 +33,7 @@ pub(crate) struct Shared {
     meter: Meter,
     live: Mutex<Live>,
     sends: Sends,
-    /// How many `Session`, `Sender` and `Receiver` handles keep the session open.
-    handles: AtomicUsize,
+    holds: Holds,
 }
 
 #[derive(Debug)]
@@ -38,7 +43,25 @@ struct Live {
     /// session's task. Reading it for every message would cost as much as the rest.
     clock: Option<Instant>,
     connection: Connection,
+    output: Output,
     wakers: Wakers,
+}
+
+/// A frame for the body of a response.
+#[derive(Debug)]
+pub(super) struct Taken {
+    pub(super) frame: Frame,
+    /// Whether it counts as written already.
+    pub(super) is_written: bool,
+}
+
+/// A message on its way into the send buffer.
+#[derive(Debug)]
+pub(super) enum Outgoing {
+    Unsent(Message),
+    /// The line has the message.
+    InLine(Ticket),
+    Done,
 }
 
 /// How a client is connected: by its last receive request.
@@ -73,10 +96,11 @@ impl Shared {
                 session,
                 clock: None,
                 connection,
+                output: Output::default(),
                 wakers: Wakers::default(),
             }),
             sends: Sends::new(),
-            handles: AtomicUsize::new(0),
+            holds: Holds::new(),
         }
     }
 
@@ -130,33 +154,23 @@ impl Shared {
 /// For the receiver.
 impl Shared {
     /// Attaches a receiver, or returns the close reason to turn it away with.
-    pub(super) fn attach(&self, connection: Connection) -> Result<(), CloseReason> {
-        self.update(|live| {
+    pub(super) fn attach(&self, connection: Connection) -> Result<ReceiverNumber, CloseReason> {
+        let receiver = self.update(|live| {
             let now = live.read_clock();
             live.session.attach(now).map_err(|error| match error {
                 AttachError::Closed(reason) => reason,
                 _ => CloseReason::ANOTHER_CONNECTION,
             })?;
             live.connection = connection;
-            Ok(())
+            Ok(live.output.next_receiver())
         })?;
         self.meter.attached(connection.transport);
-        Ok(())
+        Ok(receiver)
     }
 
     /// Takes the next frame; `None` once no frame will follow.
     pub(super) fn poll_frame(&self, cx: &mut Context<'_>) -> Poll<Option<(Frame, Next)>> {
         self.take_frame(|live| live.poll_frame_and_next(cx))
-    }
-
-    /// Takes the next frame, which counts as written at once.
-    pub(super) fn poll_frame_written(&self, cx: &mut Context<'_>) -> Poll<Option<Frame>> {
-        self.take_frame(|live| {
-            let frame = ready!(live.poll_frame(cx));
-            live.handle_flushed();
-            Poll::Ready(frame.map(|frame| (frame, Next::Later)))
-        })
-        .map(|taken| taken.map(|(frame, _)| frame))
     }
 
     /// Reports that the client was sent all frames taken so far, and takes the next one.
@@ -184,13 +198,6 @@ impl Shared {
         });
     }
 
-    pub(super) fn detach(&self) {
-        self.update(|live| {
-            let now = live.read_clock();
-            live.session.detach(now);
-        });
-    }
-
     pub(super) fn handle_lost(&self) {
         self.update(|live| live.session.handle_lost());
     }
@@ -208,6 +215,71 @@ impl Shared {
             self.meter.sent(frame, waiting);
         }
         Poll::Ready(taken)
+    }
+}
+
+/// For the body of a response.
+impl Shared {
+    /// Takes the next frame; `None` once no frame will follow.
+    ///
+    /// A frame that is surely not longer than a slice counts as written, because it will be handed
+    /// over at once, and the session need not be locked a second time.
+    pub(super) fn poll_frame_for_response(&self, cx: &mut Context<'_>) -> Poll<Option<Taken>> {
+        let mut is_written = false;
+        let taken = ready!(self.take_frame(|live| {
+            is_written = live.session.unsent() <= SHORT;
+            let frame = ready!(live.poll_frame(cx));
+            if is_written {
+                live.handle_flushed();
+            }
+            Poll::Ready(frame.map(|frame| (frame, Next::Later)))
+        }));
+        Poll::Ready(taken.map(|(frame, _)| Taken { frame, is_written }))
+    }
+
+    pub(super) fn handle_flushed(&self) {
+        self.update(|live| {
+            let now = live.read_clock();
+            live.session.handle_flushed(now);
+        });
+    }
+
+    /// Keeps a frame that will be handed over in slices, unless the session has ended.
+    pub(super) fn keep(&self, frame: Bytes) {
+        self.update(|live| live.output.set(frame));
+    }
+
+    /// Takes the next slice of the frame that is kept; `None` if the session has ended.
+    pub(super) fn take_slice(&self, then: Then) -> Option<Slice> {
+        self.update(|live| {
+            let slice = live.output.take_slice(then)?;
+            let now = live.read_clock();
+            match then {
+                _ if !slice.is_last => live.session.handle_progress(now),
+                Then::NextFrame => live.session.handle_flushed(now),
+                Then::Complete => live.session.handle_complete(now),
+            }
+            Some(slice)
+        })
+    }
+
+    /// Detaches the receiver, whose response is complete for the client.
+    pub(super) fn handle_complete(&self) {
+        self.update(|live| {
+            let now = live.read_clock();
+            live.session.handle_complete(now);
+        });
+    }
+
+    /// Starts the disconnect delay, because the HTTP server has let go of the complete response. The
+    /// delay is none of this receiver's business if there was a later one.
+    pub(super) fn handle_released(&self, receiver: ReceiverNumber) {
+        self.update(|live| {
+            if live.output.receiver() == receiver {
+                let now = live.read_clock();
+                live.session.handle_released(now);
+            }
+        });
     }
 }
 
@@ -250,6 +322,12 @@ impl Shared {
         wakers.park(session)
     }
 
+    /// Reports that the handler has returned and was dropped. A session that nobody serves any more
+    /// closes.
+    pub(crate) fn handler_returned(&self) {
+        self.release(Hold::Handler);
+    }
+
     pub(crate) fn handle_timeout(&self) {
         self.update(|live| {
             let now = live.read_clock();
@@ -260,18 +338,27 @@ impl Shared {
 
 /// For the application.
 impl Shared {
-    /// Counts one more handle that keeps the session open.
-    pub(super) fn add_handle(&self) {
-        self.handles.fetch_add(1, Ordering::Relaxed);
+    /// Counts one more that may keep the session open.
+    pub(super) fn hold_open(&self, hold: Hold) {
+        self.holds.add(hold);
     }
 
-    /// Counts one handle less. Returns whether it was the last.
-    pub(super) fn remove_handle(&self) -> bool {
-        self.handles.fetch_sub(1, Ordering::AcqRel) == 1
+    /// Counts one less that may keep the session open. Closes the session if nothing does.
+    pub(super) fn release(&self, hold: Hold) {
+        match self.holds.release(hold) {
+            Left::Others => {}
+            Left::NoReceiver => self.update(|live| live.session.discard_messages()),
+            Left::Nobody if std::thread::panicking() => {
+                self.close(PANICKED, Cause::HandlerPanicked);
+            }
+            Left::Nobody => self.close(CloseReason::NORMAL, Cause::ClosedByApp),
+        }
     }
 
     pub(super) fn poll_recv(&self, cx: &mut Context<'_>) -> Poll<Option<Message>> {
-        self.update(|live| {
+        // A client that sends more than its handler can take must not keep the thread from others.
+        let budget = ready!(poll_proceed(cx));
+        let message = ready!(self.update(|live| {
             let message = loop {
                 match live.session.poll_event() {
                     Some(Event::Message(message)) => break Some(message),
@@ -287,53 +374,91 @@ impl Shared {
             };
             live.wakers.set(Awaited::Message, None);
             Poll::Ready(message)
-        })
+        }));
+        budget.made_progress();
+        Poll::Ready(message)
     }
 
     pub(super) fn try_send(&self, message: Message) -> Result<(), TrySendError> {
         self.update(|live| live.send(message))
     }
 
-    /// Queues the message once the send buffer has room.
-    ///
-    /// This is not an async function, because an async function reserves space for its arguments
-    /// twice, and every handler that awaits it would be larger by a message.
-    pub(super) fn send(&self, message: Message) -> impl Future<Output = Result<(), SendError>> {
-        let mut message = Some(message);
-        poll_fn(move |cx| self.poll_send(cx, &mut message))
-    }
-
-    /// Queues the message once the send buffer has room. `message` is `None` afterwards.
-    pub(super) fn poll_send(
-        &self,
-        cx: &mut Context<'_>,
-        message: &mut Option<Message>,
-    ) -> Poll<Result<(), SendError>> {
-        self.update(|live| {
-            let Some(unsent) = message.take() else {
-                return Poll::Ready(Ok(()));
-            };
-            match live.send(unsent) {
-                Ok(()) => Poll::Ready(Ok(())),
-                Err(TrySendError::Full(unsent)) => {
-                    *message = Some(unsent);
-                    live.wakers.add_sender(cx);
-                    Poll::Pending
-                }
-                Err(error) => Poll::Ready(Err(SendError::new(error.into_message()))),
-            }
+    /// Queues a message, or puts it in line until the send buffer has room. It is then queued by
+    /// [`poll_line`](Self::poll_line).
+    pub(super) fn queue(&self, message: Message) -> Result<Option<Ticket>, SendError> {
+        self.update(|live| match live.send(message) {
+            Ok(()) => Ok(None),
+            Err(TrySendError::Full(message)) => Ok(Some(live.wakers.add_sender(message, None))),
+            Err(error) => Err(SendError::new(error.into_message())),
         })
     }
 
-    pub(super) fn poll_closed(&self, cx: &mut Context<'_>) -> Poll<Ending> {
+    /// Queues a message once the send buffer has room.
+    pub(super) fn poll_send(
+        &self,
+        cx: &mut Context<'_>,
+        outgoing: &mut Outgoing,
+    ) -> Poll<Result<(), SendError>> {
+        let budget = ready!(poll_proceed(cx));
+        let result = ready!(
+            self.update(|live| match mem::replace(outgoing, Outgoing::Done) {
+                Outgoing::Unsent(message) => match live.send(message) {
+                    Ok(()) => Poll::Ready(Ok(())),
+                    Err(TrySendError::Full(message)) => {
+                        let ticket = live.wakers.add_sender(message, Some(cx));
+                        *outgoing = Outgoing::InLine(ticket);
+                        Poll::Pending
+                    }
+                    Err(error) => Poll::Ready(Err(SendError::new(error.into_message()))),
+                },
+                Outgoing::InLine(ticket) => {
+                    let poll = live.poll_line(cx, ticket);
+                    if poll.is_pending() {
+                        *outgoing = Outgoing::InLine(ticket);
+                    }
+                    poll
+                }
+                Outgoing::Done => Poll::Ready(Ok(())),
+            })
+        );
+        budget.made_progress();
+        Poll::Ready(result)
+    }
+
+    /// Queues a message that is in line once the send buffer has room. The ticket is then used up.
+    pub(super) fn poll_line(
+        &self,
+        cx: &mut Context<'_>,
+        ticket: Ticket,
+    ) -> Poll<Result<(), SendError>> {
+        self.update(|live| live.poll_line(cx, ticket))
+    }
+
+    /// Takes a message out of the line. If there was room for it, the next in line gets the room.
+    pub(super) fn leave_line(&self, ticket: Ticket) {
+        drop(self.update(|live| live.wakers.remove_sender(ticket)));
+    }
+
+    /// Waits for the end of the session. `ticket` is there while the task waits.
+    pub(super) fn poll_closed(
+        &self,
+        cx: &mut Context<'_>,
+        ticket: &mut Option<Ticket>,
+    ) -> Poll<Ending> {
         let mut live = self.lock();
-        match live.session.ending() {
-            Some(ending) => Poll::Ready(ending.clone()),
-            None => {
-                live.wakers.add_closer(cx);
-                Poll::Pending
-            }
+        let Some(ending) = live.session.ending().cloned() else {
+            live.wakers.set_closer(cx, ticket);
+            return Poll::Pending;
+        };
+        if let Some(ticket) = ticket.take() {
+            live.wakers.remove_closer(ticket);
         }
+        Poll::Ready(ending)
+    }
+
+    /// Waits no longer for the end of the session.
+    pub(super) fn stop_waiting(&self, ticket: Ticket) {
+        self.lock().wakers.remove_closer(ticket);
     }
 }
 
@@ -343,8 +468,17 @@ impl Shared {
         let mut live = self.lock();
         let result = change(&mut live);
         let Live {
-            session, wakers, ..
+            session,
+            wakers,
+            output,
+            ..
         } = &mut *live;
+        // Dropped when the session is unlocked.
+        let _unread = if !output.is_empty() && session.ending().is_some() {
+            output.take()
+        } else {
+            None
+        };
         if !wakers.is_left_to_task() {
             let due = wakers.take_due(session);
             drop(live);
@@ -377,7 +511,27 @@ impl Live {
         }
     }
 
+    /// Queues a message, unless others wait in line for the send buffer.
     fn send(&mut self, message: Message) -> Result<(), TrySendError> {
+        if self.wakers.lets_pass(&self.session, &message) {
+            self.put(message)
+        } else {
+            Err(TrySendError::Full(message))
+        }
+    }
+
+    /// Queues a message that is in line once there is room for it.
+    fn poll_line(&mut self, cx: &Context<'_>, ticket: Ticket) -> Poll<Result<(), SendError>> {
+        let Some(message) = ready!(self.wakers.poll_sender(cx, ticket)) else {
+            return Poll::Ready(Ok(()));
+        };
+        // A sender is called when there is room for its message, which nobody else can take, or
+        // when the session refuses all messages.
+        let result = self.put(message);
+        Poll::Ready(result.map_err(|error| SendError::new(error.into_message())))
+    }
+
+    fn put(&mut self, message: Message) -> Result<(), TrySendError> {
         // The time matters for the first queued message alone, because the receiver's time to take
         // something starts with it.
         let now = if self.session.unsent() == 0 {
@@ -394,12 +548,7 @@ impl Live {
         if self.session.has_frame() {
             self.wakers.set(Awaited::Frame, None);
             let now = self.read_clock();
-            let frame = self.session.poll_frame(now);
-            // Half of it, so that tasks that wait are woken once for many messages.
-            if self.session.unsent() <= self.session.config().send_buffer() / 2 {
-                self.wakers.handle_send_room();
-            }
-            return Poll::Ready(frame);
+            return Poll::Ready(self.session.poll_frame(now));
         }
         if self.session.ending().is_some() {
             self.wakers.set(Awaited::Frame, None);
@@ -424,5 +573,17 @@ impl Live {
     fn handle_flushed(&mut self) {
         let now = self.recent_time();
         self.session.handle_flushed(now);
+    }
+}
+
+/// What a test takes apart to plant a lost wake-up.
+#[cfg(all(test, shuttle))]
+impl Shared {
+    pub(super) fn has_frame(&self) -> bool {
+        self.lock().session.has_frame()
+    }
+
+    pub(super) fn wait_for_frame(&self, cx: &Context<'_>) {
+        self.lock().wakers.set(Awaited::Frame, Some(cx));
     }
 }

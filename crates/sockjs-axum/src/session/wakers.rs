@@ -1,8 +1,11 @@
 use std::mem;
-use std::task::{Context, Waker};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::Instant;
 
-use sockjs_core::{Session, SessionState};
+use sockjs_core::{Message, Session};
+
+use super::crowd::{Crowd, is_closed, is_open};
+use super::line::Ticket;
 
 /// The tasks that wait for something of a session.
 ///
@@ -14,7 +17,7 @@ pub(super) struct Wakers {
     task: Task,
     /// Indexed by [`Awaited`].
     slots: [Slot; Awaited::ALL.len()],
-    /// Boxed, and made for the first task that waits, because most sessions never have one.
+    /// Boxed, and there only while a task waits, because most sessions never have one.
     crowd: Option<Box<Crowd>>,
 }
 
@@ -72,22 +75,52 @@ impl Wakers {
         self.slots[awaited as usize].set(cx, &self.task);
     }
 
-    /// The task of `cx` waits for room in the send buffer, which has none for its message.
-    pub(super) fn add_sender(&mut self, cx: &Context<'_>) {
-        let crowd = self.crowd.get_or_insert_default();
-        crowd.senders.add(cx);
-        crowd.has_send_room = false;
-    }
-
-    /// The send buffer has room again.
-    pub(super) fn handle_send_room(&mut self) {
-        if let Some(crowd) = &mut self.crowd {
-            crowd.has_send_room = true;
+    /// Returns whether a message goes into the send buffer at once: nobody waits in line, and the
+    /// room is not promised to a sender that was called.
+    #[inline]
+    pub(super) fn lets_pass(&self, session: &Session, message: &Message) -> bool {
+        match &self.crowd {
+            None => true,
+            Some(crowd) => crowd.lets_pass(session, message),
         }
     }
 
-    pub(super) fn add_closer(&mut self, cx: &Context<'_>) {
-        self.crowd.get_or_insert_default().closers.add(cx);
+    /// Puts a message in line for the send buffer. The task of `cx`, if there is one, is woken when
+    /// there is room.
+    pub(super) fn add_sender(&mut self, message: Message, cx: Option<&Context<'_>>) -> Ticket {
+        self.crowd.get_or_insert_default().add_sender(message, cx)
+    }
+
+    /// Takes a message back for which there is room now. Until then, the task of `cx` waits.
+    pub(super) fn poll_sender(
+        &mut self,
+        cx: &Context<'_>,
+        ticket: Ticket,
+    ) -> Poll<Option<Message>> {
+        let Some(crowd) = &mut self.crowd else {
+            return Poll::Ready(None);
+        };
+        ready!(crowd.poll_sender(cx, ticket));
+        Poll::Ready(self.remove_sender(ticket))
+    }
+
+    /// Takes a message back, and the room that was promised to it.
+    pub(super) fn remove_sender(&mut self, ticket: Ticket) -> Option<Message> {
+        let message = self.crowd.as_mut()?.remove_sender(ticket);
+        self.crowd.take_if(|crowd| crowd.is_empty());
+        message
+    }
+
+    /// The task of `cx` waits for the end of the session. `ticket` is its place in line.
+    pub(super) fn set_closer(&mut self, cx: &Context<'_>, ticket: &mut Option<Ticket>) {
+        self.crowd.get_or_insert_default().set_closer(cx, ticket);
+    }
+
+    pub(super) fn remove_closer(&mut self, ticket: Ticket) {
+        if let Some(crowd) = &mut self.crowd {
+            crowd.remove_closer(ticket);
+        }
+        self.crowd.take_if(|crowd| crowd.is_empty());
     }
 
     /// Returns whether nobody waits except the session's task, and it runs and looks by itself.
@@ -95,7 +128,7 @@ impl Wakers {
     pub(super) fn is_left_to_task(&self) -> bool {
         !matches!(self.task.pace, Pace::Parked { .. })
             && !self.slots.iter().any(|slot| matches!(slot, Slot::Other(_)))
-            && self.crowd.as_deref().is_none_or(Crowd::is_empty)
+            && self.crowd.is_none()
     }
 
     /// Takes the wakers of the tasks whose wait is over.
@@ -128,17 +161,6 @@ impl Awaited {
             Self::Room => session.has_room() || !is_open(session),
         }
     }
-}
-
-fn is_open(session: &Session) -> bool {
-    matches!(
-        session.state(),
-        SessionState::Connecting | SessionState::Open
-    )
-}
-
-fn is_closed(session: &Session) -> bool {
-    matches!(session.state(), SessionState::Closed)
 }
 
 /// The session's task.
@@ -245,45 +267,6 @@ impl Due {
     }
 }
 
-/// The waits that any number of tasks may share.
-#[derive(Debug, Default)]
-struct Crowd {
-    /// Application tasks that wait for room in the send buffer.
-    senders: WakerSet,
-    /// Whether there was room since the last of them began to wait.
-    has_send_room: bool,
-    /// Application tasks that wait for the end of the session.
-    closers: WakerSet,
-}
-
-impl Crowd {
-    fn is_empty(&self) -> bool {
-        self.senders.0.is_empty() && self.closers.0.is_empty()
-    }
-
-    fn take_due(&mut self, session: &Session, due: &mut Vec<Waker>) {
-        if mem::take(&mut self.has_send_room) || !is_open(session) {
-            due.append(&mut self.senders.0);
-        }
-        if is_closed(session) {
-            due.append(&mut self.closers.0);
-        }
-    }
-}
-
-/// Tasks that wait for the same thing. All are woken when it is there.
-#[derive(Debug, Default)]
-struct WakerSet(Vec<Waker>);
-
-impl WakerSet {
-    /// Adds a task, unless it is in the set.
-    fn add(&mut self, cx: &Context<'_>) {
-        if !self.0.iter().any(|waker| waker.will_wake(cx.waker())) {
-            self.0.push(cx.waker().clone());
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
@@ -317,8 +300,15 @@ mod tests {
 
     impl Bench {
         fn open() -> Self {
+            Self::with_send_buffer(1024 * 1024)
+        }
+
+        fn with_send_buffer(send_buffer: usize) -> Self {
             let now = Instant::now();
-            let config = SessionConfig::default().with_receive_buffer(1);
+            let config = SessionConfig::default()
+                .with_receive_buffer(1)
+                .with_send_buffer(send_buffer)
+                .with_frame_limit(10);
             let mut session = Session::new(now, config);
             session.attach(now).unwrap();
             session.poll_frame(now).unwrap();
@@ -451,21 +441,22 @@ mod tests {
     }
 
     #[test]
-    fn senders_are_woken_once_for_room() {
-        let mut bench = Bench::open();
-        let waker = Waker::from(bench.other.clone());
-        for _ in 0..2 {
-            bench.wakers.add_sender(&Context::from_waker(&waker));
+    fn senders_are_woken_once_half_of_the_send_buffer_is_empty() {
+        let mut bench = Bench::with_send_buffer(4 * 65);
+        for _ in 0..4 {
             bench.send();
-            assert_eq!(bench.woken(), (0, 0));
-            bench.wakers.handle_send_room();
-            assert_eq!(bench.woken(), (0, 1));
-            assert_eq!(bench.woken(), (0, 0));
         }
-        // Room that was there before does not count.
-        bench.wakers.handle_send_room();
-        bench.wakers.add_sender(&Context::from_waker(&waker));
+        let waker = Waker::from(bench.other.clone());
+        let cx = Context::from_waker(&waker);
+        let ticket = bench.wakers.add_sender("x".into(), Some(&cx));
         assert_eq!(bench.woken(), (0, 0));
+        // Each frame has two messages.
+        bench.session.poll_frame(bench.now).unwrap();
+        assert_eq!(bench.woken(), (0, 1));
+        bench.session.poll_frame(bench.now).unwrap();
+        assert_eq!(bench.woken(), (0, 0));
+        assert_eq!(bench.wakers.remove_sender(ticket), Some("x".into()));
+        assert!(bench.wakers.crowd.is_none());
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use http_body::SizeHint;
 
+use super::answer::Answer;
 use super::beside::Accompanied;
 use super::stream::Stream;
 use super::upload::Upload;
@@ -12,6 +13,7 @@ use super::upload::Upload;
 #[derive(Debug)]
 pub(crate) enum OwnBody {
     Whole(Bytes),
+    Answer(Answer),
     Stream(Stream),
     /// Boxed, because nearly every request has its body complete when it arrives.
     Accompanied(Box<Accompanied>),
@@ -33,6 +35,7 @@ impl OwnBody {
         match self {
             Self::Whole(bytes) if bytes.is_empty() => Poll::Ready(None),
             Self::Whole(bytes) => Poll::Ready(Some(mem::take(bytes))),
+            Self::Answer(answer) => Poll::Ready(answer.next_slice()),
             Self::Stream(stream) => stream.poll_data(cx),
             Self::Accompanied(stream) => stream.poll_data(cx),
         }
@@ -41,6 +44,7 @@ impl OwnBody {
     pub(crate) fn is_end_stream(&self) -> bool {
         match self {
             Self::Whole(bytes) => bytes.is_empty(),
+            Self::Answer(answer) => answer.left() == 0,
             Self::Stream(stream) => stream.is_done(),
             Self::Accompanied(stream) => stream.is_done(),
         }
@@ -49,6 +53,7 @@ impl OwnBody {
     pub(crate) fn size_hint(&self) -> SizeHint {
         match self {
             Self::Whole(bytes) => SizeHint::with_exact(bytes.len() as u64),
+            Self::Answer(answer) => SizeHint::with_exact(answer.left() as u64),
             Self::Stream(_) | Self::Accompanied(_) => SizeHint::default(),
         }
     }

@@ -20,6 +20,7 @@ mod pump;
 mod socket;
 mod upgrade;
 
+mod answer;
 mod beside;
 mod body;
 mod buffer;

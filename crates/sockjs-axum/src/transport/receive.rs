@@ -8,6 +8,7 @@ use http::{HeaderName, HeaderValue, Response};
 use sockjs_core::{CloseReason, Frame, ResponseEncoder};
 
 use super::OwnBody;
+use super::answer::Answer;
 use super::stream::Stream;
 use crate::http::reject::Refusal;
 use crate::mount::{Mount, Opener, Receiving};
@@ -29,17 +30,19 @@ pub(super) fn poll(
     content_type: HeaderValue,
 ) -> impl Future<Output = Result<Response<OwnBody>, Refusal>> {
     async move {
-        let frame = match mount.attach(opener, id, encoder.transport()).await? {
+        let body = match mount.attach(opener, id, encoder.transport()).await? {
             Receiving::Attached(attachment) => {
-                let frame = poll_fn(|cx| attachment.poll_frame_written(cx)).await;
-                let frame = frame.unwrap_or_else(|| close_frame(&attachment));
-                attachment.complete();
-                frame
+                match poll_fn(|cx| attachment.poll_frame(cx)).await {
+                    Some((frame @ Frame::Close(_), _)) => whole(&mut encoder, &frame),
+                    Some((frame, _)) => {
+                        OwnBody::Answer(Answer::new(&mut encoder, &frame, attachment))
+                    }
+                    None => whole(&mut encoder, &close_frame(&attachment)),
+                }
             }
-            Receiving::TurnedAway(reason) => Frame::Close(reason),
+            Receiving::TurnedAway(reason) => whole(&mut encoder, &Frame::Close(reason)),
         };
-        let body = Bytes::from(encoder.encode(&frame));
-        let mut response = Response::new(OwnBody::Whole(body));
+        let mut response = Response::new(body);
         response.headers_mut().insert(CONTENT_TYPE, content_type);
         Ok(response)
     }
@@ -69,6 +72,11 @@ pub(super) fn stream(
         headers.insert(CONTENT_ENCODING, HeaderValue::from_static("identity"));
         Ok(response)
     }
+}
+
+/// Makes the body for a close frame, after which the session needs nothing of the response.
+fn whole(encoder: &mut ResponseEncoder, frame: &Frame) -> OwnBody {
+    OwnBody::Whole(Bytes::from(encoder.encode(frame)))
 }
 
 /// Makes the frame for a poll whose session ended without a close frame while the poll waited.

@@ -13,7 +13,7 @@ use crate::config::Config;
 use crate::http::reject::Reject;
 use crate::mount::Mount;
 use crate::session::close::TOO_LONG;
-use crate::session::{SendQueue, Sending};
+use crate::session::{SendQueue, SendRequest};
 
 /// Who hears the answer to a send request.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -84,7 +84,7 @@ async fn read(
     config: &Config,
     upload: &mut Upload,
     buffer: &mut Buffer,
-    sending: &mut Sending<'_>,
+    sending: &mut SendRequest<'_>,
 ) -> Result<(), Reject> {
     let mut deadline = Deadline::new(&config.body_timeout);
     while !upload.is_at_end() {

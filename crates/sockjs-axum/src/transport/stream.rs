@@ -2,17 +2,24 @@ use std::borrow::Cow;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
-use sockjs_core::{Frame, ResponseEncoder};
+use sockjs_core::{CloseReason, Frame, ResponseEncoder};
 
 use crate::mount::Receiving;
+use crate::session::{Then, Writer};
 
 /// The body of a streaming response.
 #[derive(Debug)]
 pub(crate) struct Stream {
     prelude: Option<Bytes>,
     encoder: ResponseEncoder,
-    /// `None` once the response is complete.
-    receiving: Option<Receiving>,
+    source: Source,
+}
+
+#[derive(Debug)]
+enum Source {
+    Session(Writer),
+    /// One close frame, or nothing more.
+    TurnedAway(Option<CloseReason>),
 }
 
 impl Stream {
@@ -24,34 +31,45 @@ impl Stream {
         Self {
             prelude,
             encoder,
-            receiving: Some(receiving),
+            source: match receiving {
+                Receiving::Attached(attachment) => Source::Session(attachment.into_writer()),
+                Receiving::TurnedAway(reason) => Source::TurnedAway(Some(reason)),
+            },
         }
     }
 
-    /// Returns the next chunk: first the prelude, then one chunk per frame.
+    /// Returns the next chunk: first the prelude, then the slices of each frame.
     pub(super) fn poll_data(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
         if let Some(prelude) = self.prelude.take() {
             return Poll::Ready(Some(prelude));
         }
-        let frame = match &self.receiving {
-            Some(Receiving::Attached(attachment)) => ready!(attachment.poll_frame_written(cx)),
-            Some(Receiving::TurnedAway(reason)) => Some(Frame::Close(reason.clone())),
-            None => None,
+        let writer = match &mut self.source {
+            Source::Session(writer) => writer,
+            Source::TurnedAway(reason) => {
+                let frame = reason.take().map(Frame::Close);
+                return Poll::Ready(frame.map(|frame| self.encoder.encode(&frame).into()));
+            }
         };
-        let Some(frame) = frame else {
-            self.receiving = None;
+        if !writer.wants_frame() {
+            return Poll::Ready(writer.next_slice());
+        }
+        let Some(frame) = ready!(writer.poll_frame(cx)) else {
             return Poll::Ready(None);
         };
-        let data = Bytes::from(self.encoder.encode(&frame));
-        if self.encoder.is_complete() {
-            if let Some(Receiving::Attached(attachment)) = self.receiving.take() {
-                attachment.complete();
-            }
-        }
-        Poll::Ready(Some(data))
+        let bytes = Bytes::from(self.encoder.encode(&frame));
+        let then = if self.encoder.is_complete() {
+            Then::Complete
+        } else {
+            Then::NextFrame
+        };
+        Poll::Ready(writer.write(bytes, then))
     }
 
     pub(super) fn is_done(&self) -> bool {
-        self.prelude.is_none() && self.receiving.is_none()
+        self.prelude.is_none()
+            && match &self.source {
+                Source::Session(writer) => writer.is_done(),
+                Source::TurnedAway(reason) => reason.is_none(),
+            }
     }
 }

@@ -7,6 +7,8 @@ use crate::{Ending, Event, Payload, SessionConfig};
 pub(super) struct Inbox {
     /// Whether [`Event::Opened`] is the next event.
     opened_due: bool,
+    /// Whether the application takes no more messages.
+    discards: bool,
     payloads: VecDeque<Payload>,
     size: usize,
     /// Whether [`Event::Closed`] was taken.
@@ -17,6 +19,7 @@ impl Inbox {
     pub(super) fn new() -> Self {
         Self {
             opened_due: false,
+            discards: false,
             payloads: VecDeque::new(),
             size: 0,
             closed_taken: false,
@@ -27,8 +30,15 @@ impl Inbox {
         self.opened_due = true;
     }
 
+    /// Drops the queued messages, and all that follow.
+    pub(super) fn discard(&mut self) {
+        self.discards = true;
+        self.payloads = VecDeque::new();
+        self.size = 0;
+    }
+
     pub(super) fn push(&mut self, payload: Payload) {
-        if !payload.is_empty() {
+        if !payload.is_empty() && !self.discards {
             self.size += cost(&payload);
             self.payloads.push_back(payload);
         }

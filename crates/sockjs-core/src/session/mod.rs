@@ -42,10 +42,12 @@ use self::state::State;
 ///   once, and is the last frame.
 /// - Messages to the client are handed out in the order of [`send`](Self::send), and messages to
 ///   the application in the order of [`handle_payload`](Self::handle_payload), each message once.
-///   The next receiver gets the messages that were accepted while none was attached.
+///   The next receiver gets the messages that were accepted while none was attached. An application
+///   that calls [`discard_messages`](Self::discard_messages) gets no more messages.
 /// - An attempt to attach a second receiver changes nothing.
 /// - A session ends if it has no receiver for the disconnect delay, or if its receiver takes no
-///   bytes for the send timeout.
+///   bytes for the send timeout. A receiver that is complete but not released ends it after the send
+///   timeout too.
 /// - The queues are bounded by the send buffer and the receive buffer of [`SessionConfig`].
 ///
 /// # Example
@@ -109,12 +111,34 @@ impl Session {
         Ok(())
     }
 
-    /// Detaches the receiver because its response is complete.
+    /// Detaches the receiver because its response is complete, and starts the disconnect delay.
     ///
-    /// All messages that were handed out count as delivered. The session ends if no receiver is
-    /// attached within the disconnect delay. Without a receiver, this does nothing.
+    /// This is [`handle_complete`](Self::handle_complete) and
+    /// [`handle_released`](Self::handle_released) at once.
     pub fn detach(&mut self, now: Instant) {
-        self.state.detach(now, &self.config);
+        self.handle_complete(now);
+        self.handle_released(now);
+    }
+
+    /// Detaches the receiver because its response is complete for the client.
+    ///
+    /// All messages that were handed out count as delivered, and the next receiver can attach. The
+    /// disconnect delay starts with [`handle_released`](Self::handle_released), because a client
+    /// that still downloads the response is not absent. The session ends if the send timeout passes
+    /// without either. Without a receiver, this does nothing.
+    ///
+    /// Call this before the last bytes of the response leave, because the client's next request may
+    /// arrive as soon as they have left.
+    pub fn handle_complete(&mut self, now: Instant) {
+        self.state.complete(now, &self.config);
+    }
+
+    /// Records that the last bytes of the [complete](Self::handle_complete) response have left.
+    ///
+    /// The session ends if no receiver is attached within the disconnect delay. If a receiver is
+    /// attached, or the disconnect delay runs already, this does nothing.
+    pub fn handle_released(&mut self, now: Instant) {
+        self.state.release(now, &self.config);
     }
 
     /// Ends the session because the connection of the attached receiver broke.
@@ -230,6 +254,15 @@ impl Session {
         self.outbox.push(message, self.config.send_buffer())?;
         self.start_waiting(now);
         Ok(())
+    }
+
+    /// Drops the queued messages from the client, and all that arrive later.
+    ///
+    /// [`poll_event`](Self::poll_event) returns no more messages, only the other events. The client
+    /// notices nothing: [`handle_payload`](Self::handle_payload) still accepts its payloads, and the
+    /// receive buffer is always empty, so that the driver never stops reading from the client.
+    pub fn discard_messages(&mut self) {
+        self.inbox.discard();
     }
 
     /// Closes the session: the client is sent the queued messages, then the close frame.

@@ -39,10 +39,24 @@ pub(super) struct CloseRequest {
 }
 
 /// Whether a receiver is attached.
+///
+/// ```text
+///             complete              release
+/// Attached ─────────────▶ Complete ─────────▶ Detached
+///     ▲                      │                   │
+///     └─────── attach ───────┴───────────────────┘
+/// ```
 #[derive(Debug)]
 pub(super) enum Link {
-    Detached { deadline: Deadline },
     Attached(Attached),
+    /// The response is complete for the client, but its last bytes may still be on their way. The
+    /// disconnect delay has not started.
+    Complete {
+        deadline: Deadline,
+    },
+    Detached {
+        deadline: Deadline,
+    },
 }
 
 impl State {
@@ -59,9 +73,11 @@ impl State {
     ) -> Result<(), AttachError> {
         match self {
             Self::Connecting { .. } => *self = Self::Open(Link::attached(now, config)),
-            Self::Open(link @ Link::Detached { .. }) => *link = Link::attached(now, config),
+            Self::Open(link @ (Link::Complete { .. } | Link::Detached { .. })) => {
+                *link = Link::attached(now, config);
+            }
             Self::Closing {
-                link: link @ Link::Detached { .. },
+                link: link @ (Link::Complete { .. } | Link::Detached { .. }),
                 ..
             } => {
                 *link = Link::attached(now, config);
@@ -79,20 +95,43 @@ impl State {
         Ok(())
     }
 
-    pub(super) fn detach(&mut self, now: Instant, config: &SessionConfig) {
+    /// Detaches the receiver. The disconnect delay starts when it is [released](Self::release).
+    pub(super) fn complete(&mut self, now: Instant, config: &SessionConfig) {
         match self {
             Self::Open(link @ Link::Attached(_))
             | Self::Closing {
                 link: link @ Link::Attached(_),
                 ..
             } => {
+                *link = Link::Complete {
+                    deadline: Deadline::new(now, config.send_timeout()),
+                };
+            }
+            Self::Open(Link::Complete { .. } | Link::Detached { .. })
+            | Self::Closing {
+                link: Link::Complete { .. } | Link::Detached { .. },
+                ..
+            }
+            | Self::Connecting { .. }
+            | Self::Closed(_) => {}
+        }
+    }
+
+    /// Starts the disconnect delay, if the last receiver is complete.
+    pub(super) fn release(&mut self, now: Instant, config: &SessionConfig) {
+        match self {
+            Self::Open(link @ Link::Complete { .. })
+            | Self::Closing {
+                link: link @ Link::Complete { .. },
+                ..
+            } => {
                 *link = Link::Detached {
                     deadline: Deadline::new(now, config.disconnect_delay()),
                 };
             }
-            Self::Open(Link::Detached { .. })
+            Self::Open(Link::Attached(_) | Link::Detached { .. })
             | Self::Closing {
-                link: Link::Detached { .. },
+                link: Link::Attached(_) | Link::Detached { .. },
                 ..
             }
             | Self::Connecting { .. }
@@ -113,7 +152,7 @@ impl State {
             Self::Connecting { .. } | Self::Open(Link::Detached { .. }) => {
                 Link::Detached { deadline }
             }
-            Self::Open(link @ Link::Attached(_)) => {
+            Self::Open(link @ (Link::Attached(_) | Link::Complete { .. })) => {
                 link.close(now, config);
                 std::mem::replace(link, Link::Detached { deadline })
             }
@@ -147,6 +186,11 @@ impl State {
                 link: Link::Detached { deadline },
                 ..
             } => deadline.has_passed(now).then_some(Cause::DisconnectTimeout),
+            Self::Open(Link::Complete { deadline })
+            | Self::Closing {
+                link: Link::Complete { deadline },
+                ..
+            } => deadline.has_passed(now).then_some(Cause::SlowClient),
             Self::Open(Link::Attached(attached))
             | Self::Closing {
                 link: Link::Attached(attached),
@@ -167,9 +211,9 @@ impl State {
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
         match self {
             Self::Connecting { deadline }
-            | Self::Open(Link::Detached { deadline })
+            | Self::Open(Link::Complete { deadline } | Link::Detached { deadline })
             | Self::Closing {
-                link: Link::Detached { deadline },
+                link: Link::Complete { deadline } | Link::Detached { deadline },
                 ..
             } => Some(deadline.at()),
             Self::Open(Link::Attached(attached))
@@ -196,9 +240,9 @@ impl State {
                 ..
             } => Some(attached),
             Self::Connecting { .. }
-            | Self::Open(Link::Detached { .. })
+            | Self::Open(Link::Complete { .. } | Link::Detached { .. })
             | Self::Closing {
-                link: Link::Detached { .. },
+                link: Link::Complete { .. } | Link::Detached { .. },
                 ..
             }
             | Self::Closed(_) => None,
@@ -213,9 +257,9 @@ impl State {
                 ..
             } => Some(attached),
             Self::Connecting { .. }
-            | Self::Open(Link::Detached { .. })
+            | Self::Open(Link::Complete { .. } | Link::Detached { .. })
             | Self::Closing {
-                link: Link::Detached { .. },
+                link: Link::Complete { .. } | Link::Detached { .. },
                 ..
             }
             | Self::Closed(_) => None,
@@ -231,7 +275,7 @@ impl Link {
     fn close(&mut self, now: Instant, config: &SessionConfig) {
         match self {
             Self::Attached(attached) => attached.close(now, config),
-            Self::Detached { .. } => {}
+            Self::Complete { .. } | Self::Detached { .. } => {}
         }
     }
 }

@@ -232,6 +232,42 @@ mod tests {
         }
     }
 
+    /// Returns how many bytes a message is on the wire for each byte of its text, for the characters
+    /// for which that is most.
+    fn growth(make: impl Fn() -> ResponseEncoder) -> (usize, Vec<char>) {
+        let encoded = |text: String| make().encode(&Frame::Messages(vec![text.into()])).len();
+        // An escape has the same length for all characters, so that longer ones grow less.
+        let characters = '\0'..='\u{2fff}';
+        let mut most = (0, Vec::new());
+        for c in characters {
+            let growth = (encoded(c.to_string()) - encoded(String::new())).div_ceil(c.len_utf8());
+            if growth > most.0 {
+                most = (growth, Vec::new());
+            }
+            if growth == most.0 {
+                most.1.push(c);
+            }
+        }
+        most
+    }
+
+    #[test]
+    fn messages_grow_by_these_factors_at_most() {
+        let controls = |c: &char| c.is_ascii_control() || *c == '<';
+        let table: [(fn() -> ResponseEncoder, usize); 5] = [
+            (ResponseEncoder::xhr, 6),
+            (|| ResponseEncoder::xhr_streaming(9), 6),
+            (|| ResponseEncoder::eventsource(9), 6),
+            (|| ResponseEncoder::htmlfile(callback(), 9), 7),
+            (|| ResponseEncoder::jsonp(callback()), 7),
+        ];
+        for (make, expected) in table {
+            let (most, characters) = growth(make);
+            assert_eq!(most, expected);
+            assert!(characters.iter().all(controls), "{characters:?}");
+        }
+    }
+
     #[test]
     fn a_close_frame_completes_every_response() {
         for make in MAKE_STREAMING {

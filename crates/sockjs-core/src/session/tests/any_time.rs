@@ -11,6 +11,8 @@ struct Clock {
     config: SessionConfig,
     /// Since when no receiver is attached, or since when the session is closing without one.
     alone: Since,
+    /// Since when the last receiver is complete but not released.
+    complete: Option<Since>,
     /// Since when the receiver has taken no bytes although some are waiting for it.
     waiting: Option<Since>,
     /// Since when the receiver was given no frame; `None` once a heartbeat is due.
@@ -70,6 +72,7 @@ impl Clock {
         Self {
             config,
             alone: Since::new(now),
+            complete: None,
             waiting: None,
             silent: None,
             question: Question::None,
@@ -91,6 +94,11 @@ impl Clock {
         }
         if was_attached != is_attached {
             self.waiting = None;
+        }
+        if trial.is_complete() {
+            self.complete.get_or_insert(Since::new(now));
+        } else if self.complete.take().is_some() {
+            self.alone = Since::new(now);
         }
         match call {
             Call::Progress | Call::Flushed => self.waiting = None,
@@ -124,7 +132,7 @@ impl Clock {
     fn handle_timeout(&mut self, now: Instant) {
         let config = &self.config;
         self.alone.handle_timeout(now, config.disconnect_delay());
-        if let Some(waiting) = &mut self.waiting {
+        if let Some(waiting) = self.waiting.as_mut().or(self.complete.as_mut()) {
             waiting.handle_timeout(now, config.send_timeout());
         }
         if let (Question::Written(since), Some(timeout)) =
@@ -137,7 +145,7 @@ impl Clock {
     /// Returns the deadlines that a timer at `now` postpones.
     fn postponed(&self, now: Instant) -> Vec<Deadline> {
         let config = &self.config;
-        let send = self.waiting;
+        let send = self.waiting.or(self.complete);
         let pong = match self.question {
             Question::Written(since) => Some(since).zip(config.pong_timeout()),
             Question::None | Question::Unwritten => None,
@@ -167,7 +175,10 @@ impl Clock {
         };
         let candidates = match (trial.bench.state(), trial.is_attached()) {
             (SessionState::Closed, _) => vec![],
-            (_, false) => vec![(Deadline::Disconnect, disconnect)],
+            (_, false) => match self.complete {
+                Some(since) => vec![(Deadline::Send, Some(since.end(config.send_timeout())))],
+                None => vec![(Deadline::Disconnect, disconnect)],
+            },
             (SessionState::Closing, true) => vec![(Deadline::Send, send)],
             (_, true) => vec![
                 (Deadline::Send, send),

@@ -36,6 +36,60 @@ fn detaching_twice_does_not_prolong_the_session() {
 }
 
 #[test]
+fn disconnect_delay_starts_when_the_complete_receiver_is_released() {
+    let mut bench = Bench::open_with(without_heartbeat());
+    bench.complete();
+    bench.advance(secs(29));
+    assert_eq!(bench.state(), SessionState::Open);
+    bench.release();
+    assert_eq!(bench.timeout(), Some(secs(5)));
+    bench.advance(secs(1));
+    bench.release();
+    assert_eq!(bench.timeout(), Some(secs(4)));
+    bench.advance(secs(4));
+    assert_eq!(bench.cause(), Some(Cause::DisconnectTimeout));
+}
+
+#[test]
+fn a_complete_receiver_that_is_never_released_ends_the_session_after_the_send_timeout() {
+    let mut bench = Bench::open();
+    bench.complete();
+    bench.advance(secs(10));
+    // Neither of these is a sign of life.
+    bench.complete();
+    bench.session.handle_progress(bench.now);
+    bench.flush();
+    assert_eq!(bench.timeout(), Some(secs(20)));
+    bench.advance(secs(20));
+    assert_eq!(bench.cause(), Some(Cause::SlowClient));
+    assert_eq!(bench.reason(), Some(&CloseReason::INTERRUPTED));
+}
+
+#[test]
+fn a_late_release_does_not_disturb_the_next_receiver() {
+    let mut bench = Bench::open();
+    bench.complete();
+    bench.attach();
+    let before = bench.snapshot();
+    bench.now += secs(1);
+    bench.release();
+    assert_eq!(bench.snapshot(), before);
+}
+
+#[test]
+fn a_session_that_closes_before_the_release_waits_for_it() {
+    let mut bench = Bench::open();
+    bench.complete();
+    bench.advance(secs(10));
+    bench.close();
+    assert_eq!(bench.timeout(), Some(secs(20)));
+    bench.release();
+    assert_eq!(bench.timeout(), Some(secs(5)));
+    bench.attach();
+    assert_eq!(bench.take(), Some(Frame::Close(GO_AWAY)));
+}
+
+#[test]
 fn attaching_before_a_late_timer_keeps_the_session() {
     let mut bench = Bench::open();
     bench.detach();

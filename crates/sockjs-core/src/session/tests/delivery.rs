@@ -299,6 +299,29 @@ fn any_payload_fits_an_empty_receive_buffer() {
 }
 
 #[test]
+fn discarded_messages_take_no_room_and_are_answered() {
+    let mut bench = Bench::open_with(small());
+    bench.post(r#"["a","b"]"#).unwrap();
+    bench.post(r#"["c"]"#).unwrap();
+    assert_eq!(bench.session.poll_event(), Some(Event::Message("a".into())));
+    assert!(!bench.session.has_room());
+
+    bench.session.discard_messages();
+
+    assert!(bench.session.has_room());
+    for _ in 0..LOTS {
+        bench.post(r#"["x"]"#).unwrap();
+        assert!(bench.session.has_room());
+    }
+    assert!(!bench.session.has_messages());
+    assert_eq!(events(&mut bench), []);
+    bench.close();
+    assert!(bench.write().is_some());
+    let ending = bench.session.ending().cloned();
+    assert_eq!(bench.session.poll_event(), ending.map(Event::Closed));
+}
+
+#[test]
 fn empty_payloads_take_no_room_but_empty_messages_do() {
     let mut bench = Bench::open_with(small());
     for _ in 0..1000 {

@@ -81,6 +81,14 @@ impl Bench {
         self.session.detach(self.now);
     }
 
+    fn complete(&mut self) {
+        self.session.handle_complete(self.now);
+    }
+
+    fn release(&mut self) {
+        self.session.handle_released(self.now);
+    }
+
     fn post(&mut self, text: &str) -> Result<(), ReceiveError> {
         self.session.handle_payload(payload(text))
     }

@@ -1,33 +1,56 @@
 //! The effect of each input and command in each state.
 
 use super::*;
+use crate::session::state::Link;
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Situation {
     Connecting,
     Open,
+    /// Open, with a receiver that is complete but not released.
+    Complete,
     /// Open, without a receiver.
     Alone,
     Closing,
+    /// Closing, with a receiver that is complete but not released.
+    ClosingComplete,
     /// Closing, without a receiver.
     ClosingAlone,
     Closed,
 }
 
-use Situation::{Alone, Closed, Closing, ClosingAlone, Connecting, Open};
+use Situation::{
+    Alone, Closed, Closing, ClosingAlone, ClosingComplete, Complete, Connecting, Open,
+};
 
-const SITUATIONS: [Situation; 6] = [Connecting, Open, Alone, Closing, ClosingAlone, Closed];
+const SITUATIONS: [Situation; 8] = [
+    Connecting,
+    Open,
+    Complete,
+    Alone,
+    Closing,
+    ClosingComplete,
+    ClosingAlone,
+    Closed,
+];
 
 impl Situation {
     fn bench(self) -> Bench {
         let mut bench = match self {
             Connecting => Bench::new(),
-            Open | Alone | Closing | ClosingAlone | Closed => Bench::open(),
+            Open | Complete | Alone | Closing | ClosingComplete | ClosingAlone | Closed => {
+                Bench::open()
+            }
         };
         match self {
             Connecting | Open => {}
+            Complete => bench.complete(),
             Alone => bench.detach(),
             Closing => bench.close(),
+            ClosingComplete => {
+                bench.complete();
+                bench.close();
+            }
             ClosingAlone => {
                 bench.detach();
                 bench.close();
@@ -38,13 +61,17 @@ impl Situation {
     }
 
     fn of(bench: &Bench) -> Self {
-        match (bench.state(), bench.session.state.attached()) {
-            (SessionState::Connecting, _) => Connecting,
-            (SessionState::Open, Some(_)) => Open,
-            (SessionState::Open, None) => Alone,
-            (SessionState::Closing, Some(_)) => Closing,
-            (SessionState::Closing, None) => ClosingAlone,
-            (SessionState::Closed, _) => Closed,
+        match &bench.session.state {
+            State::Connecting { .. } => Connecting,
+            State::Open(Link::Attached(_)) => Open,
+            State::Open(Link::Complete { .. }) => Complete,
+            State::Open(Link::Detached { .. }) => Alone,
+            State::Closing { link, .. } => match link {
+                Link::Attached(_) => Closing,
+                Link::Complete { .. } => ClosingComplete,
+                Link::Detached { .. } => ClosingAlone,
+            },
+            State::Closed(_) => Closed,
         }
     }
 }
@@ -65,26 +92,73 @@ const PROGRESS: Input = |bench| bench.session.handle_progress(bench.now);
 const DEADLINE: Input = Bench::pass_deadline;
 const TIMEOUT: Input = |bench| bench.session.handle_timeout(bench.now);
 const SEND: Input = |bench| drop(bench.send("x"));
+const DISCARD: Input = |bench| bench.session.discard_messages();
 const FRAME: Input = |bench| drop(bench.take());
 const EVENT: Input = |bench| drop(bench.session.poll_event());
 
 #[test]
 fn state_transitions_match_the_diagram() {
-    let table: [(&str, Input, [Situation; 6]); 14] = [
+    let table: [(&str, Input, [Situation; 8]); 17] = [
         (
             "attach",
             ATTACH,
-            [Open, Open, Open, Closing, Closing, Closed],
+            [Open, Open, Open, Open, Closing, Closing, Closing, Closed],
+        ),
+        (
+            "complete",
+            Bench::complete,
+            [
+                Connecting,
+                Complete,
+                Complete,
+                Alone,
+                ClosingComplete,
+                ClosingComplete,
+                ClosingAlone,
+                Closed,
+            ],
+        ),
+        (
+            "released",
+            Bench::release,
+            [
+                Connecting,
+                Open,
+                Alone,
+                Alone,
+                Closing,
+                ClosingAlone,
+                ClosingAlone,
+                Closed,
+            ],
         ),
         (
             "detach",
             Bench::detach,
-            [Connecting, Alone, Alone, ClosingAlone, ClosingAlone, Closed],
+            [
+                Connecting,
+                Alone,
+                Alone,
+                Alone,
+                ClosingAlone,
+                ClosingAlone,
+                ClosingAlone,
+                Closed,
+            ],
         ),
         (
             "lost",
             LOST,
-            [Connecting, Closed, Alone, Closed, ClosingAlone, Closed],
+            [
+                Connecting,
+                Closed,
+                Complete,
+                Alone,
+                Closed,
+                ClosingComplete,
+                ClosingAlone,
+                Closed,
+            ],
         ),
         ("payload", PAYLOAD, SITUATIONS),
         ("alive", ALIVE, SITUATIONS),
@@ -94,26 +168,38 @@ fn state_transitions_match_the_diagram() {
         (
             "deadline",
             DEADLINE,
-            [Closed, Open, Closed, Closed, Closed, Closed],
+            [Closed, Open, Closed, Closed, Closed, Closed, Closed, Closed],
         ),
         ("send", SEND, SITUATIONS),
+        ("discard", DISCARD, SITUATIONS),
         (
             "close",
             Bench::close,
             [
                 ClosingAlone,
                 Closing,
+                ClosingComplete,
                 ClosingAlone,
                 Closing,
+                ClosingComplete,
                 ClosingAlone,
                 Closed,
             ],
         ),
-        ("abort", abort, [Closed; 6]),
+        ("abort", abort, [Closed; 8]),
         (
             "frame",
             FRAME,
-            [Connecting, Open, Alone, Closed, ClosingAlone, Closed],
+            [
+                Connecting,
+                Open,
+                Complete,
+                Alone,
+                Closed,
+                ClosingComplete,
+                ClosingAlone,
+                Closed,
+            ],
         ),
         ("event", EVENT, SITUATIONS),
     ];
@@ -128,8 +214,15 @@ fn state_transitions_match_the_diagram() {
 
 #[test]
 fn receiver_inputs_do_nothing_without_a_receiver() {
-    let inputs = [Bench::detach, LOST, ALIVE, PROGRESS, Bench::flush, FRAME];
-    for situation in [Connecting, Alone, ClosingAlone, Closed] {
+    let inputs = [Bench::complete, LOST, ALIVE, PROGRESS, Bench::flush, FRAME];
+    for situation in [
+        Connecting,
+        Complete,
+        Alone,
+        ClosingComplete,
+        ClosingAlone,
+        Closed,
+    ] {
         for input in inputs {
             let mut bench = situation.bench();
             let before = bench.snapshot();
@@ -157,7 +250,16 @@ fn a_closed_session_does_not_change() {
 fn a_receiver_is_attached_unless_busy_or_closed() {
     let busy = Err(AttachError::Busy);
     let closed = Err(AttachError::Closed(TOO_LATE));
-    let answers = [Ok(()), busy.clone(), Ok(()), busy, Ok(()), closed];
+    let answers = [
+        Ok(()),
+        busy.clone(),
+        Ok(()),
+        Ok(()),
+        busy,
+        Ok(()),
+        Ok(()),
+        closed,
+    ];
     for (situation, answer) in SITUATIONS.into_iter().zip(answers) {
         let mut bench = situation.bench();
         assert_eq!(bench.session.attach(bench.now), answer, "{situation:?}");
@@ -170,12 +272,12 @@ fn payloads_are_accepted_only_while_open() {
         let mut bench = situation.bench();
         let answer = bench.post(r#"["x"]"#);
         match situation {
-            Open | Alone => {
+            Open | Complete | Alone => {
                 assert!(answer.is_ok());
                 let event = Event::Message("x".into());
                 assert_eq!(bench.session.poll_event(), Some(event));
             }
-            Connecting | Closing | ClosingAlone | Closed => {
+            Connecting | Closing | ClosingComplete | ClosingAlone | Closed => {
                 assert!(
                     matches!(answer, Err(ReceiveError::NotOpen)),
                     "{situation:?}"
@@ -192,8 +294,10 @@ fn messages_are_accepted_until_the_close() {
         let mut bench = situation.bench();
         let answer = bench.send("x");
         match situation {
-            Connecting | Open | Alone => assert_eq!(answer, Ok(()), "{situation:?}"),
-            Closing | ClosingAlone | Closed => {
+            Connecting | Open | Complete | Alone => {
+                assert_eq!(answer, Ok(()), "{situation:?}");
+            }
+            Closing | ClosingComplete | ClosingAlone | Closed => {
                 assert_eq!(answer, Err(SendError::Closed("x".into())));
                 assert_eq!(bench.session.unsent(), 0);
             }
@@ -207,7 +311,9 @@ fn each_state_has_its_deadline() {
     let deadlines = [
         Some(config.disconnect_delay()),
         config.heartbeat_delay(),
+        Some(config.send_timeout()),
         Some(config.disconnect_delay()),
+        Some(config.send_timeout()),
         Some(config.send_timeout()),
         Some(config.disconnect_delay()),
         None,
@@ -219,11 +325,13 @@ fn each_state_has_its_deadline() {
 
 #[test]
 fn each_end_has_its_cause() {
-    let table: [(_, Input, _, _); 12] = [
+    let table: [(_, Input, _, _); 15] = [
         (Connecting, abort, TOO_LATE, Cause::ShuttingDown),
         (Connecting, DEADLINE, INTERRUPTED, Cause::DisconnectTimeout),
         (Open, abort, TOO_LATE, Cause::ShuttingDown),
         (Open, LOST, INTERRUPTED, Cause::ReceiverLost),
+        (Complete, abort, TOO_LATE, Cause::ShuttingDown),
+        (Complete, DEADLINE, INTERRUPTED, Cause::SlowClient),
         (Alone, abort, TOO_LATE, Cause::ShuttingDown),
         (Alone, DEADLINE, INTERRUPTED, Cause::DisconnectTimeout),
         // A closing session keeps its first reason.
@@ -231,6 +339,7 @@ fn each_end_has_its_cause() {
         (Closing, LOST, GO_AWAY, Cause::ClosedByApp),
         (Closing, DEADLINE, GO_AWAY, Cause::ClosedByApp),
         (Closing, FRAME, GO_AWAY, Cause::ClosedByApp),
+        (ClosingComplete, DEADLINE, GO_AWAY, Cause::ClosedByApp),
         (ClosingAlone, abort, GO_AWAY, Cause::ClosedByApp),
         (ClosingAlone, DEADLINE, GO_AWAY, Cause::ClosedByApp),
     ];

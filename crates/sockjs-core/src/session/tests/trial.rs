@@ -12,6 +12,8 @@ pub(super) enum Call {
     Wait(Duration),
     Attach,
     Detach,
+    Complete,
+    Released,
     Lost,
     Payload(Vec<usize>),
     Alive,
@@ -20,6 +22,7 @@ pub(super) enum Call {
     Flushed,
     Timeout(Timer),
     Send(usize),
+    Discard,
     Close(u16),
     Abort(u16),
     Frame,
@@ -39,6 +42,8 @@ pub(super) struct Trial {
     pub(super) bench: Bench,
     /// Whether the last receiver that attached has not detached.
     attached: bool,
+    /// Whether the last receiver that attached is complete but not released.
+    complete: bool,
     /// Messages that were accepted, and how long the longest was.
     pub(super) sent: Vec<Message>,
     pub(super) longest: usize,
@@ -54,6 +59,8 @@ pub(super) struct Trial {
     /// size of the payload.
     pub(super) held: VecDeque<(usize, usize)>,
     pub(super) largest: usize,
+    /// Whether the application takes no more messages.
+    discards: bool,
     pub(super) events: Vec<Event>,
 }
 
@@ -62,6 +69,7 @@ impl Trial {
         Self {
             bench: Bench::with(config),
             attached: false,
+            complete: false,
             sent: Vec::new(),
             longest: 0,
             frames: Vec::new(),
@@ -71,6 +79,7 @@ impl Trial {
             posted: Vec::new(),
             held: VecDeque::new(),
             largest: 0,
+            discards: false,
             events: Vec::new(),
         }
     }
@@ -94,16 +103,27 @@ impl Trial {
                 let taken = session.attach(*now).is_ok();
                 assert_eq!(taken, !attached && state != SessionState::Closed);
                 if taken {
-                    self.attached = true;
+                    (self.attached, self.complete) = (true, false);
                     (self.unwritten, self.unflushed) = (0, false);
                 }
             }
-            Call::Detach => {
-                session.detach(*now);
+            Call::Detach | Call::Complete => {
+                if let Call::Complete = call {
+                    session.handle_complete(*now);
+                } else {
+                    session.detach(*now);
+                }
                 if attached {
-                    self.attached = false;
+                    (self.attached, self.complete) = (false, true);
                     (self.unwritten, self.unflushed) = (0, false);
                 }
+                if let Call::Detach = call {
+                    self.complete = false;
+                }
+            }
+            Call::Released => {
+                session.handle_released(*now);
+                self.complete = false;
             }
             Call::Lost => session.handle_lost(),
             Call::Payload(ref lengths) => self.payload(lengths),
@@ -126,6 +146,14 @@ impl Trial {
                 session.handle_timeout(*now);
             }
             Call::Send(length) => self.send(length),
+            Call::Discard => {
+                session.discard_messages();
+                self.discards = true;
+                self.held.clear();
+                let is_message = |event: &&Event| matches!(event, Event::Message(_));
+                let heard = self.events.iter().filter(is_message).count();
+                self.posted.truncate(heard);
+            }
             Call::Close(code) => session.close(*now, reason(code), Cause::ClosedByApp),
             Call::Abort(code) => session.abort(reason(code), Cause::ShuttingDown),
             Call::Frame => self.frame(),
@@ -155,6 +183,9 @@ impl Trial {
             Ok(()) => {
                 assert!(had_room);
                 assert_eq!(self.bench.state(), SessionState::Open);
+                if self.discards {
+                    return;
+                }
                 if !texts.is_empty() {
                     self.held.push_back((texts.len(), size));
                 }
@@ -215,6 +246,10 @@ impl Trial {
 
     pub(super) fn is_attached(&self) -> bool {
         self.attached && self.bench.state() != SessionState::Closed
+    }
+
+    pub(super) fn is_complete(&self) -> bool {
+        self.complete && self.bench.state() != SessionState::Closed
     }
 
     /// Whether a frame is waiting for the receiver or in flight.
@@ -286,7 +321,9 @@ fn calls(messages: u32) -> impl Strategy<Value = Vec<Call>> {
     let call = prop_oneof![
         12 => any_time().prop_map(Call::Wait),
         30 => Just(Call::Attach),
-        4 => Just(Call::Detach),
+        3 => Just(Call::Detach),
+        3 => Just(Call::Complete),
+        4 => Just(Call::Released),
         1 => Just(Call::Lost),
         messages => prop::collection::vec(0..40_usize, 0..4).prop_map(Call::Payload),
         3 => Just(Call::Alive),
@@ -296,6 +333,7 @@ fn calls(messages: u32) -> impl Strategy<Value = Vec<Call>> {
         20 => Just(Call::Timeout(Timer::OnTime)),
         8 => Just(Call::Timeout(Timer::AtOnce)),
         messages => (0..300_usize).prop_map(Call::Send),
+        1 => Just(Call::Discard),
         1 => (3000..5000_u16).prop_map(Call::Close),
         1 => (3000..5000_u16).prop_map(Call::Abort),
         25 => Just(Call::Frame),

@@ -1,4 +1,11 @@
 //! No client makes the server hold more than the limits allow.
+//!
+//! A line such as `/// Limit: body_limit` above a test names the row of `docs/limits.md` that the
+//! test proves. What an attack costs in memory is in `attacks`.
+
+mod attacks;
+mod documented;
+mod slices;
 
 use std::time::Duration;
 
@@ -21,6 +28,7 @@ const BODY: &str = "Request body too large.";
 const MESSAGE: &str = "Message too large.";
 
 /// P29: Large bodies.
+/// Limit: body_limit
 #[tokio::test]
 async fn a_body_above_the_limit_is_413_and_delivers_nothing() {
     let server = Server::echo(|layer| layer.body_limit(100)).await;
@@ -70,6 +78,7 @@ async fn a_body_without_end_is_refused_before_its_end() {
 }
 
 /// P29: Large bodies.
+/// Limit: message_limit
 #[tokio::test]
 async fn a_message_above_the_limit_is_413_and_delivers_nothing() {
     let server = Server::echo(|layer| layer.message_limit(10)).await;
@@ -97,6 +106,7 @@ async fn a_message_above_the_limit_is_413_and_delivers_nothing() {
 }
 
 /// P61: Backpressure.
+/// Limit: receive_buffer
 #[tokio::test(start_paused = true)]
 async fn a_full_inbox_delays_the_answer_and_drops_nothing() {
     let layer = SockJsLayer::new("/echo")
@@ -134,6 +144,7 @@ async fn a_full_inbox_delays_the_answer_and_drops_nothing() {
     assert_eq!(waiting.await.unwrap(), 204);
 }
 
+/// Limit: send_buffer
 #[tokio::test(start_paused = true)]
 async fn a_full_outbox_makes_send_wait_and_try_send_fail() {
     let layer = SockJsLayer::new("/echo")
@@ -202,6 +213,7 @@ async fn a_client_that_does_not_read_costs_no_more_than_the_buffer() {
 }
 
 /// P60: No room.
+/// Limit: max_sessions
 #[tokio::test]
 async fn above_max_sessions_a_new_one_is_503_and_the_others_go_on() {
     let (server, mut sessions) = Server::capture(|layer| layer.max_sessions(2)).await;
