@@ -222,7 +222,7 @@ async fn a_send_request_that_waits_is_404_when_the_session_ends() {
     }
 }
 
-/// Limit: send requests at a time
+/// Limit: max_send_requests
 #[tokio::test]
 async fn as_many_send_requests_may_wait_as_the_limit_says() {
     let full = |layer: SockJsLayer| layer.receive_buffer(1).max_send_requests(16);

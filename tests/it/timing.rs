@@ -278,7 +278,7 @@ async fn a_client_that_does_not_read_is_closed_after_the_send_timeout() {
     assert!(ending.undelivered() > 0);
 }
 
-/// Limit: pause within a request body
+/// Limit: body_timeout
 #[tokio::test(start_paused = true)]
 async fn a_body_that_never_arrives_is_408() {
     let bench = Bench::open(|layer| layer.disconnect_delay(HOUR)).await;

@@ -97,6 +97,32 @@ async fn a_long_body_on_a_slow_link_has_more_time() {
     assert_eq!(received(&mut session).await.len(), 640_000);
 }
 
+/// Limit: rest of a body whose request is answered already, over HTTP/1
+#[tokio::test(start_paused = true)]
+async fn the_rest_of_a_refused_body_has_bounds() {
+    let direct = Direct::new(patient().body_limit(1000));
+
+    // Nothing arrives.
+    let (sender, silent) = body();
+    let (elapsed, response) = timed(direct.call(post("/echo/0/s", "nothing", silent))).await;
+    assert_eq!((elapsed.as_secs(), response.status().as_u16()), (5, 404));
+    assert!(sender.is_closed());
+
+    let pause = Duration::from_secs(4);
+    let (elapsed, status) = trickle(&direct, "/echo/0/s", "nothing", pause).await;
+    assert_eq!(status, 404);
+    assert!((30..35).contains(&elapsed), "{elapsed} s");
+
+    // More than three times the limit.
+    let (sender, long) = body();
+    for _ in 0..1000 {
+        sender.send("0123456789").unwrap();
+    }
+    let (elapsed, response) = timed(direct.call(post("/echo/0/s", "nothing", long))).await;
+    assert_eq!((elapsed.as_secs(), response.status().as_u16()), (0, 404));
+    assert!(sender.is_closed());
+}
+
 #[tokio::test(start_paused = true)]
 async fn the_time_in_which_the_server_does_not_read_does_not_count() {
     let (layer, mut sessions) = Sessions::capture(patient().receive_buffer(1).body_limit(8));

@@ -3,6 +3,7 @@
 use support::{Connection, Server};
 
 /// P30: Unknown sessions.
+/// Limit: body of a send request without a session
 #[tokio::test]
 async fn a_long_body_without_a_session_is_404_unread() {
     let server = Server::echo(|layer| layer).await;
@@ -43,6 +44,7 @@ async fn stall(server: &Server, len: usize) -> Connection {
 }
 
 /// P60: No room.
+/// Limit: unknown_session_buffer
 #[tokio::test]
 async fn all_bodies_without_a_session_share_one_buffer() {
     let server = Server::echo(|layer| layer.unknown_session_buffer(20_000)).await;
