@@ -10,16 +10,34 @@ fuzz_target!(|data: &[u8]| {
     let Some((&limit, text)) = data.split_first() else {
         return;
     };
-    let text = String::from_utf8_lossy(text);
-    parse(&text, limit.into());
-    parse(&text, usize::MAX);
-    quoted(&text);
+    check_text(&String::from_utf8_lossy(text), limit.into());
+    check_text(
+        &text.iter().map(near_special).collect::<String>(),
+        limit.into(),
+    );
+});
+
+/// Returns ASCII as it is, and for other bytes characters in and beside the ranges that are escaped,
+/// because random bytes are hardly ever such a character.
+fn near_special(byte: &u8) -> char {
+    let code = match *byte {
+        0xf0.. => 0xff00 + u32::from(*byte),
+        0x80.. => 0x2004 + u32::from(*byte - 0x80),
+        ascii => ascii.into(),
+    };
+    char::from_u32(code).unwrap()
+}
+
+fn check_text(text: &str, limit: usize) {
+    parse(text, limit);
+    parse(text, usize::MAX);
+    quoted(text);
     // Messages of clients are what an echo quotes.
-    if let Ok(payload) = Payload::parse(&text, usize::MAX) {
+    if let Ok(payload) = Payload::parse(text, usize::MAX) {
         encoded(payload.collect());
     }
     encoded(text.split('\n').map(Message::from).collect());
-});
+}
 
 fn parse(text: &str, limit: usize) {
     let array = sockjs_fuzz::array(text);
