@@ -12,7 +12,7 @@ use sockjs_core::{
 
 use self::trial::{Call, Timer, Trial, reason};
 
-#[allow(
+#[expect(
     dead_code,
     reason = "the strategies of the property tests are in the file too"
 )]
