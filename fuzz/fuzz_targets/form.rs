@@ -33,7 +33,8 @@ fn form(text: &[u8], chunk: usize) {
         assert!(decoder.len() <= before + chunk.len() + 2);
         assert!(decoder.len() <= arrived);
         assert!(decoder.capacity() <= 2 * decoder.len() + 8);
-        assert_eq!(decoder.is_empty(), decoder.len() == 0);
+        let len = decoder.len();
+        assert_eq!(decoder.is_empty(), len == 0);
     }
     let decoded = decoder.finish();
     let decoded = decoded.map(|bytes| String::from_utf8_lossy(&bytes).into_owned());

@@ -190,7 +190,14 @@ mod tests {
 
     #[test]
     fn an_incomplete_escape_ends_with_its_field() {
-        for form in ["%%&d=x", "x%&d=x", "%&d=x", "%%4&d=x", "x=%&%64=x", "d=%&4=x"] {
+        for form in [
+            "%%&d=x",
+            "x%&d=x",
+            "%&d=x",
+            "%%4&d=x",
+            "x=%&%64=x",
+            "d=%&4=x",
+        ] {
             let expected = form_payload(form.as_bytes());
             assert!(expected.is_some());
             for chunk in 1..=form.len() {
