@@ -62,7 +62,7 @@ impl FormDecoder {
                 // The value of another field is only skipped.
                 (Place::OtherField, _) => match memchr(b'&', rest) {
                     Some(at) => {
-                        self.place = Place::Start;
+                        (self.place, self.escape) = (Place::Start, Escape::None);
                         &rest[at + 1..]
                     }
                     None => return,
@@ -186,6 +186,24 @@ mod tests {
         decoder.push(&[b"&d=".as_slice(), &[b'y'; 100_000]].concat());
         assert_eq!(decoder.len(), 1);
         assert_eq!(decoder.finish().as_deref(), Some(b"%".as_slice()));
+    }
+
+    #[test]
+    fn an_incomplete_escape_ends_with_its_field() {
+        for form in [
+            "%%&d=x",
+            "x%&d=x",
+            "%&d=x",
+            "%%4&d=x",
+            "x=%&%64=x",
+            "d=%&4=x",
+        ] {
+            let expected = form_payload(form.as_bytes());
+            assert!(expected.is_some());
+            for chunk in 1..=form.len() {
+                assert_eq!(decode(form.as_bytes(), chunk), expected, "{form}, {chunk}");
+            }
+        }
     }
 
     proptest! {
