@@ -18,7 +18,7 @@ const FLOORS: &[&[&str]] = &[
     &["mount"],
     &["config"],
     &["session", "http"],
-    &["meter"],
+    &["meter", "throttle"],
     &["clock", "error", "sync"],
 ];
 

@@ -86,6 +86,8 @@ mod config;
 
 mod meter;
 
+mod throttle;
+
 mod clock;
 
 mod sync;

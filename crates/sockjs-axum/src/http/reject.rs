@@ -8,7 +8,7 @@ use http_body_util::{BodyExt, Limited};
 use sockjs_core::{CallbackError, PayloadError};
 
 use super::header::TEXT_PLAIN;
-use crate::clock::Throttle;
+use crate::throttle::Throttle;
 
 /// Why a request was refused.
 #[derive(Debug)]

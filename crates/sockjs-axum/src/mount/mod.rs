@@ -19,10 +19,10 @@ use std::sync::Arc;
 
 use sockjs_core::{SessionConfig, Transport};
 
-use crate::clock::Throttle;
 use crate::config::{Config, SessionConfigs};
 use crate::http::page::Iframe;
 use crate::session::ErasedHandler;
+use crate::throttle::Throttle;
 
 use self::registry::Phase;
 

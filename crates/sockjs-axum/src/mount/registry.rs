@@ -11,10 +11,11 @@ use uuid::Uuid;
 use super::clients::Clients;
 use super::ended::{Ended, EndedSession};
 use super::strays::Strays;
-use crate::clock::{self, Throttle};
+use crate::clock;
 use crate::session::close::GOING_AWAY;
 use crate::session::{Digest, DigestKey, Even, Key, Shared};
 use crate::sync::{AtomicUsize, Mutex, MutexGuard, Ordering};
+use crate::throttle::Throttle;
 
 /// The sessions of one mount.
 ///
