@@ -1,4 +1,4 @@
-//! What is kept of requests whose sessions are over, or idle. This is a binary of its own, because it
+//! The memory that idle and ended sessions keep of their requests. This is a binary of its own, because it
 //! measures the memory of its process.
 
 use std::{fs, hint::black_box};

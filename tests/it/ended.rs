@@ -1,4 +1,4 @@
-//! What is remembered of sessions that ended.
+//! The records of ended sessions.
 
 use std::time::Duration;
 

@@ -545,8 +545,9 @@ impl<S> SockJsLayer<S> {
     /// later request of the session with another key is answered with 404. Default: sessions are not
     /// bound, and a client that knows a session's id may use the session.
     ///
-    /// The key itself is dropped at once. What is kept and compared is a digest of 128 bits, made by
-    /// the key's [`Hash`] and a secret of the mount. So whatever `Hash` leaves out plays no part.
+    /// The key itself is dropped at once. The session keeps a digest of 128 bits, made by the key's
+    /// [`Hash`] and a secret of the mount, and the digests are compared. So a part of the key that
+    /// `Hash` ignores is not compared.
     ///
     /// Choose a key that stays the same for a client: a user, or a token. The client's port changes
     /// with every connection, and its address changes when a phone changes networks.

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use http::request::Parts;
 use uuid::Uuid;
 
-/// A function of the requests of a session, of which only the digest of its result is kept: the keys
-/// of [`bind_session`](crate::SockJsLayer::bind_session) and
+/// A function of a request that returns a key. Only the digest of the key is kept. It is the function of
+/// [`bind_session`](crate::SockJsLayer::bind_session), or of
 /// [`max_sessions_per_key`](crate::SockJsLayer::max_sessions_per_key).
 ///
 /// A digest has a fixed size and holds nothing of the request. A key itself might hold a slice of the

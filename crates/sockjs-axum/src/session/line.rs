@@ -248,7 +248,7 @@ mod tests {
         assert!(line.places.capacity() < 20, "{}", line.places.capacity());
         line.leave(early).unwrap();
 
-        // Who comes and goes while another waits takes no new place.
+        // Places are used again, while another item stays in the line.
         let mut last = join(&mut line, 0);
         for item in 1..10_000 {
             let next = join(&mut line, item);

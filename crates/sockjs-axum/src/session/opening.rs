@@ -17,7 +17,7 @@ use super::head::Head;
 /// is a digest of the prefix and of the session id of the URL.
 pub(crate) type Key = Digest;
 
-/// What is kept of the request that opened a session.
+/// The part of the opening request that its session keeps.
 pub(crate) struct Opening {
     /// The id that the server made for the session.
     pub(crate) id: Uuid,

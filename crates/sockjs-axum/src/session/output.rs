@@ -1,6 +1,6 @@
 use bytes::Bytes;
 
-/// What is left of a frame that is being handed to the HTTP server in slices.
+/// The rest of a frame whose slices are being handed to the HTTP server.
 #[derive(Debug, Default)]
 pub(super) struct Output {
     /// `None` if nothing is left.

@@ -17,11 +17,11 @@ use crate::clock;
 use crate::error::BoxError;
 use crate::http::reject::Reject;
 
-/// The body of a request, or what is left of it: nothing, once it has ended or nobody wants the rest.
+/// The rest of a request's body. It is empty when the body has ended, or when the rest is not needed.
 ///
-/// Whoever answers a request while a part of its body is under way makes an HTTP/1 server reset the
-/// connection, and the answer may be lost with it. A proxy then takes the server for broken. So
-/// every body is read to its end, if the end is near.
+/// An HTTP/1 server resets the connection of a request that is answered before its body has arrived.
+/// The answer may be lost with the connection, and a proxy then takes the server for broken. Therefore
+/// every body is read to its end, within bounds.
 #[derive(Default)]
 pub(crate) struct Upload(Option<Pin<Box<Arrival<dyn Source>>>>);
 
@@ -139,9 +139,8 @@ impl Upload {
         Poll::Ready(Ok(()))
     }
 
-    /// Reads what is left of the body of a request that is about to be answered, and throws it away,
-    /// if that takes no longer than allowed. What is left then is given up, and with it the
-    /// connection.
+    /// Reads and discards the rest of a body before its request is answered. If a bound is reached,
+    /// reading stops, and the HTTP server closes the connection after the answer.
     pub(crate) async fn discard(&mut self, bounds: Bounds) {
         let Bounds {
             bytes,
@@ -305,14 +304,14 @@ fn declared_len(parts: &Parts) -> Option<u64> {
     len.to_str().ok()?.parse().ok()
 }
 
-/// Adds a delay to an instant, both of which may be anything.
+/// Adds a delay to an instant, without an overflow.
 fn deadline(start: Instant, delay: Duration) -> Instant {
     start.checked_add(delay.min(CENTURY)).unwrap_or(start)
 }
 
 const CENTURY: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
 
-/// How many bytes put the deadline of a body off by a second.
+/// How many bytes move the deadline of a body by one second.
 const LEAST_RATE: u32 = 4 * 1024;
 
 #[cfg(test)]

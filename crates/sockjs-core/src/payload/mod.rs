@@ -108,7 +108,7 @@ impl Payload {
         if longest > message_limit {
             return Err(PayloadError::TooLong);
         }
-        // The buffer is as long as the text, of which escapes and white space may be the most part.
+        // The buffer is as long as the text, although escapes and white space may be most of it.
         let spare = messages.capacity() - messages.len();
         if spare > MAX_SPARE + messages.len() / 4 {
             messages.shrink_to_fit();

@@ -244,8 +244,7 @@ pub(crate) enum NullOriginPolicy {
     Allow,
 }
 
-/// Who sends a request that names no page, neither by `Origin` nor by `Referer` nor by
-/// `Sec-Fetch-Site`.
+/// The possible sender of a request without `Origin`, `Referer` and `Sec-Fetch-Site`.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Silence {
     /// A browser may have sent the request: it loads the URL without `Origin`.
