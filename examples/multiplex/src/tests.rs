@@ -96,10 +96,18 @@ async fn channels_are_apart() {
     assert_eq!(client.next().await, "msg,bob,bob: a,b");
     client.send("msg,ann,").await;
     assert_eq!(client.next().await, "msg,ann,ann: ");
-    // Two objects of the client share a channel.
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_objects_of_the_client_share_a_channel() {
+    let (multiplex, mut opened) = observed();
+    let client = Client::open(multiplex).await;
     client.send("sub,ann").await;
-    client.send("msg,ann,still here").await;
-    assert_eq!(client.next().await, "msg,ann,ann: still here");
+    client.send("sub,ann").await;
+    client.send("msg,ann,x").await;
+    let mut channel = opened.recv().await.expect("a channel");
+    assert_eq!(channel.recv().await.as_deref(), Some("x"));
+    assert!(opened.try_recv().is_err());
 }
 
 #[tokio::test(start_paused = true)]
@@ -206,6 +214,7 @@ async fn a_channel_that_does_not_keep_up_is_closed_and_holds_up_no_other() {
     }
     client.send("msg,stuck,").await;
     assert_eq!(client.next().await, "uns,stuck");
+    client.send(&format!("msg,stuck,{text}")).await;
     client.send("msg,ann,y").await;
     assert_eq!(client.next().await, "msg,ann,ann: y");
 }
@@ -242,6 +251,21 @@ async fn a_session_has_a_limited_number_of_channels() {
     client.send("sub,bob").await;
     client.send("msg,bob,x").await;
     assert_eq!(client.next().await, "msg,bob,bob: x");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_handler_counts_until_it_has_returned() {
+    let multiplex = Multiplex::new()
+        .max_channels(1)
+        .channel("ann", async |channel: Channel| {
+            drop(channel);
+            pending().await
+        });
+    let mut client = Client::open(multiplex.channel("bob", echo)).await;
+    client.send("sub,ann").await;
+    assert_eq!(client.next().await, "uns,ann");
+    client.send("sub,bob").await;
+    assert_eq!(client.next().await, "uns,bob");
 }
 
 #[tokio::test(start_paused = true)]

@@ -425,6 +425,16 @@ mod tests {
     }
 
     #[test]
+    fn any_frame_may_have_a_body_in_1_0() {
+        let text = "SUBSCRIBE\ndestination:/a\n\nbody\0";
+        assert!(decode_as(Version::V1_0, &[text]).is_ok());
+        assert_eq!(
+            decode_as(Version::V1_1, &[text]),
+            Err(DecodeError::UnexpectedBody)
+        );
+    }
+
+    #[test]
     fn an_idle_decoder_holds_no_memory() {
         let mut decoder = Decoder::new(LIMITS);
         decoder.push(&send("/a", &"x".repeat(LIMITS.body)).encode(Version::V1_2));
