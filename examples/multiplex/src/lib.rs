@@ -3,15 +3,14 @@
 //!
 //! ```
 //! use axum::Router;
-//! use multiplex::{Channel, Multiplex};
+//! use multiplex::{Channel, ChannelClosed, Multiplex};
 //! use sockjs_axum::{Session, SockJsLayer};
 //!
-//! async fn ann(mut channel: Channel) {
+//! async fn ann(mut channel: Channel) -> Result<(), ChannelClosed> {
 //!     while let Some(text) = channel.recv().await {
-//!         if channel.send(format!("Ann nods: {text}")).await.is_err() {
-//!             break;
-//!         }
+//!         channel.send(format!("Ann nods: {text}")).await?;
 //!     }
+//!     Ok(())
 //! }
 //!
 //! let multiplex = Multiplex::new().channel("ann", ann);
@@ -45,4 +44,4 @@ mod wire;
 mod tests;
 
 pub use self::channel::{Channel, ChannelClosed, ChannelSender, TrySendChannelError};
-pub use self::multiplex::Multiplex;
+pub use self::multiplex::{HandlerOutput, Multiplex};

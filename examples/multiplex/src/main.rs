@@ -10,7 +10,7 @@ use std::{env, io};
 
 use axum::Router;
 use axum::serve::ListenerExt;
-use multiplex::{Channel, Multiplex};
+use multiplex::{Channel, ChannelClosed, Multiplex};
 use sockjs_axum::{Session, SockJsLayer};
 use tokio::net::TcpListener;
 use tokio::sync::broadcast;
@@ -42,55 +42,48 @@ async fn main() -> io::Result<()> {
     axum::serve(listener, app).await
 }
 
-async fn echo(mut channel: Channel) {
+async fn echo(mut channel: Channel) -> Result<(), ChannelClosed> {
     while let Some(text) = channel.recv().await {
-        if channel.send(text).await.is_err() {
-            break;
-        }
+        channel.send(text).await?;
     }
+    Ok(())
 }
 
 /// Tells the time in milliseconds since 1970, until the client says `stop`.
-async fn clock(mut channel: Channel) {
+async fn clock(mut channel: Channel) -> Result<(), ChannelClosed> {
     let mut ticks = interval(Duration::from_secs(1));
     ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
     loop {
         tokio::select! {
             text = channel.recv() => match text.as_deref() {
-                None | Some("stop") => break,
+                None | Some("stop") => return Ok(()),
                 Some(_) => {}
             },
             _ = ticks.tick() => {
                 let now = SystemTime::now().duration_since(UNIX_EPOCH);
                 let now = now.map_or(0, |since| since.as_millis());
-                if channel.send(now.to_string()).await.is_err() {
-                    break;
-                }
+                channel.send(now.to_string()).await?;
             }
         }
     }
 }
 
-async fn talk(mut channel: Channel, chat: broadcast::Sender<String>) {
+async fn talk(mut channel: Channel, chat: broadcast::Sender<String>) -> Result<(), ChannelClosed> {
     let mut said = chat.subscribe();
     loop {
-        let sent = tokio::select! {
+        tokio::select! {
             text = channel.recv() => match text {
                 // The channel itself hears it too, so there is at least one receiver.
-                Some(text) => {
-                    let _ = chat.send(text);
-                    Ok(())
-                }
-                None => break,
+                Some(text) => drop(chat.send(text)),
+                None => return Ok(()),
             },
             text = said.recv() => match text {
-                Ok(text) => channel.send(text).await,
-                Err(RecvError::Lagged(missed)) => channel.send(format!("({missed} messages missed)")).await,
-                Err(RecvError::Closed) => break,
+                Ok(text) => channel.send(text).await?,
+                Err(RecvError::Lagged(missed)) => {
+                    channel.send(format!("({missed} messages missed)")).await?;
+                }
+                Err(RecvError::Closed) => return Ok(()),
             },
-        };
-        if sent.is_err() {
-            break;
         }
     }
 }

@@ -1,4 +1,5 @@
 use std::collections::HashMap;
+use std::error::Error;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
@@ -9,7 +10,7 @@ use tokio::sync::{Semaphore, mpsc};
 use tokio::task::{JoinError, JoinSet};
 use tracing::Instrument;
 
-use crate::channel::{Channel, Ended, Inlet, Name};
+use crate::channel::{Channel, ChannelClosed, Ended, Inlet, Name};
 use crate::wire::{self, Incoming};
 
 /// The channels that a session may open, and what serves them. See the documentation of the crate for an
@@ -47,6 +48,9 @@ impl Multiplex {
     /// Registers a channel. `handler` is called with each [`Channel`] of that name that a session opens, and
     /// runs as a task of its own, with the span of the session.
     ///
+    /// It returns `()` or a `Result<(), E>`. An error is logged, unless it is [`ChannelClosed`], which is an
+    /// end as any other. So `channel.send(text).await?` works.
+    ///
     /// The channel closes when the [`Channel`] is dropped, so usually when the handler returns, or panics.
     /// When the session ends, the handler is told by [`Channel::recv`], and runs on until it returns.
     ///
@@ -55,7 +59,7 @@ impl Multiplex {
     pub fn channel<H, F>(mut self, name: impl Into<String>, handler: H) -> Self
     where
         H: Fn(Channel) -> F + Send + Sync + 'static,
-        F: Future<Output = ()> + Send + 'static,
+        F: Future<Output: HandlerOutput> + Send + 'static,
     {
         let plain = name.into();
         let escaped = wire::escape(&plain);
@@ -64,7 +68,10 @@ impl Multiplex {
                 plain,
                 escaped: escaped.clone(),
             }),
-            handler: Arc::new(move |channel| Box::pin(handler(channel))),
+            handler: Arc::new(move |channel| {
+                let served = handler(channel);
+                Box::pin(async move { served.await.log() })
+            }),
         };
         Arc::make_mut(&mut self.channels).insert(escaped, registered);
         self
@@ -136,6 +143,30 @@ impl fmt::Debug for Multiplex {
             .field("max_channels", &self.max_channels)
             .field("queue_size", &self.queue_size)
             .finish()
+    }
+}
+
+/// What the handler of a channel may return: `()` or a `Result<(), E>`.
+pub trait HandlerOutput {
+    /// Logs an error.
+    fn log(self);
+}
+
+impl HandlerOutput for () {
+    fn log(self) {}
+}
+
+impl<E: Into<Box<dyn Error + Send + Sync>>> HandlerOutput for Result<(), E> {
+    fn log(self) {
+        let Err(error) = self.map_err(Into::into) else {
+            return;
+        };
+        if !error.is::<ChannelClosed>() {
+            tracing::warn!(
+                error = &*error as &dyn Error,
+                "the handler of a channel failed"
+            );
+        }
     }
 }
 
@@ -244,6 +275,6 @@ impl Connection {
 /// A panic has closed its channel, as the end of its handler does.
 fn report(result: Result<(), JoinError>) {
     if let Err(error) = result {
-        tracing::error!(%error, "the handler of a channel failed");
+        tracing::error!(%error, "the handler of a channel panicked");
     }
 }

@@ -70,13 +70,12 @@ impl Client {
     }
 }
 
-async fn echo(mut channel: Channel) {
+async fn echo(mut channel: Channel) -> Result<(), ChannelClosed> {
     while let Some(text) = channel.recv().await {
         let text = format!("{}: {text}", channel.name());
-        if channel.send(text).await.is_err() {
-            break;
-        }
+        channel.send(text).await?;
     }
+    Ok(())
 }
 
 /// Never receives.
@@ -126,20 +125,25 @@ async fn an_unknown_channel_is_closed_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_handler_that_returns_or_panics_closes_its_channel_alone() {
+async fn a_handler_that_ends_or_panics_closes_its_channel_alone() {
     let multiplex = Multiplex::new()
         .channel("ann", echo)
         .channel("short", async |channel: Channel| {
             let _ = channel.send("bye").await;
         })
-        .channel("broken", async |_channel: Channel| panic!("on purpose"));
+        .channel("fails", async |_channel: Channel| Err("on purpose"))
+        .channel("broken", async |_channel: Channel| -> () {
+            panic!("on purpose")
+        });
     let mut client = Client::open(multiplex).await;
     client.send("sub,ann").await;
     client.send("sub,short").await;
     assert_eq!(client.next().await, "msg,short,bye");
     assert_eq!(client.next().await, "uns,short");
-    client.send("sub,broken").await;
-    assert_eq!(client.next().await, "uns,broken");
+    for name in ["fails", "broken"] {
+        client.send(&format!("sub,{name}")).await;
+        assert_eq!(client.next().await, format!("uns,{name}"));
+    }
     client.send("sub,short").await;
     assert_eq!(client.next().await, "msg,short,bye");
     assert_eq!(client.next().await, "uns,short");
@@ -259,7 +263,7 @@ async fn a_handler_counts_until_it_has_returned() {
         .max_channels(1)
         .channel("ann", async |channel: Channel| {
             drop(channel);
-            pending().await
+            pending::<()>().await
         });
     let mut client = Client::open(multiplex.channel("bob", echo)).await;
     client.send("sub,ann").await;
