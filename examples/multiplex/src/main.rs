@@ -1,7 +1,7 @@
 //! Three channels over one session: `cargo run -p multiplex`, then open the address it prints in a browser.
 //!
-//! `echo` sends everything back, `clock` tells the time each second, and `chat` passes on what anybody says
-//! to all who have it open. `PORT` changes the port.
+//! `echo` sends everything back, `clock` tells the time each second, and `chat` passes on each
+//! message to all sessions that have it open. `PORT` changes the port.
 
 mod page;
 

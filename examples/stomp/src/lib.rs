@@ -1,6 +1,6 @@
 //! A small STOMP broker over SockJS, which is what Spring front ends speak.
 //!
-//! Whatever a client sends to a destination goes to all who subscribed to it, unless the application says
+//! A message to a destination goes to all clients that subscribed to it, unless the application says
 //! otherwise. Destinations under `/app` and `/user` are the application's, as in Spring:
 //!
 //! ```
@@ -81,7 +81,7 @@
 //! above U+FFFF. Such a frame is refused.
 //!
 //! Transactions hold back the messages of a client until COMMIT. Acknowledgements are refused, because the
-//! broker keeps no messages: a SUBSCRIBE that asks for other than `ack:auto` gets an ERROR, and so do ACK and
+//! broker keeps no messages: a SUBSCRIBE with another mode than `ack:auto` gets an ERROR, and so do ACK and
 //! NACK.
 //!
 //! Everything that a client can make the server hold is bounded by [`Limits`].

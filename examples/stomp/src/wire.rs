@@ -55,7 +55,7 @@ impl Wire {
             sender,
             receiver,
             decoder: Decoder::new(limits),
-            // Whatever is sent before CONNECTED has no character that versions write differently.
+            // Frames before CONNECTED have no character that the versions write differently.
             version: Version::V1_2,
             heart_beat: HeartBeat::none(),
         }
