@@ -235,10 +235,12 @@ async function application() {
   bob.client.publish({ destination: "/app/hello", body: "Bob" });
   assert.equal((await greetings.take(1))[0].body, "Hello, Bob!");
 
-  bob.client.publish({ destination: "/user/ann/queue/messages", body: "psst" });
+  const forged = { from: "the king", "content-type": "text/plain" };
+  bob.client.publish({ destination: "/user/ann/queue/messages", headers: forged, body: "psst" });
   const [message] = await ann.inbox.take(1);
   assert.equal(message.body, "psst");
   assert.equal(message.headers.from, "bob");
+  assert.equal(message.headers["content-type"], "text/plain");
   assert.equal(message.headers.destination, "/user/queue/messages");
   assert.equal(bob.inbox.messages.length, 0);
 

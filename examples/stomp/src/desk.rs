@@ -16,7 +16,10 @@ impl Desk {
 
     /// Carries a message to the sessions of a user. If there is none, the sender is told.
     fn deliver(&self, from: &str, to: &str, queue: &str, content: &Content) -> Result<(), Refusal> {
-        let content = content.clone().header("from", from);
+        // The sender does not choose this header.
+        let signed = Content::new(content.body()).header("from", from);
+        let headers = content.headers().iter().filter(|(name, _)| *name != "from");
+        let content = headers.fold(signed, |content, (name, value)| content.header(name, value));
         if self
             .broker
             .publish_to(to, &format!("/user/{queue}"), content)
