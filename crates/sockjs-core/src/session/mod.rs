@@ -86,7 +86,7 @@ impl Session {
     pub fn new(now: Instant, config: impl Into<Arc<SessionConfig>>) -> Self {
         let config = config.into();
         Self {
-            state: State::new(now, &config),
+            state: State::new(now),
             outbox: Outbox::new(),
             inbox: Inbox::new(),
             config,
@@ -130,7 +130,7 @@ impl Session {
     /// Call this before the last bytes of the response leave, because the client's next request may
     /// arrive as soon as they have left.
     pub fn handle_complete(&mut self, now: Instant) {
-        self.state.complete(now, &self.config);
+        self.state.complete(now);
     }
 
     /// Records that the last bytes of the [complete](Self::handle_complete) response have left.
@@ -138,7 +138,7 @@ impl Session {
     /// The session ends if no receiver is attached within the disconnect delay. If a receiver is
     /// attached, or the disconnect delay runs already, this does nothing.
     pub fn handle_released(&mut self, now: Instant) {
-        self.state.release(now, &self.config);
+        self.state.release(now);
     }
 
     /// Ends the session because the connection of the attached receiver broke.
@@ -188,7 +188,7 @@ impl Session {
     /// This restarts the send timeout.
     pub fn handle_progress(&mut self, now: Instant) {
         if let Some(attached) = self.state.attached_mut() {
-            attached.progressed(now, &self.config);
+            attached.progressed(now);
         }
     }
 
@@ -202,7 +202,7 @@ impl Session {
     pub fn handle_blocked(&mut self, now: Instant) {
         if let Some(attached) = self.state.attached_mut() {
             attached.alive();
-            attached.start_waiting(now, &self.config);
+            attached.start_waiting(now);
         }
     }
 
@@ -214,7 +214,7 @@ impl Session {
     pub fn handle_flushed(&mut self, now: Instant) {
         let more = !self.outbox.is_empty() || matches!(self.state, State::Closing { .. });
         if let Some(attached) = self.state.attached_mut() {
-            attached.flushed(now, &self.config, more);
+            attached.flushed(now, more);
             if !self.inbox.has_room(self.config.receive_buffer()) {
                 // The driver does not read from the client while the receive buffer is full, so an
                 // answer could not arrive.
@@ -270,7 +270,7 @@ impl Session {
     /// A client without a receiver has the whole disconnect delay to attach one. If the session is
     /// already closing or closed, this does nothing, and the first reason and cause are kept.
     pub fn close(&mut self, now: Instant, reason: CloseReason, cause: Cause) {
-        self.state.close(now, &self.config, reason, cause);
+        self.state.close(now, reason, cause);
     }
 
     /// Ends the session at once, without sending the queued messages or a close frame.
@@ -298,7 +298,7 @@ impl Session {
             } else {
                 0
             };
-            attached.sent(now, &self.config, messages);
+            attached.sent(now, messages);
             return Some(frame);
         }
         if attached.heartbeat_is_due() {
@@ -323,7 +323,7 @@ impl Session {
 
     /// Returns when to call [`handle_timeout`](Self::handle_timeout); `None` if no deadline is set.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        self.state.poll_timeout()
+        self.state.poll_timeout(&self.config)
     }
 
     /// Returns whether [`poll_frame`](Self::poll_frame) would return a frame.
@@ -377,7 +377,7 @@ impl Session {
     fn start_waiting(&mut self, now: Instant) {
         if let Some(attached) = self.state.attached_mut() {
             if !self.outbox.is_empty() {
-                attached.start_waiting(now, &self.config);
+                attached.start_waiting(now);
             }
         }
     }
