@@ -84,6 +84,12 @@ mod payload;
 
 mod transport;
 
+mod route;
+
+mod page;
+
+mod refusal;
+
 mod quote;
 
 mod plain;
@@ -95,8 +101,11 @@ pub use config::SessionConfig;
 pub use event::{Cause, Ending, Event};
 pub use frame::Frame;
 pub use message::{JsonError, Message};
+pub use page::{GREETING, IframePage, Info};
 pub use payload::{Payload, PayloadError};
 pub use quote::quote;
+pub use refusal::Refusal;
+pub use route::{Endpoint, Route, encode_prefix};
 pub use session::{AttachError, ReceiveError, SendError, Session, SessionState};
 pub use transport::{
     Callback, CallbackError, FormDecoder, ResponseEncoder, Transport, form_payload,

@@ -64,7 +64,7 @@ async fn deliver(
         .saturating_add(config.session.receive_buffer());
     let mut sending = queue
         .enter(config.max_send_requests, budget)
-        .ok_or(Reject::NoRoom)?;
+        .ok_or(Reject::TooManySendRequests)?;
     {
         let mut read = pin!(read(config, upload, &mut buffer, &mut sending));
         let mut ended = pin!(queue.ended());
@@ -121,7 +121,7 @@ async fn judge_stray(mount: &Mount, upload: &mut Upload, format: Format) -> Reje
             return Reject::NoSession;
         }
         if !stray.hold(buffer.capacity()) {
-            return Reject::NoRoomForStray;
+            return Reject::TooManyStrayRequests;
         }
     }
     match buffer.into_payload(config.message_limit) {
@@ -154,7 +154,7 @@ async fn read_part(
 fn close_reason(reject: Reject) -> Option<CloseReason> {
     match reject {
         Reject::BodyTooLarge | Reject::Payload(PayloadError::TooLong) => Some(TOO_LONG),
-        Reject::SlowBody | Reject::NoRoom => Some(CloseReason::INTERRUPTED),
+        Reject::SlowBody | Reject::TooManySendRequests => Some(CloseReason::INTERRUPTED),
         _ => None,
     }
 }

@@ -7,6 +7,7 @@ mod origin;
 use http::header::{SET_COOKIE, X_CONTENT_TYPE_OPTIONS};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method};
+use sockjs_core::Endpoint;
 
 use super::route::Route;
 
@@ -44,14 +45,16 @@ impl Headers {
             }
             Judgement::Refused => None,
         };
-        let cookie = if route.is_session() {
+        let cookie = if route.endpoint().has_session_id() {
             cookie::jsessionid(jsessionid, parts)
         } else {
             None
         };
         // Caches may keep the answer to a preflight.
         let is_cached = parts.method == Method::OPTIONS;
-        let cache = if !is_cached && (route.is_session() || matches!(route, Route::Info)) {
+        let cache = if !is_cached
+            && (route.endpoint().has_session_id() || route.endpoint() == Endpoint::Info)
+        {
             Cache::Never
         } else {
             Cache::AsIs

@@ -1,0 +1,9 @@
+mod iframe;
+mod info;
+
+pub use self::iframe::IframePage;
+pub use self::info::Info;
+
+/// The body of the answer to a request for the prefix itself, which shows people that a SockJS server
+/// is there.
+pub const GREETING: &str = "Welcome to SockJS!\n";
