@@ -166,6 +166,23 @@ impl Endpoint {
         }
     }
 
+    /// Returns the `Content-Type` of the answer to a request that succeeds; `None` for WebSockets, and
+    /// for a URL that is unknown.
+    ///
+    /// The answer to [`XhrSend`](Self::XhrSend) has it although its body is empty.
+    pub const fn content_type(self) -> Option<&'static str> {
+        match self {
+            Self::Greeting | Self::XhrSend | Self::JsonpSend => Some("text/plain; charset=UTF-8"),
+            Self::Info => Some("application/json; charset=UTF-8"),
+            Self::Iframe | Self::HtmlFile => Some("text/html; charset=UTF-8"),
+            Self::Xhr | Self::XhrStreaming | Self::Jsonp => {
+                Some("application/javascript; charset=UTF-8")
+            }
+            Self::EventSource => Some("text/event-stream"),
+            Self::RawWebSocket | Self::WebSocket | Self::Unknown => None,
+        }
+    }
+
     /// Returns the transport of a WebSocket or of a receive request.
     ///
     /// A send request has none, because a session may use any send URL with any receive URL.

@@ -58,29 +58,13 @@ impl ClosingHandshake {
     }
 }
 
-/// Makes a WebSocket close frame. A code that RFC 6455 §7.4 forbids becomes 1000, and a long reason
-/// is cut.
 fn close_frame(reason: &CloseReason) -> CloseFrame {
-    let code = match reason.code() {
-        code @ (1000..=1003 | 1007..=1014 | 3000..=4999) => code,
-        _ => 1000,
-    };
-    let mut text = reason.reason();
-    while text.len() > MAX_CLOSE_TEXT {
-        let last = text
-            .char_indices()
-            .next_back()
-            .map_or(0, |(index, _)| index);
-        text = &text[..last];
-    }
+    let (code, text) = reason.for_websocket();
     CloseFrame {
         code: CloseCode::from(code),
         reason: text.into(),
     }
 }
-
-/// A control frame has at most 125 bytes, and the code takes two of them.
-const MAX_CLOSE_TEXT: usize = 123;
 
 /// How long a client may take to close its end of the connection.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);

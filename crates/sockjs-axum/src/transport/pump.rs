@@ -18,7 +18,6 @@ use super::close::ClosingHandshake;
 use super::socket::Socket;
 use crate::config::Config;
 use crate::mount::{SessionTask, Timer};
-use crate::session::close::{BROKEN_FRAMING, NO_STATUS, PROTOCOL_ERROR, TOO_LONG};
 use crate::session::{Attachment, Next};
 
 /// How a WebSocket transport puts frames and payloads into WebSocket messages.
@@ -167,7 +166,7 @@ impl Pump {
                     .map_err(|_| PayloadError::Broken)
                     .and_then(|text| F::decode(text, self.message_limit)),
                 Some(Ok(Message::Close(frame))) => {
-                    let reason = frame.map_or(NO_STATUS, |frame| {
+                    let reason = frame.map_or(CloseReason::NO_STATUS, |frame| {
                         CloseReason::new(frame.code.into(), frame.reason.as_str().to_owned())
                     });
                     self.attachment.abort(reason, Cause::ClosedByClient);
@@ -187,10 +186,14 @@ impl Pump {
                     posted = true;
                 }
                 Err(PayloadError::TooLong) => {
-                    return ControlFlow::Break(self.end(TOO_LONG, Cause::LimitExceeded));
+                    return ControlFlow::Break(
+                        self.end(CloseReason::TOO_LONG, Cause::LimitExceeded),
+                    );
                 }
                 Err(_) => {
-                    return ControlFlow::Break(self.end(BROKEN_FRAMING, Cause::ProtocolError));
+                    return ControlFlow::Break(
+                        self.end(CloseReason::BROKEN_FRAMING, Cause::ProtocolError),
+                    );
                 }
             }
         }
@@ -260,10 +263,10 @@ impl Pump {
 
     fn fail(&self, error: &Error) -> ClosingHandshake {
         match error {
-            Error::Capacity(_) => self.end(TOO_LONG, Cause::LimitExceeded),
-            Error::Utf8(_) => self.end(BROKEN_FRAMING, Cause::ProtocolError),
+            Error::Capacity(_) => self.end(CloseReason::TOO_LONG, Cause::LimitExceeded),
+            Error::Utf8(_) => self.end(CloseReason::BROKEN_FRAMING, Cause::ProtocolError),
             Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => self.lose(),
-            Error::Protocol(_) => self.end(PROTOCOL_ERROR, Cause::ProtocolError),
+            Error::Protocol(_) => self.end(CloseReason::PROTOCOL_ERROR, Cause::ProtocolError),
             _ => self.lose(),
         }
     }

@@ -12,7 +12,6 @@ use super::upload::{Deadline, Upload};
 use crate::config::Config;
 use crate::http::reject::Reject;
 use crate::mount::Mount;
-use crate::session::close::TOO_LONG;
 use crate::session::{SendQueue, SendRequest};
 
 /// Who hears the answer to a send request.
@@ -153,7 +152,9 @@ async fn read_part(
 /// were no messages.
 fn close_reason(reject: Reject) -> Option<CloseReason> {
     match reject {
-        Reject::BodyTooLarge | Reject::Payload(PayloadError::TooLong) => Some(TOO_LONG),
+        Reject::BodyTooLarge | Reject::Payload(PayloadError::TooLong) => {
+            Some(CloseReason::TOO_LONG)
+        }
         Reject::SlowBody | Reject::TooManySendRequests => Some(CloseReason::INTERRUPTED),
         _ => None,
     }

@@ -80,10 +80,16 @@ impl Headers {
     }
 }
 
-pub(crate) const TEXT_PLAIN: HeaderValue = HeaderValue::from_static("text/plain; charset=UTF-8");
-pub(crate) const HTML: HeaderValue = HeaderValue::from_static("text/html; charset=UTF-8");
-pub(crate) const JSON: HeaderValue = HeaderValue::from_static("application/json; charset=UTF-8");
-pub(crate) const JAVASCRIPT: HeaderValue =
-    HeaderValue::from_static("application/javascript; charset=UTF-8");
-pub(crate) const EVENT_STREAM: HeaderValue = HeaderValue::from_static("text/event-stream");
+pub(crate) const TEXT_PLAIN: HeaderValue = content_type(Endpoint::Greeting);
+pub(crate) const HTML: HeaderValue = content_type(Endpoint::Iframe);
+pub(crate) const JSON: HeaderValue = content_type(Endpoint::Info);
+pub(crate) const JAVASCRIPT: HeaderValue = content_type(Endpoint::Xhr);
+pub(crate) const EVENT_STREAM: HeaderValue = content_type(Endpoint::EventSource);
 const NOSNIFF: HeaderValue = HeaderValue::from_static("nosniff");
+
+const fn content_type(endpoint: Endpoint) -> HeaderValue {
+    match endpoint.content_type() {
+        Some(content_type) => HeaderValue::from_static(content_type),
+        None => panic!("its answer has no body"),
+    }
+}
