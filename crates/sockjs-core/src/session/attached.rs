@@ -133,7 +133,7 @@ impl Attached {
             _ => None,
         };
         let progress = self.progress.map(|it| it.at(config.send_timeout()));
-        [heartbeat, pong, progress].into_iter().flatten().min()
+        earlier(earlier(heartbeat, pong), progress)
     }
 
     fn heartbeat_at(&self, config: &SessionConfig) -> Option<Instant> {
@@ -149,5 +149,12 @@ impl Attached {
 
     pub(super) fn in_flight(&self) -> usize {
         self.in_flight
+    }
+}
+
+fn earlier(a: Option<Instant>, b: Option<Instant>) -> Option<Instant> {
+    match (a, b) {
+        (Some(a), Some(b)) => Some(a.min(b)),
+        (a, b) => a.or(b),
     }
 }
