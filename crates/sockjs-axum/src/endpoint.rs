@@ -96,13 +96,23 @@ async fn answer(
     }
     let (id, limit) = (route.session_id(), config.body_limit);
     let response = match route.endpoint() {
-        Endpoint::Greeting => page::greeting().map(OwnBody::from),
+        Endpoint::Greeting => return Ok(page::greeting().map(OwnBody::from)),
         // Without `/info`, a client does not try any transport.
         Endpoint::Info if mount.is_shutting_down() => return Err(Reject::ShuttingDown.into()),
-        Endpoint::Info => info(config, parts).map(OwnBody::from),
-        Endpoint::Iframe => mount.iframe().response(parts).map(OwnBody::from),
-        Endpoint::XhrSend => transport::xhr_send(mount, parts, upload, id).await?,
-        Endpoint::JsonpSend => transport::jsonp_send(mount, parts, upload, id).await?,
+        Endpoint::Info => return Ok(info(config, parts).map(OwnBody::from)),
+        Endpoint::Iframe => return Ok(mount.iframe().response(parts).map(OwnBody::from)),
+        Endpoint::XhrSend => return transport::xhr_send(mount, parts, upload, id).await,
+        Endpoint::JsonpSend => return transport::jsonp_send(mount, parts, upload, id).await,
+        Endpoint::RawWebSocket => {
+            let response = transport::raw_websocket(mount, opener).await?;
+            upload.abandon();
+            return Ok(response);
+        }
+        Endpoint::WebSocket => {
+            let response = transport::websocket(mount, opener).await?;
+            upload.abandon();
+            return Ok(response);
+        }
         Endpoint::Xhr => Beside::new(upload, limit, transport::xhr(mount, opener, id)).await?,
         Endpoint::XhrStreaming => {
             Beside::new(upload, limit, transport::xhr_streaming(mount, opener, id)).await?
@@ -114,16 +124,6 @@ async fn answer(
             Beside::new(upload, limit, transport::htmlfile(mount, opener, id)).await?
         }
         Endpoint::Jsonp => Beside::new(upload, limit, transport::jsonp(mount, opener, id)).await?,
-        Endpoint::RawWebSocket => {
-            let response = transport::raw_websocket(mount, opener).await?;
-            upload.abandon();
-            response
-        }
-        Endpoint::WebSocket => {
-            let response = transport::websocket(mount, opener).await?;
-            upload.abandon();
-            response
-        }
         Endpoint::Unknown => return Err(Reject::NotFound.into()),
     };
     Ok(response.map(|body| body.beside(upload, limit)))
