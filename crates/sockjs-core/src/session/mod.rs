@@ -36,6 +36,54 @@ use self::state::State;
 /// Each `now` must be equal to or later than the one before. A driver that breaks this rule gets
 /// deadlines that are too early or too late; no method panics, and the guarantees below still hold.
 ///
+/// # Whom to wake
+///
+/// A driver in which several tasks share a session asks these questions after each call, and wakes
+/// the tasks whose wait is over. A call that is not in the third column ends no such wait.
+///
+/// | Who waits | Until | What can end the wait |
+/// |---|---|---|
+/// | the receiver | [`has_frame`](Self::has_frame), or the session has [ended](Self::ending) | `send`, `close`, `abort`, `attach`, `handle_flushed`, `handle_timeout`, `handle_lost` |
+/// | the application, for an event | [`has_messages`](Self::has_messages), or the session has opened or ended | `attach`, `handle_payload`, `abort`, `poll_frame`, `handle_timeout`, `handle_lost` |
+/// | a payload that was not [taken](ReceiveError::Full), or a WebSocket that is not read | [`has_room`](Self::has_room), or the session is not open | `poll_event`, `discard_messages`, `close`, `abort`, `handle_timeout`, `handle_lost` |
+/// | the application, with a message that was [not queued](SendError::Full) | [`unsent`](Self::unsent) has become less, or the session is closing | `poll_frame`, `close`, `abort`, `handle_timeout`, `handle_lost` |
+/// | the timer | [`poll_timeout`](Self::poll_timeout) is earlier than what it is set to | `attach`, `send`, `close`, `handle_complete`, `handle_released`, `handle_blocked`, `handle_flushed`, `handle_timeout` |
+///
+/// [`detach`](Self::detach) counts as both of its parts. A response that waits while its session ends
+/// without a frame for it must end too: a poll is answered with a close frame of the
+/// [`reason`](Ending::reason).
+///
+/// # WebSocket close frames
+///
+/// - *From the server.* The `c` frame is the last one of the session. The WebSocket close frame with
+///   the values of [`CloseReason::for_websocket`] follows it, and the session hears nothing of it. The
+///   driver then reads until the client closes the connection, because a connection that is dropped
+///   with unread bytes is reset, and the client may never see the close frame. The driver does not
+///   wait for long, and what it reads is no input any more.
+/// - *From the client.* The driver calls [`abort`](Self::abort) with the code and the text of the close
+///   frame, or with [`CloseReason::NO_STATUS`] if it has none, and with [`Cause::ClosedByClient`]. It
+///   answers the close frame. It takes no more frames, and no `c` frame is sent: what was queued counts
+///   as undelivered. The messages that arrived before the close frame are still handed to the
+///   application.
+/// - *After a violation.* For a payload that is broken or too long, or for a violation of RFC 6455, the
+///   driver calls `abort` with [`CloseReason::BROKEN_FRAMING`], [`TOO_LONG`](CloseReason::TOO_LONG) or
+///   [`PROTOCOL_ERROR`](CloseReason::PROTOCOL_ERROR). A WebSocket close frame follows at once, without a
+///   `c` frame.
+/// - *None.* A connection that ends without a close frame is [lost](Self::handle_lost).
+///
+/// # After the end
+///
+/// The driver can drop a session once the application has taken [`Event::Closed`]. Of a session over HTTP
+/// it remembers the id with the close reason, for at least the disconnect delay:
+///
+/// - A receive request for this id is answered with one close frame of that reason. It opens no new
+///   session, because a new session would receive the second half of a conversation.
+/// - A send request for it is refused with [`Refusal::NoSession`](crate::Refusal::NoSession), as it is
+///   for a session that is closing, and for an id that was never used.
+///
+/// A driver that is short of memory opens no session for as long as it cannot remember its end. A
+/// WebSocket is a session of its own, whatever the id in its URL, so that nothing of it is remembered.
+///
 /// # Guarantees
 ///
 /// - The open frame is sent at most once, and is the first frame. The close frame is sent at most
@@ -137,6 +185,9 @@ impl Session {
     ///
     /// The session ends if no receiver is attached within the disconnect delay. If a receiver is
     /// attached, or the disconnect delay runs already, this does nothing.
+    ///
+    /// Call this for the response that was attached last. An older response that is let go of later
+    /// says nothing about the client.
     pub fn handle_released(&mut self, now: Instant) {
         self.state.release(now);
     }
