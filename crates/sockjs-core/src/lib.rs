@@ -13,6 +13,8 @@
 //! - [`ResponseEncoder`] encodes the [`Frame`]s of a session as the body of an HTTP response, for
 //!   each HTTP transport.
 //! - [`Payload`] validates what a client posted, and yields the [`Message`]s in it.
+//! - [`Route`] is the URL table: it finds the [`Endpoint`] and the ids in a path. [`GREETING`], [`Info`]
+//!   and [`IframePage`] are the pages, and a [`Refusal`] is the answer to a request that is refused.
 //!
 //! # Example: drive a session by hand
 //!
