@@ -76,7 +76,8 @@ impl CloseReason {
         &self.reason
     }
 
-    /// Returns the code and the text for the WebSocket close frame that follows the `c` frame.
+    /// Returns the code and the text for the WebSocket close frame that follows the `c` frame (rule P39
+    /// of `docs/protocol.md`).
     ///
     /// A code that RFC 6455 §7.4 does not allow becomes 1000. A text of more than 123 bytes, which is
     /// what fits in the frame, is truncated at a character.

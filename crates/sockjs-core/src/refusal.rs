@@ -5,7 +5,8 @@ use crate::{CallbackError, PayloadError};
 /// Why a request is refused, and how the client is told.
 ///
 /// The status codes are part of the protocol, as the texts are: clients and test suites expect them.
-/// They are plain numbers here.
+/// They are plain numbers here. The sections "Sending over HTTP", "WebSocket" and "Refusals" of
+/// `docs/protocol.md` say when to use which; rule P25 is about callbacks.
 ///
 /// An answer has the [`status`](Self::status), the [`text`](Self::text) as its body, and the
 /// [`header`](Self::header) if there is one. It also has the headers that every answer of the URL has:

@@ -4,7 +4,7 @@ use crate::Transport;
 ///
 /// A session URL is `PREFIX/SERVER/SESSION/ENDPOINT`. The client makes up both ids. The session id
 /// identifies the session. The server ignores the server id, which exists so that load balancers can
-/// route by it.
+/// route by it. The rules are P1 to P5 of `docs/protocol.md`.
 ///
 /// ```
 /// use sockjs_core::{Endpoint, Route};
@@ -101,7 +101,7 @@ impl<'a> Route<'a> {
     }
 }
 
-/// What a URL asks for. The method and the query play no part in it.
+/// What a URL asks for. The method and the query play no part in it (rule P3 of `docs/protocol.md`).
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[expect(
     clippy::exhaustive_enums,
@@ -138,7 +138,7 @@ pub enum Endpoint {
 }
 
 impl Endpoint {
-    /// Returns the methods that the URL allows, in the order of the `Allow` header.
+    /// Returns the methods that the URL allows, in the order of the `Allow` header (rule P4).
     ///
     /// `OPTIONS` is first where pages of other origins send preflights. A server that does not allow
     /// other origins leaves it out. Over HTTP/2 a WebSocket begins with `CONNECT` (RFC 8441), which

@@ -3,7 +3,15 @@
 //! It shows what a driver has to do, in the order in which a request meets it: the URL table, a
 //! session that is opened or found, a response that takes its frames, a request that brings a
 //! payload, and a WebSocket that does both. Read the contract at the top of
-//! [`sockjs_core::Session`] beside it.
+//! [`sockjs_core::Session`] beside it. To see it at work:
+//!
+//! ```console
+//! $ curl -X POST http://127.0.0.1:3000/echo/0/abc/xhr
+//! o
+//! $ curl -d '["hello"]' http://127.0.0.1:3000/echo/0/abc/xhr_send
+//! $ curl -X POST http://127.0.0.1:3000/echo/0/abc/xhr
+//! a["hello"]
+//! ```
 //!
 //! It keeps the contract on every transport that it has: a session without a receiver ends after the
 //! disconnect delay, silence brings heartbeats, a second receiver is told 2010, ids of ended sessions
@@ -12,9 +20,9 @@
 //! These parts of `sockjs-axum` are left out. A server on the open internet needs most of them:
 //!
 //! - Raw WebSocket, and `jsonp_send`.
-//! - Pages of other origins: CORS headers, preflights, and a list of allowed origins. Without CORS, a
-//!   browser lets only pages of this server use the HTTP transports, but any page can use the
-//!   WebSocket.
+//! - Everything about the origins of pages: CORS headers, preflights, and a list of allowed origins. As
+//!   it is, the client of another origin finds no `/info`, but a page that means harm can open the
+//!   WebSocket, and can embed the iframe page.
 //! - Limits for one client: how many connections and sessions it has, how many send requests wait at a
 //!   time, how many bodies without a session are read, and how many pongs wait for a client that sends
 //!   pings and does not read.
@@ -236,14 +244,16 @@ impl Shared {
 
     /// Attaches a receiver, or says with which close frame to turn it away.
     fn attach(self: &Arc<Self>) -> Result<Receiver, CloseReason> {
-        self.update(|session, now| session.attach(now))
-            .map_err(|error| match error {
+        let number = self.update(|session, now| {
+            session.attach(now).map_err(|error| match error {
                 AttachError::Closed(reason) => reason,
                 _ => CloseReason::ANOTHER_CONNECTION,
             })?;
+            Ok(self.receivers.fetch_add(1, Ordering::SeqCst) + 1)
+        })?;
         Ok(Receiver {
             shared: self.clone(),
-            number: self.receivers.fetch_add(1, Ordering::SeqCst) + 1,
+            number,
             is_complete: false,
         })
     }
@@ -284,8 +294,8 @@ impl Receiver {
 
 impl Drop for Receiver {
     fn drop(&mut self) {
-        let is_last = self.number == self.shared.receivers.load(Ordering::SeqCst);
         self.shared.update(|session, now| {
+            let is_last = self.number == self.shared.receivers.load(Ordering::SeqCst);
             if !self.is_complete {
                 session.handle_lost();
             } else if is_last {

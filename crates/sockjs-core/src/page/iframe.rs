@@ -3,7 +3,8 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 /// The page that a client of another origin loads into a hidden frame, to send its requests from
 /// there.
 ///
-/// It is the same for every version in the URL and for every request, so a server makes it once.
+/// It is the same for every version in the URL and for every request, so a server makes it once. It may
+/// be cached for a year. The rules are P53 and P54 of `docs/protocol.md`.
 ///
 /// Whatever page embeds it, a script inside it acts from the server's own origin. A server that allows
 /// some origins only must send `Content-Security-Policy: frame-ancestors` with these origins.

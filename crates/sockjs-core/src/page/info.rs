@@ -3,7 +3,7 @@ use crate::quote;
 /// The answer to `/info`, which tells a client what the server offers.
 ///
 /// Answer at once: the client measures the round trip of this request, and derives its timeouts from
-/// it. Without an answer, a client tries no transport.
+/// it. Without an answer, a client tries no transport. The rules are P51 and P52 of `docs/protocol.md`.
 ///
 /// ```
 /// use sockjs_core::Info;

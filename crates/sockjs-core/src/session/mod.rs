@@ -47,7 +47,7 @@ use self::state::State;
 /// | the application, for an event | [`has_messages`](Self::has_messages), or the session has opened or ended | `attach`, `handle_payload`, `abort`, `poll_frame`, `handle_timeout`, `handle_lost` |
 /// | a payload that was not [taken](ReceiveError::Full), or a WebSocket that is not read | [`has_room`](Self::has_room), or the session is not open | `poll_event`, `discard_messages`, `close`, `abort`, `handle_timeout`, `handle_lost` |
 /// | the application, with a message that was [not queued](SendError::Full) | [`unsent`](Self::unsent) has become less, or the session is closing | `poll_frame`, `close`, `abort`, `handle_timeout`, `handle_lost` |
-/// | the timer | [`poll_timeout`](Self::poll_timeout) is earlier than what it is set to | `attach`, `send`, `close`, `handle_complete`, `handle_released`, `handle_blocked`, `handle_flushed`, `handle_timeout` |
+/// | the timer | [`poll_timeout`](Self::poll_timeout) is earlier than what it is set to | `attach`, `send`, `close`, `poll_frame`, `handle_complete`, `handle_released`, `handle_blocked`, `handle_flushed`, `handle_timeout` |
 ///
 /// [`detach`](Self::detach) counts as both of its parts. A response that waits while its session ends
 /// without a frame for it must end too: a poll is answered with a close frame of the
