@@ -41,9 +41,15 @@ impl SendQueue {
         let _ = self.0.sends().ended.acquire().await;
     }
 
-    /// Closes the session, because it has lost messages that a page believes to be sent.
-    pub(crate) fn fail(&self, reason: CloseReason) {
+    /// Closes the session, because a limit refused messages that a page believes to be sent.
+    pub(crate) fn refuse(&self, reason: CloseReason) {
         self.0.close(reason, Cause::LimitExceeded);
+    }
+
+    /// Closes the session, because messages that a page believes to be sent were lost with their
+    /// connection.
+    pub(crate) fn lose(&self) {
+        self.0.close(CloseReason::INTERRUPTED, Cause::ReceiverLost);
     }
 
     /// Hands a payload to the session.
