@@ -103,7 +103,7 @@ async fn serve(listener: TcpListener, server: Arc<Server>) -> io::Result<()> {
                 // For the time in which the head of a request must arrive.
                 .timer(TokioTimer::new())
                 .serve_connection(TokioIo::new(tcp), service);
-            // What breaks a connection is the client's business. The sessions notice by themselves.
+            // A connection that breaks is no error of the server, and its sessions notice by themselves.
             let _ = connection.with_upgrades().await;
         });
     }
@@ -580,8 +580,8 @@ async fn talk(shared: &Arc<Shared>, upgraded: Upgraded) {
     }
     // If the session has not ended, it has lost its client.
     drop(receiver);
-    // What the client still sends is read and discarded. If the connection were dropped with unread
-    // bytes, it would be reset, and the client might not see the close frame.
+    // The rest of the input is read and discarded. If the connection were dropped with unread bytes,
+    // it would be reset, and the client might not see the close frame.
     let rest = async { while let Some(Ok(_)) = socket.next().await {} };
     let _ = timeout(CLOSE_TIMEOUT, rest).await;
 }

@@ -2,8 +2,8 @@ use std::time::{Duration, Instant};
 
 /// The end of a delay, after which the session ends unless something happens before.
 ///
-/// Most deadlines start again long before they pass. So only the start is stored, and whoever asks
-/// for the end supplies the delay.
+/// Most deadlines start again long before they pass. So only the start is stored, and the caller who
+/// asks for the end supplies the delay.
 ///
 /// A deadline that is found overdue by more than [`LATE`] is postponed once by [`GRACE`]. Timers
 /// are not that late, so the process was stopped or the machine asleep. Whatever the client did in

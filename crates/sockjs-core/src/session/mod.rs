@@ -59,11 +59,11 @@ use self::state::State;
 ///   the values of [`CloseReason::for_websocket`] follows it, and the session hears nothing of it. The
 ///   driver then reads until the client closes the connection, because a connection that is dropped
 ///   with unread bytes is reset, and the client may never see the close frame. The driver does not
-///   wait for long, and what it reads is no input any more.
+///   wait for long, and discards the bytes that it reads.
 /// - *From the client.* The driver calls [`abort`](Self::abort) with the code and the text of the close
 ///   frame, or with [`CloseReason::NO_STATUS`] if it has none, and with [`Cause::ClosedByClient`]. It
-///   answers the close frame. It takes no more frames, and no `c` frame is sent: what was queued counts
-///   as undelivered. The messages that arrived before the close frame are still handed to the
+///   answers the close frame. It takes no more frames, and no `c` frame is sent: the queued messages
+///   count as undelivered. The messages that arrived before the close frame are still handed to the
 ///   application.
 /// - *After a violation.* For a payload that is broken or too long, or for a violation of RFC 6455, the
 ///   driver calls `abort` with [`CloseReason::BROKEN_FRAMING`], [`TOO_LONG`](CloseReason::TOO_LONG) or
