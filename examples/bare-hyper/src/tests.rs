@@ -9,7 +9,7 @@ use tokio_tungstenite::client_async;
 use super::*;
 
 /// Far more than anything here takes.
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_secs(20);
 
 async fn start(config: SessionConfig) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -131,14 +131,20 @@ async fn a_second_receiver_is_turned_away_and_disturbs_nobody() {
 
 #[tokio::test]
 async fn a_lost_receiver_ends_its_session_and_the_id_is_remembered() {
-    let addr = start(SessionConfig::default()).await;
+    // Nothing else would end the session in time.
+    let config = SessionConfig::default()
+        .with_heartbeat_delay(None)
+        .with_send_timeout(2 * LIMIT);
+    let addr = start(config).await;
     let mut stream = send(addr, "POST /echo/0/a/xhr_streaming", "").await;
     read_to(&mut stream, "h\no\n").await;
 
     drop(stream);
 
+    let dropped = Instant::now();
     let mut told = poll(addr, "a").await;
     while told.starts_with("c[2010") {
+        assert!(dropped.elapsed() < LIMIT);
         told = poll(addr, "a").await;
     }
     for _ in 0..2 {
@@ -151,7 +157,11 @@ async fn a_lost_receiver_ends_its_session_and_the_id_is_remembered() {
 #[tokio::test]
 async fn an_absent_client_is_waited_for_during_the_disconnect_delay() {
     let delay = Duration::from_millis(300);
-    let addr = start(SessionConfig::default().with_disconnect_delay(delay)).await;
+    // Nothing else would end the session in time.
+    let config = SessionConfig::default()
+        .with_disconnect_delay(delay)
+        .with_send_timeout(2 * LIMIT);
+    let addr = start(config).await;
     let start = Instant::now();
     assert_eq!(poll(addr, "a").await, "o\n");
 
