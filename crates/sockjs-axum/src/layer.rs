@@ -11,7 +11,7 @@ use crate::http::header::{AllowedOrigins, Cors, JSessionId, NullOriginPolicy, Pr
 use crate::http::route::encode_prefix;
 use crate::mount::{Mount, Registry, SockJsHandle};
 use crate::service::{NotFound, SockJs};
-use crate::session::{Binding, ErasedHandler, SessionHandler, echo};
+use crate::session::{Binding, ErasedHandler, SessionHandler, StateOf, Supplied, echo};
 
 /// Answers SockJS requests under a prefix, and passes all other requests on to the inner service.
 ///
@@ -124,8 +124,9 @@ impl SockJsLayer<()> {
     /// [`Session`](crate::Session). See [`SessionHandler`].
     ///
     /// The handler is called once for each session, and polled by the session's own task. When it
-    /// returns, it drops the `Session`, and the session closes with 1000. If it panics, its session
-    /// closes with 1011, and no other session is affected.
+    /// returns `()` or `Ok(())`, it drops the `Session`, and the session closes with 1000. If it returns
+    /// an error or panics, its session closes with 1011, and no other session is affected. The error of
+    /// a message that could not be sent because the session is gone is no failure.
     ///
     /// The extractors run on the request that opens the session: the first receive request, or the
     /// handshake of a WebSocket. They run before the request is answered, and if one rejects the
@@ -154,13 +155,6 @@ impl SockJsLayer<()> {
             registry,
         }
     }
-
-    /// Makes a service of its own, for [`nest_service`](axum::Router::nest_service),
-    /// [`fallback_service`](axum::Router::fallback_service), or a server without axum. Requests that
-    /// are not under the prefix are answered with 404.
-    pub fn into_service(self) -> SockJs<NotFound> {
-        self.layer(NotFound)
-    }
 }
 
 impl<S> SockJsLayer<S>
@@ -187,6 +181,16 @@ where
 }
 
 impl<S> SockJsLayer<S> {
+    /// Makes a service of its own, for [`nest_service`](axum::Router::nest_service),
+    /// [`fallback_service`](axum::Router::fallback_service), or a server without axum. Requests that
+    /// are not under the prefix are answered with 404.
+    pub fn into_service(self) -> SockJs<NotFound>
+    where
+        Supplied: StateOf<S>,
+    {
+        self.layer(NotFound)
+    }
+
     /// Returns a handle to all sessions of the mount. It counts them, sends to them, closes them, and
     /// shuts the mount down.
     pub fn handle(&self) -> SockJsHandle {
@@ -194,17 +198,17 @@ impl<S> SockJsLayer<S> {
     }
 }
 
-impl<S> Layer<S> for SockJsLayer {
-    type Service = SockJs<S>;
+/// A layer whose handler needs no state any more.
+impl<I, S> Layer<I> for SockJsLayer<S>
+where
+    Supplied: StateOf<S>,
+{
+    type Service = SockJs<I>;
 
-    fn layer(&self, inner: S) -> SockJs<S> {
-        let Self {
-            prefix,
-            config,
-            handler,
-            registry,
-        } = self.clone();
-        let mount = Mount::new(prefix, config, handler, registry);
+    fn layer(&self, inner: I) -> SockJs<I> {
+        let handler = Supplied::complete(self.handler.clone());
+        let (prefix, config) = (self.prefix.clone(), self.config.clone());
+        let mount = Mount::new(prefix, config, handler, self.registry.clone());
         SockJs::new(inner, Arc::new(mount))
     }
 }

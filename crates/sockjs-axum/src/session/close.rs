@@ -17,5 +17,5 @@ pub(crate) const BROKEN_FRAMING: CloseReason = CloseReason::from_static(1007, "B
 /// The client sent more than a limit allows.
 pub(crate) const TOO_LONG: CloseReason = CloseReason::from_static(1009, "Message too long");
 
-/// The handler of the session panicked.
-pub(crate) const PANICKED: CloseReason = CloseReason::from_static(1011, "Internal error");
+/// The handler of the session returned an error, or panicked.
+pub(crate) const HANDLER_FAILED: CloseReason = CloseReason::from_static(1011, "Internal error");
