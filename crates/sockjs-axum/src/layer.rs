@@ -270,6 +270,38 @@ impl<S> SockJsLayer<S> {
         })
     }
 
+    /// Sets the WebSocket subprotocols that the handler speaks. Default: none.
+    ///
+    /// A client offers the names of subprotocols in its handshake, in the order of its preference. The
+    /// server chooses the first offer that is in this list, whatever the order of the list, and none if
+    /// no offer is. Names are compared byte for byte. [`Session::protocol`](crate::Session::protocol)
+    /// returns the choice. It is `None` on transports that are no WebSocket, because they have no
+    /// subprotocols.
+    ///
+    /// Set it for clients that end a WebSocket without a subprotocol: browsers and the npm package `ws` if
+    /// they offered any, such as stompjs with a `brokerURL`.
+    ///
+    /// ```
+    /// # use sockjs_axum::SockJsLayer;
+    /// let layer = SockJsLayer::echo("/stomp").protocols(["v12.stomp", "v11.stomp"]);
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// If a name is not a token: letters, digits and ``!#$%&'*+-.^_`|~``, at least one character.
+    pub fn protocols<P: AsRef<str>>(self, protocols: impl IntoIterator<Item = P>) -> Self {
+        let protocols = protocols.into_iter().map(|protocol| {
+            let protocol = protocol.as_ref();
+            assert!(
+                is_token(protocol),
+                "{protocol:?} is not the name of a subprotocol: a name has letters, digits and !#$%&'*+-.^_`|~ alone"
+            );
+            protocol.into()
+        });
+        let protocols = protocols.collect();
+        self.configure(|config| config.protocols = protocols)
+    }
+
     /// Sets whether the responses of a session carry a `JSESSIONID` cookie: `true`, `false`, or a
     /// [`JSessionId`] with a value or attributes of your own. Default: `false`.
     ///
@@ -593,4 +625,10 @@ impl<S> SockJsLayer<S> {
 
 fn nonzero(delay: Duration) -> Option<Duration> {
     (!delay.is_zero()).then_some(delay)
+}
+
+/// Returns whether a text is a token of HTTP: RFC 9110 §5.6.2.
+fn is_token(text: &str) -> bool {
+    let is_allowed = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
+    !text.is_empty() && text.bytes().all(is_allowed)
 }

@@ -211,6 +211,13 @@ impl Session {
         self.shared().connection().transport
     }
 
+    /// Returns the WebSocket subprotocol that was chosen of those of
+    /// [`SockJsLayer::protocols`](crate::SockJsLayer::protocols). It is `None` if the client offered none
+    /// of them, and on transports that are no WebSocket.
+    pub fn protocol(&self) -> Option<&str> {
+        self.shared().opening().protocol.as_deref()
+    }
+
     /// Returns the remote address of the client's last receive request, if the server provides
     /// [`ConnectInfo<SocketAddr>`](axum::extract::ConnectInfo). Behind a proxy, it is the address of the
     /// proxy.
