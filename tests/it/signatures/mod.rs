@@ -117,6 +117,13 @@ const MISTAKES: &[Mistake] = &[
         note: "the state of a router, which `Router::with_state` supplies, does not reach a layer",
     },
     Mistake {
+        case: "state_of_the_router",
+        message: "the state `Arc<str>` of the session handler was never supplied",
+        at: "layer",
+        label: "call `.with_state(..)` on the `SockJsLayer` first",
+        note: "the state of a router, which `Router::with_state` supplies, does not reach a layer",
+    },
+    Mistake {
         case: "no_state_for_a_service",
         message: "the state `u32` of the session handler was never supplied",
         at: "into_service",
