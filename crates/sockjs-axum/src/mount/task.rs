@@ -8,13 +8,12 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use pin_project_lite::pin_project;
-use sockjs_core::Cause;
+use sockjs_core::{Cause, CloseReason};
 use tokio::time::Sleep;
 use tracing::{Instrument, Span};
 
 use super::registry::Registration;
 use crate::error::{BoxError, Chain, is_session_gone};
-use crate::session::close::HANDLER_FAILED;
 use crate::session::{HandlerFuture, Parking, Shared};
 
 /// The part of a session's task that all transports share: the handler and the timer.
@@ -119,7 +118,7 @@ impl SessionTask {
         tracing::error!(panic = panic_message(&*panic), "session handler panicked");
         self.registration
             .shared()
-            .close(HANDLER_FAILED, Cause::HandlerPanicked);
+            .close(CloseReason::INTERNAL_ERROR, Cause::HandlerPanicked);
         drop_panic(panic);
     }
 
@@ -192,7 +191,7 @@ fn handle_error(shared: &Shared, error: BoxError) {
         return;
     }
     tracing::warn!(error = %Chain(&*error), "session handler failed");
-    shared.close(HANDLER_FAILED, Cause::HandlerFailed);
+    shared.close(CloseReason::INTERNAL_ERROR, Cause::HandlerFailed);
 }
 
 /// Starts the task of a session.

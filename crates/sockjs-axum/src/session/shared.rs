@@ -11,7 +11,6 @@ use sockjs_core::{
 };
 use tokio::task::coop::poll_proceed;
 
-use super::close::HANDLER_FAILED;
 use super::holds::{Hold, Holds, Left};
 use super::line::Ticket;
 use super::opening::Opening;
@@ -361,7 +360,7 @@ impl Shared {
             Left::Others => {}
             Left::NoReceiver => self.update(|live| live.session.discard_messages()),
             Left::Nobody if std::thread::panicking() => {
-                self.close(HANDLER_FAILED, Cause::HandlerPanicked);
+                self.close(CloseReason::INTERNAL_ERROR, Cause::HandlerPanicked);
             }
             Left::Nobody => self.abandon(),
         }
