@@ -16,6 +16,9 @@ const BURST = 200;
 
 const server = (process.argv[2] ?? "http://127.0.0.1:3002").replace(/\/$/, "");
 
+// Browsers have it, and Node.js since version 22.
+globalThis.WebSocket = WebSocket;
+
 const sockjs = (transport) => () => new SockJS(`${server}/stomp`, null, { transports: [transport] });
 const sockets = {
   websocket: sockjs("websocket"),
@@ -204,6 +207,20 @@ async function oneVersion(version, text) {
   assert.equal((await stomp.closed()).code, 1000);
 }
 
+/** Without SockJS: the client opens the WebSocket itself, and the server has to choose a subprotocol. */
+async function brokerUrl() {
+  const brokerURL = `${server.replace(/^http/, "ws")}/stomp/websocket`;
+  const stomp = new Stomp(undefined, { brokerURL });
+  const connected = await stomp.connected();
+  assert.equal(connected.headers.version, "1.2");
+  assert.equal(stomp.client.webSocket.protocol, "v12.stomp");
+  const inbox = await stomp.subscribe("/topic/direct");
+  stomp.client.publish({ destination: "/topic/direct", body: "hello" });
+  assert.equal((await inbox.take(1))[0].body, "hello");
+  await stomp.client.deactivate();
+  assert.equal((await stomp.closed()).code, 1000);
+}
+
 async function transactions() {
   const stomp = new Stomp(sockets.websocket);
   await stomp.connected();
@@ -382,6 +399,7 @@ await Promise.all(
   ),
 );
 await check("stomp: everyone hears everyone", everyoneHears);
+await check("stomp: brokerURL", brokerUrl);
 await check("stomp: transactions", transactions);
 await check("stomp: destinations of the application", application);
 await check("stomp: ERROR names the frame", () => refused(sockets.websocket));

@@ -6,7 +6,7 @@
 //! ```
 //! use axum::Router;
 //! use sockjs_axum::{Session, SockJsLayer};
-//! use stomp::{Application, Audience, Broker, Client, Connect, Content, Delivery, Refusal, Stomp};
+//! use stomp::{Application, Audience, Broker, Client, Connect, Content, Delivery, PROTOCOLS, Refusal, Stomp};
 //!
 //! struct Desk {
 //!     broker: Broker,
@@ -52,11 +52,12 @@
 //! let broker = Broker::default();
 //! let stomp = Stomp::new(Desk { broker: broker.clone() }, broker);
 //! let layer = SockJsLayer::new("/stomp")
+//!     .protocols(PROTOCOLS)
 //!     .on_session(move |session: Session| stomp.clone().serve(session));
 //! let app: Router = Router::new().layer(layer);
 //! ```
 //!
-//! In the page:
+//! In the page, over SockJS, or with `brokerURL: "wss://…/stomp/websocket"` in place of the first line:
 //!
 //! ```js
 //! import { Client } from "@stomp/stompjs";
@@ -112,4 +113,4 @@ pub use self::content::Content;
 pub use self::header::Headers;
 pub use self::limits::Limits;
 pub use self::stomp::Stomp;
-pub use self::version::Version;
+pub use self::version::{PROTOCOLS, Version};

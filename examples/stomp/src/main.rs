@@ -11,7 +11,7 @@ use std::{env, io};
 use axum::Router;
 use axum::serve::ListenerExt;
 use sockjs_axum::{Session, SockJsLayer};
-use stomp::{Broker, Stomp};
+use stomp::{Broker, PROTOCOLS, Stomp};
 use tokio::net::TcpListener;
 
 use crate::desk::Desk;
@@ -22,6 +22,7 @@ async fn main() -> io::Result<()> {
     let broker = Broker::default();
     let stomp = Stomp::new(Desk::new(broker.clone()), broker);
     let sockjs = SockJsLayer::new("/stomp")
+        .protocols(PROTOCOLS)
         .on_session(move |session: Session| stomp.clone().serve(session))
         .sockjs_url(clients.sockjs_url());
     let app = Router::new().merge(clients.routes()).layer(sockjs);

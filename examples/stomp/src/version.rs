@@ -34,6 +34,13 @@ impl Version {
     }
 }
 
+/// The names of the versions as subprotocols of a WebSocket, for
+/// [`SockJsLayer::protocols`](sockjs_axum::SockJsLayer::protocols).
+///
+/// Clients that use a WebSocket without SockJS offer them, and give up if the server chooses none. The version
+/// itself is agreed on by CONNECT, as over SockJS.
+pub const PROTOCOLS: [&str; 3] = ["v12.stomp", "v11.stomp", "v10.stomp"];
+
 /// All versions, as an ERROR lists them.
 pub(crate) const SUPPORTED: &str = "1.0,1.1,1.2";
 
