@@ -19,13 +19,14 @@ const server = (process.argv[2] ?? "http://127.0.0.1:3002").replace(/\/$/, "");
 // Browsers have it, and Node.js since version 22.
 globalThis.WebSocket = WebSocket;
 
+const brokerURL = `${server.replace(/^http/, "ws")}/stomp/websocket`;
 const sockjs = (transport) => () => new SockJS(`${server}/stomp`, null, { transports: [transport] });
 const sockets = {
   websocket: sockjs("websocket"),
   "xhr-streaming": sockjs("xhr-streaming"),
   eventsource: sockjs("eventsource"),
   "xhr-polling": sockjs("xhr-polling"),
-  "raw websocket": () => new WebSocket(`${server.replace(/^http/, "ws")}/stomp/websocket`),
+  "raw websocket": () => new WebSocket(brokerURL),
 };
 
 /** A promise, and the functions that settle it. */
@@ -209,7 +210,6 @@ async function oneVersion(version, text) {
 
 /** Without SockJS: the client opens the WebSocket itself, and the server has to choose a subprotocol. */
 async function brokerUrl() {
-  const brokerURL = `${server.replace(/^http/, "ws")}/stomp/websocket`;
   const stomp = new Stomp(undefined, { brokerURL });
   const connected = await stomp.connected();
   assert.equal(connected.headers.version, "1.2");
@@ -272,8 +272,7 @@ async function application() {
 }
 
 /** A client of stompjs 2, which offers versions 1.1 and 1.0, and which react-stomp wraps. */
-async function stompjs2(name, connect) {
-  const client = Stomp2.over(connect());
+async function stompjs2(name, client) {
   client.debug = null;
   client.heartbeat = { outgoing: HEART_BEAT, incoming: HEART_BEAT };
   const refused = promised();
@@ -395,9 +394,11 @@ for (const [version, text] of [["1.0", "a:b\\c"], ["1.1", "a b"], ["1.2", "a:b\\
 }
 await Promise.all(
   Object.entries(sockets).map(([name, connect]) =>
-    check(`stompjs 2 over ${name}: conversation`, () => stompjs2(name, connect)),
+    check(`stompjs 2 over ${name}: conversation`, () => stompjs2(name, Stomp2.over(connect()))),
   ),
 );
+// It opens the WebSocket itself, and offers subprotocols.
+await check("stompjs 2 by URL: conversation", () => stompjs2("url", Stomp2.client(brokerURL)));
 await check("stomp: everyone hears everyone", everyoneHears);
 await check("stomp: brokerURL", brokerUrl);
 await check("stomp: transactions", transactions);
