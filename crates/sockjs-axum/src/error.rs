@@ -46,6 +46,22 @@ impl TrySendError {
     }
 }
 
+/// Why a session did not join a topic.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum JoinError {
+    /// The session is closing or closed.
+    #[error("session is closed")]
+    Closed,
+    /// The session is in as many topics as [`max_topics`](crate::SockJsLayer::max_topics) allows. It
+    /// can join when it has left one.
+    #[error("session is in too many topics")]
+    TooManyTopics,
+    /// The name of the topic has more than 256 bytes.
+    #[error("topic name is too long")]
+    NameTooLong,
+}
+
 /// Why a value was not sent as JSON.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]

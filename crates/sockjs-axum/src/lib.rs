@@ -88,19 +88,23 @@ mod meter;
 
 mod throttle;
 
+mod topics;
+
 mod clock;
 
 mod sync;
+
+mod panics;
 
 mod error;
 
 pub use body::ResponseBody;
 pub use config::BaseUrl;
-pub use error::{SendError, SendJsonError, TrySendError};
+pub use error::{JoinError, SendError, SendJsonError, TrySendError};
 pub use future::ResponseFuture;
 pub use http::header::{AllowedOrigins, InvalidOrigin, JSessionId, SameSite};
 pub use layer::SockJsLayer;
-pub use mount::{BroadcastOutcome, ShutdownOutcome, SlowPolicy, SockJsHandle};
+pub use mount::{BroadcastOutcome, ShutdownOutcome, SlowPolicy, SockJsHandle, Topic};
 pub use service::{NotFound, SockJs};
 pub use session::{Receiver, Sender, Session, SessionHandler, SessionRef};
 pub use sockjs_core::{Cause, CloseReason, Ending, JsonError, Message, SessionState, Transport};

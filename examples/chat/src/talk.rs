@@ -23,7 +23,7 @@ async fn serve(chat: &Chat, sender: &Sender, receiver: &mut Receiver) -> Result<
     };
     let seat = chat
         .rooms
-        .enter(room, guest.nickname.clone(), sender.downgrade())?;
+        .enter(room, guest.nickname.clone(), sender.session_ref().clone())?;
 
     let mut pace = interval(PACE);
     pace.set_missed_tick_behavior(MissedTickBehavior::Delay);

@@ -239,7 +239,7 @@ async fn a_member_that_takes_nothing_holds_nobody_up() {
         let name = |text: &str| Name::try_from(text.to_owned()).expect("a good name");
         let seat = chat
             .rooms
-            .enter(name("tea"), name(nickname), session.downgrade())
+            .enter(name("tea"), name(nickname), session.session_ref().clone())
             .expect("there is room");
         members.push((response.into_body(), session, seat));
     }

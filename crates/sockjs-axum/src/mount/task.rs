@@ -13,6 +13,7 @@ use tokio::time::Sleep;
 use tracing::{Instrument, Span};
 
 use super::registry::Registration;
+use crate::panics::{drop_panic, panic_message};
 use crate::session::close::PANICKED;
 use crate::session::{HandlerFuture, Parking};
 
@@ -187,23 +188,6 @@ fn spawn_in(span: Span, task: impl Future<Output = ()> + Send + 'static) {
         spawn(task);
     } else {
         spawn(task.instrument(span));
-    }
-}
-
-/// Drops what a panic carries, which may panic too. What that second panic carries is leaked.
-fn drop_panic(panic: Box<dyn Any + Send>) {
-    if let Err(panic) = catch_unwind(AssertUnwindSafe(|| drop(panic))) {
-        std::mem::forget(panic);
-    }
-}
-
-fn panic_message(panic: &(dyn Any + Send)) -> &str {
-    if let Some(message) = panic.downcast_ref::<&str>() {
-        message
-    } else if let Some(message) = panic.downcast_ref::<String>() {
-        message
-    } else {
-        "unknown"
     }
 }
 

@@ -11,6 +11,7 @@ use sockjs_core::{
 };
 use tokio::task::coop::poll_proceed;
 
+use super::belongings::{Belongings, TopicsOfMount};
 use super::close::PANICKED;
 use super::holds::{Hold, Holds, Left};
 use super::line::Ticket;
@@ -34,6 +35,7 @@ pub(crate) struct Shared {
     live: Mutex<Live>,
     sends: Sends,
     holds: Holds,
+    belongings: Belongings<Arc<Self>>,
 }
 
 #[derive(Debug)]
@@ -85,6 +87,7 @@ impl Shared {
         connection: Connection,
         meter: Meter,
         config: Arc<SessionConfig>,
+        topics: Arc<TopicsOfMount<Arc<Self>>>,
     ) -> Self {
         let now = clock::now();
         let mut session = Session::new(now, config);
@@ -101,6 +104,7 @@ impl Shared {
             }),
             sends: Sends::new(),
             holds: Holds::new(),
+            belongings: Belongings::new(topics),
         }
     }
 
@@ -114,6 +118,10 @@ impl Shared {
 
     pub(super) fn sends(&self) -> &Sends {
         &self.sends
+    }
+
+    pub(super) fn belongings(&self) -> &Belongings<Arc<Self>> {
+        &self.belongings
     }
 
     /// Ends the send requests of a session that is over.
@@ -328,6 +336,11 @@ impl Shared {
         self.release(Hold::Handler);
     }
 
+    /// Reports that the task is over, and with it the session.
+    pub(crate) fn task_ended(&self) {
+        self.release(Hold::Task);
+    }
+
     pub(crate) fn handle_timeout(&self) {
         self.update(|live| {
             let now = live.read_clock();
@@ -345,6 +358,18 @@ impl Shared {
 
     /// Counts one less that may keep the session open. Closes the session if nothing does.
     pub(super) fn release(&self, hold: Hold) {
+        self.let_go(hold);
+        if self.is_abandoned() {
+            self.belongings.drop_values();
+        }
+    }
+
+    /// Returns whether nobody serves the session any more.
+    pub(super) fn is_abandoned(&self) -> bool {
+        self.holds.is_abandoned()
+    }
+
+    fn let_go(&self, hold: Hold) {
         match self.holds.release(hold) {
             Left::Others => {}
             Left::NoReceiver => self.update(|live| live.session.discard_messages()),
@@ -379,7 +404,7 @@ impl Shared {
         Poll::Ready(message)
     }
 
-    pub(super) fn try_send(&self, message: Message) -> Result<(), TrySendError> {
+    pub(crate) fn try_send(&self, message: Message) -> Result<(), TrySendError> {
         self.update(|live| live.send(message))
     }
 
