@@ -75,7 +75,9 @@ impl<M: Clone> Topics<M> {
 
     /// Returns how many members a topic has.
     pub(crate) fn len(&self, topic: &str) -> usize {
-        self.shard(topic).get(topic).map_or(0, |members| members.len)
+        self.shard(topic)
+            .get(topic)
+            .map_or(0, |members| members.len)
     }
 
     fn shard(&self, topic: &str) -> MutexGuard<'_, Shard<M>> {
@@ -193,7 +195,10 @@ mod tests {
         topics.join("b", 1);
         assert_eq!(members(&topics, "a"), [1, 2]);
         assert_eq!(members(&topics, "b"), [1]);
-        assert_eq!([topics.len("a"), topics.len("b"), topics.len("c")], [2, 1, 0]);
+        assert_eq!(
+            [topics.len("a"), topics.len("b"), topics.len("c")],
+            [2, 1, 0]
+        );
 
         topics.leave("a", &one);
         assert_eq!(members(&topics, "a"), [2]);

@@ -200,7 +200,10 @@ fn unwrap<T: Clone + Send + Sync + 'static>(value: Value) -> Option<T> {
 
 fn drop_value(value: Value) {
     if let Err(panic) = catch_unwind(AssertUnwindSafe(|| drop(value))) {
-        tracing::error!(panic = panic_message(&*panic), "value of a session panicked");
+        tracing::error!(
+            panic = panic_message(&*panic),
+            "value of a session panicked"
+        );
         drop_panic(panic);
     }
 }
@@ -254,7 +257,10 @@ mod tests {
         assert_eq!(belongings.get::<u16>(), Some(2));
         assert_eq!(belongings.get::<u32>(), None);
         assert_eq!(belongings.remove::<u8>(), Some(3));
-        assert_eq!((belongings.remove::<u8>(), belongings.get::<u8>()), (None, None));
+        assert_eq!(
+            (belongings.remove::<u8>(), belongings.get::<u8>()),
+            (None, None)
+        );
         assert_eq!(belongings.get::<u16>(), Some(2));
     }
 

@@ -37,8 +37,7 @@ fn open() -> (Arc<Shared>, Attachment, Session) {
         topics: Arc::new(Topics::new()),
         max_topics: 1,
     });
-    let (shared, attachment) =
-        Attachment::open(opening, CONNECTION, meter, config.into(), topics);
+    let (shared, attachment) = Attachment::open(opening, CONNECTION, meter, config.into(), topics);
     let session = Session::new(shared.clone());
     (shared, attachment, session)
 }

@@ -81,12 +81,7 @@ impl Shared {
     }
 
     fn join(self: &Arc<Self>, topic: &str) -> Result<(), JoinError> {
-        let is_open = || {
-            matches!(
-                self.state(),
-                SessionState::Connecting | SessionState::Open
-            )
-        };
+        let is_open = || matches!(self.state(), SessionState::Connecting | SessionState::Open);
         self.belongings().join(topic, self, is_open)
     }
 
