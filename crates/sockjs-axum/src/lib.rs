@@ -44,6 +44,13 @@
 //! returns, unless it moved the [`Session`] or its [`Receiver`] to another task. [`Session::closed`] reports how the session ended: an [`Ending`] contains the close code
 //! and reason, the [`Cause`], and the number of messages that were not delivered.
 //!
+//! # Topics and values
+//!
+//! A session [joins](Session::join) topics by their names, such as rooms. A message to a [`Topic`] reaches
+//! all sessions that are in it. [`Session::topic`] and [`SockJsHandle::topic`] make a `Topic`. A session
+//! also [keeps](Session::insert) values of the application's own types, which the filters of
+//! [`SockJsHandle::broadcast_to`] see. [`Sender`], [`Receiver`] and [`SessionRef`] have these methods too.
+//!
 //! # Options
 //!
 //! Options are setters on [`SockJsLayer`]. They have the names and defaults of sockjs-node where

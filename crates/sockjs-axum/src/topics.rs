@@ -283,7 +283,7 @@ mod tests {
     }
 
     /// A member whose drop looks at the table.
-    struct Curious(Arc<Topics<Arc<Curious>>>);
+    struct Curious(Arc<Topics<Arc<Self>>>);
 
     impl Drop for Curious {
         fn drop(&mut self) {

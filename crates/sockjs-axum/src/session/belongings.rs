@@ -227,7 +227,6 @@ mod tests {
         belongings.lock().is_none()
     }
 
-    /// Limit: memory of a session without topics and values
     #[test]
     fn nothing_costs_24_bytes() {
         assert_eq!(size_of::<Belongings<u32>>(), 24);
