@@ -40,13 +40,40 @@ pub(super) async fn send(
     let Some(queue) = mount.find(parts, id) else {
         return Err(judge_stray(mount, upload, format).await);
     };
+    if audience == Audience::Page {
+        return deliver(config, &queue, upload, format).await;
+    }
+    let form = Form(Some(&queue));
     let result = deliver(config, &queue, upload, format).await;
-    if let (Err(reject), Audience::Nobody) = (&result, audience) {
-        if let Some(reason) = close_reason(*reject) {
-            queue.fail(reason);
+    form.end(&result);
+    result
+}
+
+/// A request whose answer nobody hears. If it is dropped, its connection broke, and its messages are lost.
+struct Form<'a>(Option<&'a SendQueue>);
+
+impl Form<'_> {
+    /// Closes the session if the messages are lost. After a broken payload the session goes on, because
+    /// there were no messages.
+    fn end(mut self, result: &Result<(), Reject>) {
+        let Some(queue) = self.0.take() else { return };
+        match result {
+            Err(Reject::BodyTooLarge | Reject::Payload(PayloadError::TooLong)) => {
+                queue.refuse(TOO_LONG);
+            }
+            Err(Reject::SlowBody | Reject::NoRoom) => queue.refuse(CloseReason::INTERRUPTED),
+            Err(Reject::BrokenBody) => queue.lose(),
+            _ => {}
         }
     }
-    result
+}
+
+impl Drop for Form<'_> {
+    fn drop(&mut self) {
+        if let Some(queue) = self.0 {
+            queue.lose();
+        }
+    }
 }
 
 /// Reads a body beside those of other requests, and delivers its payload in turn.
@@ -146,17 +173,6 @@ async fn read_part(
         }
     }
     buffer.check()
-}
-
-/// Returns the close reason of a session that has lost the messages of a request that was refused,
-/// and whose page does not hear of it. After a broken payload the session goes on, because there
-/// were no messages.
-fn close_reason(reject: Reject) -> Option<CloseReason> {
-    match reject {
-        Reject::BodyTooLarge | Reject::Payload(PayloadError::TooLong) => Some(TOO_LONG),
-        Reject::SlowBody | Reject::NoRoom => Some(CloseReason::INTERRUPTED),
-        _ => None,
-    }
 }
 
 /// How many bytes of a body are read if its request has no session.
