@@ -299,8 +299,8 @@ impl Sink<Message> for Session {
 /// The sending half of a [`Session`]. Clones belong to the same session.
 ///
 /// A sender keeps the session open only until its handler has returned and the [`Receiver`] is dropped.
-/// A clone of its [`session_ref`](Self::session_ref) never keeps the session open. There is also all that
-/// a [`Session`] knows of its client.
+/// Through its [`session_ref`](Self::session_ref), a sender reaches everything that a [`Session`] knows of
+/// its client. A clone of that reference never keeps the session open.
 #[derive(Debug)]
 pub struct Sender {
     session: SessionRef,
@@ -466,6 +466,9 @@ impl Sink<Message> for Sender {
 ///
 /// If it is dropped, messages from the client are checked, answered and discarded. They do not count
 /// against the receive buffer. If the handler has returned by then, the session closes.
+///
+/// Through its [`session_ref`](Self::session_ref), a receiver reaches everything that a [`Session`] knows of
+/// its client.
 #[derive(Debug)]
 pub struct Receiver {
     session: SessionRef,
