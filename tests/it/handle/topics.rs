@@ -255,7 +255,7 @@ async fn both_halves_reach_everything_that_the_session_has() {
     assert_eq!(receiver.insert("by the receiver"), Some("by the sender"));
     assert_eq!(sender.remove(), Some("by the receiver"));
     assert_eq!(receiver.remove::<&str>(), None);
-    let topic = receiver.topic(&sender.topic("by the receiver").name().to_owned());
+    let topic = receiver.topic(sender.topic("by the receiver").name());
     assert_eq!(counts(topic.send("x", SlowPolicy::Wait).await), (1, 0, 0));
     assert_eq!(client.messages(1).await, ["x"]);
     client.send("y").await;
