@@ -27,8 +27,6 @@ mod head;
 mod opening;
 mod path_params;
 
-pub(crate) mod close;
-
 #[cfg(all(test, shuttle))]
 mod interleavings;
 

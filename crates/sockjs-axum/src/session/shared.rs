@@ -12,7 +12,6 @@ use sockjs_core::{
 use tokio::task::coop::poll_proceed;
 
 use super::belongings::{Belongings, TopicsOfMount};
-use super::close::PANICKED;
 use super::holds::{Hold, Holds, Left};
 use super::line::Ticket;
 use super::opening::Opening;
@@ -374,7 +373,7 @@ impl Shared {
             Left::Others => {}
             Left::NoReceiver => self.update(|live| live.session.discard_messages()),
             Left::Nobody if std::thread::panicking() => {
-                self.close(PANICKED, Cause::HandlerPanicked);
+                self.close(CloseReason::INTERNAL_ERROR, Cause::HandlerPanicked);
             }
             Left::Nobody => self.close(CloseReason::NORMAL, Cause::ClosedByApp),
         }

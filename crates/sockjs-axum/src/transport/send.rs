@@ -12,7 +12,6 @@ use super::upload::{Deadline, Upload};
 use crate::config::Config;
 use crate::http::reject::Reject;
 use crate::mount::Mount;
-use crate::session::close::TOO_LONG;
 use crate::session::{SendQueue, SendRequest};
 
 /// Who hears the answer to a send request.
@@ -59,9 +58,11 @@ impl Form<'_> {
         let Some(queue) = self.0.take() else { return };
         match result {
             Err(Reject::BodyTooLarge | Reject::Payload(PayloadError::TooLong)) => {
-                queue.refuse(TOO_LONG);
+                queue.refuse(CloseReason::TOO_LONG);
             }
-            Err(Reject::SlowBody | Reject::NoRoom) => queue.refuse(CloseReason::INTERRUPTED),
+            Err(Reject::SlowBody | Reject::TooManySendRequests) => {
+                queue.refuse(CloseReason::INTERRUPTED);
+            }
             Err(Reject::BrokenBody) => queue.lose(),
             _ => {}
         }
@@ -91,7 +92,7 @@ async fn deliver(
         .saturating_add(config.session.receive_buffer());
     let mut sending = queue
         .enter(config.max_send_requests, budget)
-        .ok_or(Reject::NoRoom)?;
+        .ok_or(Reject::TooManySendRequests)?;
     {
         let mut read = pin!(read(config, upload, &mut buffer, &mut sending));
         let mut ended = pin!(queue.ended());
@@ -148,7 +149,7 @@ async fn judge_stray(mount: &Mount, upload: &mut Upload, format: Format) -> Reje
             return Reject::NoSession;
         }
         if !stray.hold(buffer.capacity()) {
-            return Reject::NoRoomForStray;
+            return Reject::TooManyStrayRequests;
         }
     }
     match buffer.into_payload(config.message_limit) {
