@@ -34,7 +34,7 @@ use crate::topics::{Members, Topics};
 ///     }
 /// }
 ///
-/// let layer = SockJsLayer::new("/chat").on_session(chat);
+/// let layer: SockJsLayer = SockJsLayer::new("/chat").on_session(chat);
 /// let room = layer.handle().topic("tea");
 /// assert!(room.is_empty());
 /// ```
