@@ -220,7 +220,7 @@ impl Connection {
         let (inlet, channel) = Inlet::open(
             self.opened,
             registered.name.clone(),
-            self.sender.downgrade(),
+            self.sender.session_ref().clone(),
             self.multiplex.queue_size,
             place.clone(),
             self.ended.clone(),

@@ -2,16 +2,16 @@
 
 use std::sync::Arc;
 
-use sockjs_axum::Session;
+use sockjs_axum::{JoinError, Session};
 use tokio::time::timeout;
 
 use crate::application::{Application, Audience, Client, Connect, Delivery, Refusal};
 use crate::content::Content;
 use crate::frame::{Command, Frame};
 use crate::heartbeat::{HeartBeat, Wish};
-use crate::rooms::{self, Member};
 use crate::stomp::Stomp;
 use crate::subscriptions::{Key, Need, Subscriptions};
+use crate::topics;
 use crate::transactions::Transactions;
 use crate::version::{SUPPORTED, Version};
 use crate::wire::{End, Wire};
@@ -92,8 +92,11 @@ enum Next {
 
 impl<A: Application> Connection<A> {
     fn new(stomp: Stomp<A>, client: Client<A::User>) -> Self {
+        let subscriptions = Arc::new(Subscriptions::new(client.version));
+        // The broker finds them there.
+        client.session.insert(subscriptions.clone());
         Self {
-            subscriptions: Arc::new(Subscriptions::new(client.version)),
+            subscriptions,
             transactions: Transactions::new(stomp.limits),
             stomp,
             client,
@@ -191,24 +194,22 @@ impl<A: Application> Connection<A> {
         }
         let application = &self.stomp.application;
         let audience = application.subscribe(&self.client, destination).await?;
-        let topic = rooms::topic(&audience, destination);
+        let topic = topics::name(&audience, destination);
         self.subscriptions
             .insert(key, topic.clone())
             .map_err(|_| Refusal::new("subscription id is in use"))?;
-        let member = Member {
-            session: self.client.session.clone(),
-            subscriptions: self.subscriptions.clone(),
-        };
-        self.stomp.broker.rooms().join(&topic, member);
-        Ok(())
+        let joined = self.client.session.join(&topic);
+        joined.map_err(|error| match error {
+            JoinError::NameTooLong => Refusal::new("destination is too long"),
+            error => Refusal::new(error.to_string()),
+        })
     }
 
     fn unsubscribe(&self, frame: &Frame) -> Result<(), Refusal> {
         let removed = self.subscriptions.remove(&self.key(frame)?);
         let (topic, need) = removed.ok_or_else(|| Refusal::new("no such subscription"))?;
         if need == Need::Last {
-            let session = self.client.session.id();
-            self.stomp.broker.rooms().leave(&topic, session);
+            self.client.session.leave(&topic);
         }
         Ok(())
     }
@@ -221,16 +222,6 @@ impl<A: Application> Connection<A> {
             return Ok(Key::Destination(destination.to_owned()));
         }
         id.map(|id| Key::Id(id.into()))
-    }
-}
-
-/// Leaves all topics, however the connection ended.
-impl<A: Application> Drop for Connection<A> {
-    fn drop(&mut self) {
-        let session = self.client.session.id();
-        for topic in self.subscriptions.clear() {
-            self.stomp.broker.rooms().leave(&topic, session);
-        }
     }
 }
 

@@ -49,11 +49,10 @@
 //!     }
 //! }
 //!
-//! let broker = Broker::default();
+//! let layer = SockJsLayer::new("/stomp").protocols(PROTOCOLS);
+//! let broker = Broker::new(layer.handle());
 //! let stomp = Stomp::new(Desk { broker: broker.clone() }, broker);
-//! let layer = SockJsLayer::new("/stomp")
-//!     .protocols(PROTOCOLS)
-//!     .on_session(move |session: Session| stomp.clone().serve(session));
+//! let layer = layer.on_session(move |session: Session| stomp.clone().serve(session));
 //! let app: Router = Router::new().layer(layer);
 //! ```
 //!
@@ -99,8 +98,8 @@ mod decoder;
 mod frame;
 mod header;
 mod heartbeat;
-mod rooms;
 mod subscriptions;
+mod topics;
 mod transactions;
 mod wire;
 

@@ -19,10 +19,10 @@ use crate::desk::Desk;
 #[tokio::main]
 async fn main() -> io::Result<()> {
     let clients = page::Clients::from_env()?;
-    let broker = Broker::default();
+    let sockjs = SockJsLayer::new("/stomp").protocols(PROTOCOLS);
+    let broker = Broker::new(sockjs.handle());
     let stomp = Stomp::new(Desk::new(broker.clone()), broker);
-    let sockjs = SockJsLayer::new("/stomp")
-        .protocols(PROTOCOLS)
+    let sockjs = sockjs
         .on_session(move |session: Session| stomp.clone().serve(session))
         .sockjs_url(clients.sockjs_url());
     let app = Router::new().merge(clients.routes()).layer(sockjs);

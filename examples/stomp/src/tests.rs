@@ -87,10 +87,10 @@ struct Server {
 
 impl Server {
     fn start<A: Application>(application: A, limits: Limits) -> Self {
-        let broker = Broker::default();
+        let layer = SockJsLayer::new("/");
+        let broker = Broker::new(layer.handle());
         let stomp = Stomp::new(application, broker.clone()).limits(limits);
-        let layer =
-            SockJsLayer::new("/").on_session(move |session: Session| stomp.clone().serve(session));
+        let layer = layer.on_session(move |session: Session| stomp.clone().serve(session));
         let app = Router::new().fallback_service(layer.into_service());
         Self { app, broker }
     }
@@ -406,6 +406,10 @@ async fn what_may_not_be_gets_an_error() {
         ("UNSUBSCRIBE\nid:0\n\n\0".to_owned(), "no such subscription"),
         (sub(0) + &sub(0), "subscription id is in use"),
         (sub(0) + &sub(1) + &sub(2), "too many subscriptions"),
+        (
+            format!("SUBSCRIBE\nid:0\ndestination:/{}\n\n\0", "x".repeat(256)),
+            "destination is too long",
+        ),
         (
             "BEGIN\ntransaction:a\n\n\0BEGIN\ntransaction:b\n\n\0".to_owned(),
             "too many transactions",

@@ -62,7 +62,7 @@ impl Wire {
     }
 
     pub(crate) fn session(&self) -> SessionRef {
-        self.sender.downgrade()
+        self.sender.session_ref().clone()
     }
 
     /// Sets the version of all frames that follow, in both directions.
