@@ -52,7 +52,8 @@ impl Channel {
         self.sender.name()
     }
 
-    /// Returns the session of the channel: its id, the request that opened it, and more.
+    /// Returns the session of the channel: its id, the request that opened it, and the values that the
+    /// application keeps with it, such as its user.
     ///
     /// Closing it closes all channels. Messages that are sent through it reach no channel.
     pub fn session(&self) -> &SessionRef {

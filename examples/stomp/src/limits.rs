@@ -5,7 +5,8 @@ use std::time::Duration;
 ///
 /// SockJS limits the messages that frames arrive in: see `message_limit` of
 /// [`SockJsLayer`](sockjs_axum::SockJsLayer), which has to be as large as a frame that the client does not
-/// cut.
+/// cut. Each destination that a session subscribed to is a topic: see `max_topics` there, and the length that
+/// [`Session::join`](sockjs_axum::Session::join) allows.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
     /// Bytes of the command and the headers of a frame, as they arrive. Default: 16 KiB, because tokens in a
