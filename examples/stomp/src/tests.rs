@@ -8,7 +8,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::http::Request;
 use http_body_util::BodyExt;
-use sockjs_axum::{Session, SockJsLayer};
+use sockjs_axum::{Session, SockJsHandle, SockJsLayer};
 use tokio::time::{Instant, sleep};
 use tower::ServiceExt;
 
@@ -83,16 +83,22 @@ impl Application for Defaults {
 struct Server {
     app: Router,
     broker: Broker,
+    handle: SockJsHandle,
 }
 
 impl Server {
     fn start<A: Application>(application: A, limits: Limits) -> Self {
         let layer = SockJsLayer::new("/");
-        let broker = Broker::new(layer.handle());
+        let handle = layer.handle();
+        let broker = Broker::new(handle.clone());
         let stomp = Stomp::new(application, broker.clone()).limits(limits);
         let layer = layer.on_session(move |session: Session| stomp.clone().serve(session));
         let app = Router::new().fallback_service(layer.into_service());
-        Self { app, broker }
+        Self {
+            app,
+            broker,
+            handle,
+        }
     }
 
     /// Opens a session by its first poll.
@@ -449,6 +455,22 @@ async fn a_session_that_ends_has_left_its_topics() {
     assert_eq!(ann.next().await, "RECEIPT\nreceipt-id:bye\n\n\0");
     assert_eq!(ann.next().await, r#"c[1000,"Disconnected"]"#);
     assert_eq!(server.broker.publish("/t", "x"), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_session_is_in_a_topic_while_it_has_a_subscription() {
+    let server = server();
+    let topic = server.handle.topic("all:/t");
+    let mut ann = server.connect("1.2", "ann").await;
+    for (frame, members) in [
+        ("SUBSCRIBE\nid:0\ndestination:/t\n\n\0", 1),
+        ("SUBSCRIBE\nid:1\ndestination:/t\n\n\0", 1),
+        ("UNSUBSCRIBE\nid:0\n\n\0", 1),
+        ("UNSUBSCRIBE\nid:1\n\n\0", 0),
+    ] {
+        ann.sync(frame).await;
+        assert_eq!(topic.len(), members, "{frame}");
+    }
 }
 
 #[tokio::test(start_paused = true)]
