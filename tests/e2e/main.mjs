@@ -2,6 +2,7 @@
 //
 //     node main.mjs --bin target/debug --write
 //     node main.mjs --bin target/debug [--browser NAME]… [--transport NAME]…
+//     node main.mjs --bin target/debug --headers
 //     node main.mjs --bin target/debug --screenshots
 //
 // `./run` builds what this needs.
@@ -11,6 +12,7 @@ import { BROWSERS } from "./lib/browsers.mjs";
 import { Cell, ORIGINS, TRANSPORTS, impossible, isUnavailable } from "./lib/cells.mjs";
 import { EXAMPLES, checkExample, screenshots } from "./lib/examples.mjs";
 import { described, floods } from "./lib/flood.mjs";
+import { checkHeaders } from "./lib/headers.mjs";
 import { Line } from "./lib/line.mjs";
 import { PAGES, SOCKJS_CLIENT } from "./lib/paths.mjs";
 import { Reference } from "./lib/reference.mjs";
@@ -23,12 +25,13 @@ const { values: options } = parseArgs({
     browser: { type: "string", multiple: true, default: Object.keys(BROWSERS) },
     transport: { type: "string", multiple: true, default: TRANSPORTS },
     write: { type: "boolean", default: false },
+    headers: { type: "boolean", default: false },
     screenshots: { type: "boolean", default: false },
   },
 });
 
 const partial = options.browser.length < Object.keys(BROWSERS).length ||
-  options.transport.length < TRANSPORTS.length;
+  options.transport.length < TRANSPORTS.length || options.headers;
 if (options.write && partial) throw new Error("--write needs a whole run");
 
 // So that what is to be done at the end of this process is done.
@@ -95,12 +98,26 @@ async function runBrowser(browser, sites, reference, report) {
   }
 }
 
+/** In Chromium only, to keep the run short. */
+async function runHeaders(report) {
+  const browser = await BROWSERS.chromium.launch();
+  try {
+    await report.check("Security headers as documented", () => checkHeaders(browser, options.bin));
+  } finally {
+    await browser.close();
+  }
+}
+
 if (options.screenshots) {
   await screenshots(options.bin);
   process.exit();
 }
 
 const report = new Report();
+if (options.headers) {
+  await runHeaders(report);
+  process.exit(report.failed === 0 ? 0 : 1);
+}
 try {
   const sites = await start();
   const reference = await startReference();
@@ -113,6 +130,7 @@ try {
       await browser.close();
     }
   }
+  await runHeaders(report);
   for (const name of Object.keys(EXAMPLES)) {
     await report.check(`the page of ${name}`, () => checkExample(options.bin, name));
   }

@@ -234,6 +234,20 @@ globalThis.e2e = {
     await Promise.all(connections.map((connection) => connection.close()));
   },
 
+  /** Opens a connection for each target, and returns `works` or what went wrong for each. */
+  async attempt(targets) {
+    return Promise.all(targets.map(async (target) => {
+      try {
+        const connection = await Connection.open(target);
+        await connection.echo(["hello"]);
+        await connection.close();
+        return "works";
+      } catch (problem) {
+        return problem.message;
+      }
+    }));
+  },
+
   /** Embeds a page of each of the hosts. */
   async embed(urls) {
     frames = await Promise.all(urls.map((url) => Frame.open(url)));

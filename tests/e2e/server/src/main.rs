@@ -1,7 +1,9 @@
 //! Serves the standard test mounts, the pages of the browser tests, and mounts that these need.
 //!
 //! `PORT` is where (any free port), `PAGES` the folder of the pages, and `SOCKJS_CLIENT` the
-//! JavaScript client that both the pages and the iframe pages load.
+//! JavaScript client that both the pages and the iframe pages load. `SOCKJS_URL` is where iframe pages
+//! find it (on their own host), and `ALLOWED_ORIGINS` has the origins of `/listed` (none), separated by
+//! commas.
 
 mod mounts;
 mod pages;
@@ -15,8 +17,9 @@ use tokio::net::TcpListener;
 #[tokio::main]
 async fn main() -> io::Result<()> {
     // In this order: merging keeps the fallback of the router that is merged in, and its layers.
-    let app = pages::routes()?.merge(test_server::app_with_client(pages::CLIENT_URL));
-    let app = mounts::add_to(app);
+    let client_url = env::var("SOCKJS_URL").unwrap_or_else(|_| pages::CLIENT_URL.to_owned());
+    let app = pages::routes()?.merge(test_server::app_with_client(&client_url));
+    let app = mounts::add_to(app, &client_url);
 
     let port = env::var("PORT").unwrap_or_else(|_| "0".to_owned());
     let listener = TcpListener::bind(format!("127.0.0.1:{port}")).await?;

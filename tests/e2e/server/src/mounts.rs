@@ -1,13 +1,12 @@
 //! What the test server has no mount for.
 
 use std::collections::BTreeMap;
+use std::env;
 use std::time::Duration;
 
 use axum::routing::get;
 use axum::{Json, Router};
-use sockjs_axum::{SendError, Session, SockJsLayer};
-
-use crate::pages::CLIENT_URL;
+use sockjs_axum::{AllowedOrigins, SendError, Session, SockJsLayer};
 
 /// Short enough for a test to see a few heartbeats.
 const HEARTBEAT_DELAY: Duration = Duration::from_millis(400);
@@ -16,7 +15,9 @@ const HEARTBEAT_DELAY: Duration = Duration::from_millis(400);
 const FLOOD_MESSAGE_LEN: usize = 16 * 1024;
 
 /// Adds the mounts, and `GET /e2e/stats` with how many sessions each has.
-pub(crate) fn add_to(app: Router) -> Router {
+pub(crate) fn add_to(app: Router, client_url: &str) -> Router {
+    let allowed = env::var("ALLOWED_ORIGINS").unwrap_or_default();
+    let allowed = allowed.split(',').filter(|origin| !origin.is_empty());
     let mounts = [
         ("/control", SockJsLayer::new("/control")),
         (
@@ -27,9 +28,13 @@ pub(crate) fn add_to(app: Router) -> Router {
             "/unlimited",
             SockJsLayer::new("/unlimited").response_limit(usize::MAX),
         ),
+        (
+            "/listed",
+            SockJsLayer::new("/listed").allowed_origins(AllowedOrigins::list(allowed)),
+        ),
     ];
     let mounts = mounts.map(|(prefix, layer)| {
-        let layer = layer.on_session(control).sockjs_url(CLIENT_URL);
+        let layer = layer.on_session(control).sockjs_url(client_url);
         (prefix, layer)
     });
     let handles = mounts
