@@ -130,7 +130,7 @@ try {
       await browser.close();
     }
   }
-  await runHeaders(report);
+  if (!partial) await runHeaders(report);
   for (const name of Object.keys(EXAMPLES)) {
     await report.check(`the page of ${name}`, () => checkExample(options.bin, name));
   }
