@@ -9,10 +9,10 @@ use serde::Serialize;
 use serde_json::Value;
 use tokio::task::JoinSet;
 
-use crate::client::{ClientError, Connection, Request};
+use crate::client::{Client, ClientError, Connection, Request};
 use crate::load;
 use crate::polled::Polled;
-use crate::process::Watched;
+use crate::process::{Look, Watched};
 use crate::report::{Output, Throughput};
 use crate::target::Target;
 use crate::transport::Transport;
@@ -33,6 +33,9 @@ pub(crate) struct Command {
     /// Seconds to hold them and see what processor time that takes
     #[arg(long, default_value_t = 0.0)]
     hold: f64,
+    /// Read nothing once the sessions are open; at `/flood` the server never stops sending
+    #[arg(long, conflicts_with_all = ["hold", "shutdown"])]
+    unread: bool,
     /// Ask the server of this crate to shut down, and see how long that takes
     #[arg(long)]
     shutdown: bool,
@@ -102,14 +105,12 @@ pub(crate) async fn run(command: Command) -> anyhow::Result<()> {
         ..
     } = command;
     // The first ones also bring in code and tables, which is no cost of a session.
-    let mut sessions = Sessions::new(&target, transport);
+    let mut sessions = Sessions::new(&target, transport, command.unread);
     sessions.open(FIRST).await?;
-    tokio::time::sleep(SETTLE).await;
-    let before = server.look()?;
+    let before = settled(server).await?;
     sessions.open(count).await?;
     let opened = server.look()?.since(&before);
-    tokio::time::sleep(SETTLE).await;
-    let grown = server.look()?.since(&before).memory;
+    let grown = settled(server).await?.since(&before).memory;
     let time = Duration::from_secs_f64(command.hold);
     let held = hold(&mut sessions.connected, time, server).await?;
     let shutdown = match command.shutdown {
@@ -133,15 +134,18 @@ struct Sessions {
     connected: JoinSet<Result<(), ClientError>>,
     /// Those that have none.
     polled: Polled,
+    /// Those that have one and do not read, if that is wanted.
+    unread: Option<Vec<Client>>,
 }
 
 impl Sessions {
-    fn new(target: &Target, transport: Transport) -> Self {
+    fn new(target: &Target, transport: Transport, unread: bool) -> Self {
         Self {
             target: target.clone(),
             transport,
             connected: JoinSet::new(),
             polled: Polled::new(target),
+            unread: unread.then(Vec::new),
         }
     }
 
@@ -150,8 +154,14 @@ impl Sessions {
             Transport::XhrPolling => self.polled.open(count).await?,
             Transport::JsonpPolling => bail!("idle sessions are polled with xhr-polling"),
             transport => {
-                for client in load::open(&self.target, transport, count).await? {
-                    self.connected.spawn(client.wait_for_close());
+                let clients = load::open(&self.target, transport, count).await?;
+                match &mut self.unread {
+                    Some(unread) => unread.extend(clients),
+                    None => {
+                        for client in clients {
+                            self.connected.spawn(client.wait_for_close());
+                        }
+                    }
                 }
             }
         }
@@ -173,6 +183,19 @@ impl Sessions {
             seconds,
             server: serde_json::from_slice(&answer)?,
         })
+    }
+}
+
+/// Waits until the server takes no more memory.
+async fn settled(server: Watched) -> anyhow::Result<Look> {
+    let mut last = server.look()?;
+    loop {
+        tokio::time::sleep(SETTLE).await;
+        let look = server.look()?;
+        if look.memory <= last.memory {
+            return Ok(look);
+        }
+        last = look;
     }
 }
 

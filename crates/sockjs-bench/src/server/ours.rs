@@ -1,4 +1,4 @@
-//! Our server: `/echo`, `/broadcast`, and a look behind them.
+//! Our server: `/echo`, `/broadcast`, `/flood`, and a look behind them.
 
 use std::time::{Duration, Instant};
 
@@ -21,18 +21,26 @@ pub(crate) struct Options {
     /// Bytes of frames after which a streaming response ends
     #[arg(long, default_value_t = 128 * 1024)]
     response_limit: usize,
+    /// Bytes that may wait for the client of a session
+    #[arg(long, default_value_t = 1024 * 1024)]
+    send_buffer: usize,
+    /// Bytes of each message that `/flood` sends
+    #[arg(long, default_value_t = 16 * 1024)]
+    flood_size: usize,
 }
 
 pub(crate) fn app(options: &Options) -> Router {
     let echo = options.apply(SockJsLayer::echo("/echo"));
     let room = options.apply(SockJsLayer::new("/broadcast"));
-    let mounts = vec![echo.handle(), room.handle()];
+    let flooding = options.apply(SockJsLayer::new("/flood"));
+    let mounts = vec![echo.handle(), room.handle(), flooding.handle()];
     let room_handle = room.handle();
     // Layers come first, so that axum need not wrap the routes in them, which it clones for every
     // connection.
     Router::new()
         .layer(room.on_session(broadcast).with_state(room_handle))
         .layer(echo)
+        .layer(flooding.on_session(flood).with_state(options.flood_size))
         .route("/sessions", get(sessions))
         .route("/shutdown", post(shutdown))
         .with_state(mounts)
@@ -44,6 +52,7 @@ impl Options {
             .disconnect_delay(Duration::from_secs_f64(self.disconnect_delay))
             .heartbeat_delay(Duration::from_secs_f64(self.heartbeat_delay))
             .response_limit(self.response_limit)
+            .send_buffer(self.send_buffer)
     }
 }
 
@@ -51,6 +60,11 @@ async fn broadcast(State(room): State<SockJsHandle>, mut session: Session) {
     while let Some(message) = session.recv().await {
         room.broadcast(message, SlowPolicy::Wait).await;
     }
+}
+
+/// Sends for as long as the session is open. Each message has memory of its own.
+async fn flood(State(size): State<usize>, session: Session) {
+    while session.send("x".repeat(size)).await.is_ok() {}
 }
 
 /// Answers how many sessions there are.
