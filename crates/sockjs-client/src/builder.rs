@@ -238,8 +238,11 @@ impl Builder {
 
 /// Those of the JavaScript client that every server has. Where xhr-streaming does not work, neither
 /// does eventsource.
-const DEFAULT_TRANSPORTS: [Transport; 3] =
-    [Transport::WebSocket, Transport::XhrStreaming, Transport::Xhr];
+const DEFAULT_TRANSPORTS: [Transport; 3] = [
+    Transport::WebSocket,
+    Transport::XhrStreaming,
+    Transport::Xhr,
+];
 
 /// The padding of a stream must fit.
 const MIN_FRAME_LIMIT: usize = 4096;

@@ -56,7 +56,9 @@ impl Driver {
         closed.send_replace(Some(reason));
         drop(received);
         drop(commands);
-        timeout(CLOSING_HANDSHAKE, finish(outgoing, incoming)).await.ok();
+        timeout(CLOSING_HANDSHAKE, finish(outgoing, incoming))
+            .await
+            .ok();
     }
 }
 
@@ -80,7 +82,10 @@ async fn receive(incoming: &mut Incoming, received: &Pusher<Payload>) -> CloseRe
 }
 
 /// Sends messages until the application closes the session.
-async fn send(outgoing: &mut Outgoing, commands: &mut Taker<Command>) -> Result<(), TransportError> {
+async fn send(
+    outgoing: &mut Outgoing,
+    commands: &mut Taker<Command>,
+) -> Result<(), TransportError> {
     let mut batch = Vec::new();
     while let Some(command) = commands.take().await {
         let mut next = Some(command);

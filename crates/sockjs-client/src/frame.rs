@@ -70,8 +70,26 @@ mod tests {
     #[test]
     fn everything_else_is_refused() {
         for text in [
-            "", "O", "oo", "o ", "hx", "h ", "a", "a[", "a[1]", "a{}", "a\"x\"", "a[\"x\"]x", "c",
-            "c[]", "c[3000]", "c[\"3000\",\"\"]", "c[70000,\"\"]", "c[3000,\"\",0]", "m\"x\"", "é",
+            "",
+            "O",
+            "oo",
+            "o ",
+            "hx",
+            "h ",
+            "a",
+            "a[",
+            "a[1]",
+            "a{}",
+            "a\"x\"",
+            "a[\"x\"]x",
+            "c",
+            "c[]",
+            "c[3000]",
+            "c[\"3000\",\"\"]",
+            "c[70000,\"\"]",
+            "c[3000,\"\",0]",
+            "m\"x\"",
+            "é",
         ] {
             let error = decode(text).unwrap_err();
             assert!(matches!(error, TransportError::Protocol(_)), "{text}");

@@ -132,7 +132,10 @@ fn add_field(data: &mut Option<String>, line: &str, limit: usize) -> Result<(), 
             data.push_str(value);
         }
     }
-    if data.as_ref().is_some_and(|it| it.len() > limit.saturating_mul(3)) {
+    if data
+        .as_ref()
+        .is_some_and(|it| it.len() > limit.saturating_mul(3))
+    {
         return Err(TransportError::TooLong);
     }
     Ok(())
@@ -208,7 +211,10 @@ mod tests {
 
     #[test]
     fn only_what_servers_escape_is_decoded() {
-        assert_eq!(unescape("%2541 %41 %0D%0A%00 100% %2"), "%41 %41 \r\n\0 100% %2");
+        assert_eq!(
+            unescape("%2541 %41 %0D%0A%00 100% %2"),
+            "%41 %41 \r\n\0 100% %2"
+        );
     }
 
     #[test]

@@ -119,7 +119,10 @@ mod tests {
             ("/echo", "it has no scheme"),
             ("ftp://host/", "its scheme is not http, https, ws or wss"),
             ("http://host/echo#x", "it has a fragment"),
-            ("http://ann:secret@host/", "it has a user name; use a header"),
+            (
+                "http://ann:secret@host/",
+                "it has a user name; use a header",
+            ),
         ] {
             let error = MountUrl::parse(url).unwrap_err().to_string();
             assert_eq!(error, format!("invalid URL: {reason}"));
