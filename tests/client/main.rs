@@ -8,6 +8,7 @@ mod backpressure;
 mod broken;
 mod closing;
 mod cookies;
+mod documented;
 mod dropped;
 mod echo;
 mod picks;
