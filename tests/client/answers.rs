@@ -38,16 +38,18 @@ impl Seen {
         let seen = self.clone();
         app.layer(from_fn(move |request: Request, next: Next| {
             let cookie = request.headers().get("cookie");
-            let cookie = cookie.map(|it| it.to_str().unwrap()).unwrap_or_default();
+            let cookie = cookie
+                .map(|it| it.to_str().expect("ASCII"))
+                .unwrap_or_default();
             let entry = (request.uri().path().to_owned(), cookie.to_owned());
-            seen.0.lock().unwrap().push(entry);
+            seen.0.lock().expect("no panic").push(entry);
             next.run(request)
         }))
     }
 
     /// Returns path and cookies of each request.
     pub(crate) fn take(&self) -> Vec<(String, String)> {
-        std::mem::take(&mut self.0.lock().unwrap())
+        std::mem::take(&mut self.0.lock().expect("no panic"))
     }
 
     pub(crate) fn paths(&self) -> Vec<String> {

@@ -33,7 +33,7 @@ async fn closed(transport: Transport, bodies: &'static [&'static [u8]]) -> Strin
     let client = Client::over(server(bodies), "/x")
         .transport(transport)
         .frame_limit(5000);
-    let client = client.connect().await.unwrap();
+    let client = client.connect().await.expect("the first body is right");
     let reason = client.closed().await;
     assert_eq!(reason.code(), 1006);
     reason.reason().to_owned()

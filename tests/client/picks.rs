@@ -13,8 +13,9 @@ fn echo() -> Router {
 }
 
 async fn picked(app: Router) -> Transport {
-    let mut client = Client::over(app, "/echo").connect().await.unwrap();
-    client.send("hello").await.unwrap();
+    let client = Client::over(app, "/echo").connect().await;
+    let mut client = client.expect("a transport works");
+    client.send("hello").await.expect("the session is open");
     assert_eq!(client.recv().await.as_deref(), Some("hello"));
     client.transport()
 }

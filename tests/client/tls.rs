@@ -15,19 +15,21 @@ use crate::places::all_transports;
 
 /// Serves a router with a certificate for `localhost` that nobody trusts, which is returned.
 async fn serve(app: Router) -> (Server, CertificateDer<'static>) {
-    let signed = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let signed =
+        rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("a certificate");
     let certificate = signed.cert.der().clone();
-    let key = PrivateKeyDer::try_from(signed.signing_key.serialize_der()).unwrap();
+    let key =
+        PrivateKeyDer::try_from(signed.signing_key.serialize_der()).expect("a key of a known kind");
     let config = ServerConfig::builder_with_provider(provider())
         .with_safe_default_protocol_versions()
-        .unwrap()
+        .expect("ring has them")
         .with_no_client_auth()
         .with_single_cert(vec![certificate.clone()], key)
-        .unwrap();
+        .expect("the key of the certificate");
     let acceptor = TlsAcceptor::from(Arc::new(config));
     let server = Server::around(async move |listener| {
         loop {
-            let (stream, _) = listener.accept().await.unwrap();
+            let (stream, _) = listener.accept().await.expect("a connection");
             let (acceptor, app) = (acceptor.clone(), app.clone());
             tokio::spawn(async move {
                 // A client that does not trust the certificate goes away.

@@ -29,8 +29,9 @@ async fn serve() -> String {
         .layer(SockJsLayer::echo("/echo"))
         .layer(SockJsLayer::new("/close").on_session(close))
         .layer(SockJsLayer::new("/tell").on_session(tell));
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
+    let listener = TcpListener::bind("127.0.0.1:0").await;
+    let listener = listener.expect("a port is free");
+    let url = format!("http://{}", listener.local_addr().expect("it is bound"));
     tokio::spawn(async move { axum::serve(listener, app).await });
     url
 }
@@ -49,19 +50,22 @@ fn command(url: &str, arguments: &[&str]) -> Command {
 
 /// Runs it with this input, to its end.
 async fn run(url: &str, arguments: &[&str], input: &str) -> Output {
-    let mut child = command(url, arguments).spawn().unwrap();
-    let mut stdin = child.stdin.take().unwrap();
+    let mut child = command(url, arguments).spawn().expect("it starts");
+    let mut stdin = child.stdin.take().expect("a pipe");
     let input = input.to_owned();
     tokio::spawn(async move {
         // It may have ended before it read everything.
         stdin.write_all(input.as_bytes()).await.ok();
     });
     let output = timeout(Duration::from_secs(60), child.wait_with_output());
-    output.await.expect("it ends").unwrap()
+    output
+        .await
+        .expect("it ends in time")
+        .expect("its output can be read")
 }
 
 fn text(bytes: &[u8]) -> &str {
-    std::str::from_utf8(bytes).unwrap()
+    std::str::from_utf8(bytes).expect("UTF-8")
 }
 
 #[tokio::test]
