@@ -1,14 +1,20 @@
 //! Servers that do what ours never does.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, Bytes};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use futures_util::{StreamExt, stream};
-use sockjs_client::{Client, ConnectError, Transport};
+use sockjs_axum::{Session, SockJsLayer};
+use sockjs_client::{Client, CloseReason, ConnectError, Transport, TransportError};
+
+use crate::places::all_transports;
 
 /// Answers the first request of a session with the first body, and so on, and then never.
 fn server(bodies: &'static [&'static [u8]]) -> Router {
@@ -143,7 +149,7 @@ async fn a_handshake_without_the_right_key_is_no_websocket() {
         ("upgrade", "websocket"),
         ("sec-websocket-accept", "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="),
     ];
-    let answer = get((axum::http::StatusCode::SWITCHING_PROTOCOLS, headers));
+    let answer = get((StatusCode::SWITCHING_PROTOCOLS, headers));
     let app = Router::new().route("/x/websocket", answer);
     let client = Client::over(app, "/x").transport(Transport::RawWebSocket);
     let error = client.connect().await.unwrap_err();
@@ -151,4 +157,41 @@ async fn a_handshake_without_the_right_key_is_no_websocket() {
         error.to_string(),
         "all transports failed: websocket-raw: not SockJS: broken WebSocket handshake"
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_frame_above_the_limit_closes_with_1006() {
+    async fn long(session: Session) {
+        session.send("x".repeat(6000)).await.ok();
+        session.closed().await;
+    }
+    let app = Router::new().layer(SockJsLayer::new("/long").on_session(long));
+    for transport in all_transports() {
+        let client = Client::over(app.clone(), "/long").transport(transport);
+        let client = client.frame_limit(5000).connect().await.unwrap();
+        let expected = CloseReason::new(1006, "frame too long");
+        assert_eq!(client.closed().await, expected, "{transport}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refusal_without_end_is_not_read_to_its_end() {
+    async fn endless() -> Response {
+        let pieces = stream::repeat_with(|| Ok::<_, Infallible>(Bytes::from_static(b"no ")));
+        (StatusCode::FORBIDDEN, Body::from_stream(pieces)).into_response()
+    }
+    async fn trickle() -> Response {
+        let pieces = stream::once(async { Ok::<_, Infallible>(Bytes::from_static(b"no")) });
+        let body = Body::from_stream(pieces.chain(stream::pending()));
+        (StatusCode::FORBIDDEN, body).into_response()
+    }
+    for (answer, len) in [(get(endless), 4096), (get(trickle), 2)] {
+        let app = Router::new().route("/x/info", answer);
+        let error = Client::over(app, "/x").connect().await.unwrap_err();
+        let ConnectError::Info(TransportError::Refused { status, body }) = error else {
+            panic!("{error}");
+        };
+        assert_eq!(status, StatusCode::FORBIDDEN);
+        assert_eq!(body.len(), len);
+    }
 }

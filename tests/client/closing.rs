@@ -207,3 +207,20 @@ async fn a_silent_server_is_given_up_but_not_one_with_heartbeats() {
         assert!(closed.is_err(), "{transport}: {closed:?}");
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_process_that_stood_still_does_not_give_up_its_server() {
+    async fn waits(session: Session) {
+        session.closed().await;
+    }
+    let app = Router::new().layer(SockJsLayer::new("/wait").on_session(waits));
+    for transport in Client::TRANSPORTS {
+        let client = Client::over(app.clone(), "/wait").transport(transport);
+        let client = client.connect().await.unwrap();
+        // The first heartbeat of the server, and the limit of the client, are overdue together.
+        tokio::time::advance(Duration::from_secs(600)).await;
+        let hour = Duration::from_secs(3600);
+        let closed = tokio::time::timeout(hour, client.closed()).await;
+        assert!(closed.is_err(), "{transport}: {closed:?}");
+    }
+}

@@ -133,3 +133,31 @@ async fn clones_of_a_sender_send_to_one_session() {
     received.sort();
     assert_eq!(received, ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"]);
 }
+
+#[tokio::test]
+async fn a_long_frame_does_not_starve_other_tasks() {
+    async fn burst(session: Session) {
+        for _ in 0..10_000 {
+            session.try_send("").ok();
+        }
+        session.closed().await;
+    }
+    let layer = SockJsLayer::new("/burst").on_session(burst);
+    let app = Router::new().layer(layer.frame_limit(1_000_000));
+    let client = Client::over(app, "/burst").transport(Transport::Xhr);
+    let mut client = client.connect().await.unwrap();
+    client.recv().await.unwrap();
+    let receiving = tokio::spawn(async move {
+        for _ in 1..10_000 {
+            client.recv().await.unwrap();
+        }
+    });
+    // Both tasks share a thread.
+    let mut turns = 0;
+    while !receiving.is_finished() {
+        turns += 1;
+        tokio::task::yield_now().await;
+    }
+    receiving.await.unwrap();
+    assert!(turns > 20, "{turns}");
+}

@@ -7,6 +7,7 @@ mod answers;
 mod backpressure;
 mod broken;
 mod closing;
+mod connections;
 mod cookies;
 mod documented;
 mod dropped;

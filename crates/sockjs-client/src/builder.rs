@@ -73,7 +73,8 @@ impl Builder {
 
     /// Adds a header to each request. It replaces a header that the client sets itself, such as `Host`.
     ///
-    /// The header also goes to the [`base_url`](crate#base-url) of the server.
+    /// Do not ask for compression (`Accept-Encoding`), because the client does not decompress. The
+    /// header also goes to the [`base_url`](crate#base-url) of the server.
     pub fn header(mut self, name: impl AsRef<str>, value: impl AsRef<str>) -> Self {
         let name = name.as_ref();
         match (

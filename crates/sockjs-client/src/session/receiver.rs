@@ -5,6 +5,7 @@ use std::task::{Context, Poll, ready};
 
 use futures_util::Stream;
 use sockjs_core::{CloseReason, Message, Payload, Transport};
+use tokio::task::coop::poll_proceed;
 
 use super::Session;
 use crate::queue::Taker;
@@ -41,8 +42,11 @@ impl Receiver {
 
     pub(crate) fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Option<Message>> {
         loop {
-            if let Some(message) = self.frame.as_mut().and_then(Iterator::next) {
-                return Poll::Ready(Some(message));
+            if let Some(frame) = self.frame.as_mut().filter(|it| !it.is_empty()) {
+                // A frame may have millions of messages, and other tasks have to run, too.
+                let budget = ready!(poll_proceed(cx));
+                budget.made_progress();
+                return Poll::Ready(frame.next());
             }
             self.frame = ready!(self.received.poll_take(cx));
             if self.frame.is_none() {
