@@ -52,7 +52,6 @@ impl Driver {
                 },
             }
         };
-        // In this order, so that who sees the end of a queue finds the reason.
         closed.send_replace(Some(reason));
         drop(received);
         drop(commands);

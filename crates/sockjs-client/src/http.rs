@@ -98,7 +98,7 @@ impl Connection {
     }
 
     fn is_reusable(&self) -> bool {
-        !self.requests.is_closed() && self.reusable_until.is_none_or(|it| Instant::now() < it)
+        self.reusable_until.is_none_or(|it| Instant::now() < it)
     }
 }
 
@@ -132,6 +132,7 @@ impl Channel {
             };
             match connection.requests.ready().await {
                 Ok(()) => {}
+                // The server has closed it.
                 Err(_) if is_reused => continue,
                 Err(error) => return Err(TransportError::lost(error)),
             }

@@ -42,3 +42,32 @@ impl Silence {
 }
 
 const MAX_LATENESS: Duration = Duration::from_secs(1);
+
+#[cfg(test)]
+mod tests {
+    use tokio::sync::oneshot;
+    use tokio::time::advance;
+
+    use super::*;
+
+    const LIMIT: Duration = Duration::from_secs(120);
+
+    #[tokio::test(start_paused = true)]
+    async fn silence_has_an_end() {
+        let start = Instant::now();
+        let silence = Silence::new(LIMIT).within(std::future::pending::<()>());
+        assert!(matches!(silence.await, Err(TransportError::TimedOut)));
+        assert_eq!(start.elapsed().as_secs(), 120);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn after_a_standstill_the_server_has_the_whole_time_again() {
+        let (server, client) = oneshot::channel();
+        let waiting = tokio::spawn(Silence::new(LIMIT).within(client));
+        tokio::task::yield_now().await;
+        advance(5 * LIMIT).await;
+        tokio::time::sleep(LIMIT / 2).await;
+        server.send("here").unwrap();
+        assert!(matches!(waiting.await.unwrap(), Ok(Ok("here"))));
+    }
+}
