@@ -1,47 +1,18 @@
 mod receiver;
 mod sender;
+mod shared;
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use sockjs_core::{CloseReason, Transport};
 use tokio::sync::watch;
-use tokio::time::timeout;
 
 pub use self::receiver::Receiver;
 pub use self::sender::Sender;
+use self::shared::Session;
 use crate::connect::Opened;
 use crate::driver::Driver;
-use crate::error::abnormal;
 use crate::queue::queue;
 use crate::task::Task;
-
-/// What both halves of a client know. The task ends with the last of them.
-#[derive(Debug)]
-struct Session {
-    transport: Transport,
-    closed: watch::Receiver<Option<CloseReason>>,
-    task: Task,
-}
-
-impl Session {
-    async fn closed(&self) -> CloseReason {
-        let mut closed = self.closed.clone();
-        // The task may have been aborted.
-        let _ = closed.wait_for(Option::is_some).await;
-        reason(&closed)
-    }
-
-    /// Waits for the end of the task, which sends what is queued before it closes.
-    async fn finished(&self) -> CloseReason {
-        let mut closed = self.closed.clone();
-        let task_ends = async { while closed.changed().await.is_ok() {} };
-        if timeout(CLOSE_TIMEOUT, task_ends).await.is_err() {
-            self.task.abort();
-        }
-        reason(&closed)
-    }
-}
 
 /// Starts the task of an open session.
 pub(crate) fn start(
@@ -69,10 +40,3 @@ pub(crate) fn start(
         Receiver::new(receive, session),
     )
 }
-
-fn reason(closed: &watch::Receiver<Option<CloseReason>>) -> CloseReason {
-    let reason = closed.borrow().clone();
-    reason.unwrap_or_else(|| abnormal("The client gave up"))
-}
-
-const CLOSE_TIMEOUT: Duration = Duration::from_secs(30);

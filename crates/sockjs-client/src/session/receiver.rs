@@ -7,7 +7,7 @@ use futures_util::Stream;
 use sockjs_core::{CloseReason, Message, Payload, Transport};
 use tokio::task::coop::poll_proceed;
 
-use super::Session;
+use super::shared::Session;
 use crate::queue::Taker;
 
 /// The half of a [`Client`](crate::Client) that receives.

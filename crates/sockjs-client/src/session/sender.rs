@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use sockjs_core::{CloseReason, Message, Transport};
 
-use super::Session;
+use super::shared::Session;
 use crate::SendError;
 use crate::driver::Command;
 use crate::queue::Pusher;

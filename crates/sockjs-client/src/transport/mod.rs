@@ -1,4 +1,6 @@
 mod eventsource;
+mod limits;
+mod path;
 mod receive;
 mod silence;
 mod websocket;
@@ -9,8 +11,9 @@ mod xhr_streaming;
 use std::sync::Arc;
 
 use sockjs_core::{Message, Transport};
-use uuid::Uuid;
 
+pub(crate) use self::limits::Limits;
+use self::path::Path;
 use self::receive::HttpReceiver;
 pub(crate) use self::silence::Silence;
 use self::websocket::{Content, WebSocketReceiver, WebSocketSender};
@@ -18,28 +21,6 @@ use self::xhr_send::XhrSender;
 use crate::TransportError;
 use crate::frame::Frame;
 use crate::http::Server;
-
-/// What a client accepts from the server.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Limits {
-    /// The length of a frame.
-    pub(crate) frame: usize,
-    pub(crate) silence: Silence,
-}
-
-/// Where a session is, below the mount.
-struct Path(String);
-
-impl Path {
-    /// The path of a session that nobody can guess.
-    fn random(server: &str) -> Self {
-        Self(format!("/{server}/{}", Uuid::new_v4().simple()))
-    }
-
-    fn to(&self, endpoint: &str) -> String {
-        format!("{}{endpoint}", self.0)
-    }
-}
 
 /// Opens a session, up to the first frame, which the caller waits for.
 pub(crate) async fn open(

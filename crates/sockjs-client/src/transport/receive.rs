@@ -7,7 +7,7 @@ use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use tokio::time::sleep;
 
-use super::Limits;
+use super::limits::Limits;
 use crate::TransportError;
 use crate::frame::Frame;
 use crate::framing::Framing;

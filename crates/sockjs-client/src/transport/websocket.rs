@@ -18,7 +18,7 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Message as Item, Utf8Bytes};
 
-use super::Limits;
+use super::limits::Limits;
 use crate::TransportError;
 use crate::error::abnormal;
 use crate::frame::Frame;

@@ -1,7 +1,8 @@
 use std::sync::Arc;
 
+use super::limits::Limits;
+use super::path::Path;
 use super::receive::HttpReceiver;
-use super::{Limits, Path};
 use crate::framing::Framing;
 use crate::http::Server;
 

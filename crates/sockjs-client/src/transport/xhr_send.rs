@@ -6,7 +6,7 @@ use http::header::CONTENT_TYPE;
 use http_body_util::{BodyExt, Full};
 use sockjs_core::{Message, quote};
 
-use super::Path;
+use super::path::Path;
 use crate::TransportError;
 use crate::http::{Channel, Server, refusal};
 
