@@ -1,4 +1,7 @@
+use std::net::SocketAddr;
+
 use axum::Router;
+use axum::extract::connect_info::MockConnectInfo;
 use futures_util::StreamExt;
 use sockjs_axum::{Session, SockJsLayer};
 use sockjs_client::{Client, Transport};
@@ -115,6 +118,26 @@ async fn headers_and_query_reach_the_handler() {
             Some(r#"Ok("https://app.example") Ok("ours") Ok("app.example:81") Some("token=x")"#),
             "{transport}"
         );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_address_of_the_peer_is_the_one_that_the_service_says() {
+    async fn tell(session: Session) {
+        session
+            .send(format!("{:?}", session.remote_addr()))
+            .await
+            .ok();
+        session.closed().await;
+    }
+    let addr = SocketAddr::from(([192, 0, 2, 1], 4000));
+    let layer = SockJsLayer::new("/tell").on_session(tell);
+    let app = Router::new().layer(layer).layer(MockConnectInfo(addr));
+    for transport in all_transports() {
+        let client = Client::over(app.clone(), "/tell").transport(transport);
+        let mut client = client.connect().await.unwrap();
+        let told = client.recv().await.unwrap();
+        assert_eq!(told, "Some(192.0.2.1:4000)", "{transport}");
     }
 }
 

@@ -1,4 +1,5 @@
 use std::error::Error;
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -99,7 +100,6 @@ impl Client {
 /// Options of a client.
 ///
 /// [`Client::builder`] and [`Client::over`] create it, and [`connect`](Self::connect) connects.
-#[derive(Debug)]
 #[must_use = "a builder does nothing until `connect` is called"]
 pub struct Builder {
     url: Result<MountUrl, ConnectError>,
@@ -164,9 +164,7 @@ impl Builder {
             HeaderName::try_from(name),
             HeaderValue::try_from(value.as_ref()),
         ) {
-            (Ok(name), Ok(mut value)) => {
-                // It may be a token, which the output of `Debug` must not show.
-                value.set_sensitive(true);
+            (Ok(name), Ok(value)) => {
                 self.headers.append(name, value);
             }
             _ => self.invalid(name),
@@ -317,6 +315,16 @@ impl Builder {
             .await
             .map_err(|_| ConnectError::TimedOut)??;
         Ok(Client::start(opened, self.send_buffer, self.receive_buffer))
+    }
+}
+
+// URL, headers and cookies may hold secrets.
+impl fmt::Debug for Builder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Builder")
+            .field("connector", &self.connector)
+            .field("transports", &self.transports)
+            .finish_non_exhaustive()
     }
 }
 

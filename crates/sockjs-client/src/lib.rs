@@ -60,8 +60,11 @@
 //!
 //! Both queues are bounded ([`Builder::send_buffer`], [`Builder::receive_buffer`]), and so is a frame
 //! ([`Builder::frame_limit`]). A client whose application does not receive stops reading, so that the
-//! server has to wait. Connecting is limited by [`Builder::connect_timeout`], and the silence of the
-//! server by [`Builder::heartbeat_timeout`].
+//! server has to wait. A server gives up a client that does not read for too long: `sockjs-axum` after 30
+//! seconds, or 10 seconds after a heartbeat over a WebSocket.
+//!
+//! Connecting is limited by [`Builder::connect_timeout`], and the silence of the server by
+//! [`Builder::heartbeat_timeout`].
 //!
 //! # Features
 //!
