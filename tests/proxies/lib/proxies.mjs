@@ -36,7 +36,7 @@ class Proxy {
     // nginx opens some files as another user.
     for (const directory of [scratch, proxy.directory]) chmodSync(directory, 0o755);
 
-    proxy.ca = (await makeCertificate()).certificate;
+    ({ certificate: proxy.ca, path: proxy.caFile } = await makeCertificate());
     proxy.plain = await freePort();
     proxy.tls = await freePort();
     proxy.replacements = replace.map(([from, to]) => ({ from, to, done: false }));
@@ -165,6 +165,8 @@ function makeCertificate() {
       ...["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"],
       ...["-days", "2", "-subj", "/CN=localhost"],
       ...["-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"],
+      // rustls takes no certificate of an authority for that of a server.
+      ...["-addext", "basicConstraints=critical,CA:FALSE"],
       ...["-keyout", key, "-out", chain],
     ]);
     // HAProxy wants both in one file, and nginx does not mind.
