@@ -10,14 +10,13 @@
 //! ```no_run
 //! use axum::Router;
 //! use axum::routing::get;
-//! use sockjs_axum::{Session, SockJsLayer};
+//! use sockjs_axum::{SendError, Session, SockJsLayer};
 //!
-//! async fn echo(mut session: Session) {
+//! async fn echo(mut session: Session) -> Result<(), SendError> {
 //!     while let Some(message) = session.recv().await {
-//!         if session.send(message).await.is_err() {
-//!             break;
-//!         }
+//!         session.send(message).await?;
 //!     }
+//!     Ok(())
 //! }
 //!
 //! #[tokio::main]
@@ -41,8 +40,10 @@
 //!
 //! [`SockJsLayer::on_session`] takes an async function of axum extractors and the [`Session`]. The
 //! function runs once for each session, in the session's own task. The session closes when the function
-//! returns, unless it moved the [`Session`] or its [`Receiver`] to another task. [`Session::closed`] reports how the session ended: an [`Ending`] contains the close code
-//! and reason, the [`Cause`], and the number of messages that were not delivered.
+//! returns, unless it moved the [`Session`] or its [`Receiver`] to another task. It returns `()` or a
+//! `Result`: an error is logged, and closes the session with 1011. [`Session::closed`] reports how the
+//! session ended: an [`Ending`] contains the close code and reason, the [`Cause`], and the number of
+//! messages that were not delivered.
 //!
 //! # Options
 //!

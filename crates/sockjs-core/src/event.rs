@@ -68,7 +68,8 @@ pub enum Cause {
     ClosedByApp,
     /// The client sent a WebSocket close frame.
     ClosedByClient,
-    /// The connection of the attached receiver broke, or was closed without a close frame.
+    /// The connection of the attached receiver broke, or was closed without a close frame. Or a
+    /// request broke whose messages the client believes to be sent (`jsonp_send`).
     ReceiverLost,
     /// No receiver was attached for as long as the disconnect delay.
     DisconnectTimeout,
@@ -81,6 +82,8 @@ pub enum Cause {
     LimitExceeded,
     /// The client violated the SockJS or the WebSocket protocol.
     ProtocolError,
+    /// The application's handler returned an error.
+    HandlerFailed,
     /// The application's handler panicked.
     HandlerPanicked,
     /// The server is shutting down.
@@ -99,6 +102,7 @@ impl Cause {
             Self::SlowClient => "slow_client",
             Self::LimitExceeded => "limit_exceeded",
             Self::ProtocolError => "protocol_error",
+            Self::HandlerFailed => "handler_failed",
             Self::HandlerPanicked => "handler_panicked",
             Self::ShuttingDown => "shutting_down",
         }

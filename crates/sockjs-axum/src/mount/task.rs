@@ -8,13 +8,13 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use pin_project_lite::pin_project;
-use sockjs_core::Cause;
+use sockjs_core::{Cause, CloseReason};
 use tokio::time::Sleep;
 use tracing::{Instrument, Span};
 
 use super::registry::Registration;
-use crate::session::close::PANICKED;
-use crate::session::{HandlerFuture, Parking};
+use crate::error::{BoxError, Chain, is_session_gone};
+use crate::session::{HandlerFuture, Parking, Shared};
 
 /// The part of a session's task that all transports share: the handler and the timer.
 pub(crate) struct SessionTask {
@@ -89,12 +89,21 @@ impl SessionTask {
         self.registration.shared().hold(cx);
     }
 
-    /// Polls the handler. A handler that panics closes its session.
+    /// Polls the handler. A handler that fails or panics closes its session.
     pub(crate) fn poll_handler(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let Some(handler) = &mut self.handler else {
             return Poll::Ready(());
         };
-        match catch_unwind(AssertUnwindSafe(|| handler.as_mut().poll(cx))) {
+        let shared = self.registration.shared();
+        // The error of a handler may panic, too, when it is written or dropped.
+        let poll = catch_unwind(AssertUnwindSafe(|| {
+            let result = ready!(handler.as_mut().poll(cx));
+            if let Err(error) = result {
+                handle_error(shared, error);
+            }
+            Poll::Ready(())
+        }));
+        match poll {
             Ok(Poll::Pending) => return Poll::Pending,
             Ok(Poll::Ready(())) => {}
             Err(panic) => self.handle_panic(panic),
@@ -109,7 +118,7 @@ impl SessionTask {
         tracing::error!(panic = panic_message(&*panic), "session handler panicked");
         self.registration
             .shared()
-            .close(PANICKED, Cause::HandlerPanicked);
+            .close(CloseReason::INTERNAL_ERROR, Cause::HandlerPanicked);
         drop_panic(panic);
     }
 
@@ -173,6 +182,16 @@ impl fmt::Debug for SessionTask {
             .field("registration", &self.registration)
             .finish_non_exhaustive()
     }
+}
+
+/// Closes the session of a handler that returned an error. If its session is gone, a handler returns
+/// the error of a message that it could not send, which is no failure.
+fn handle_error(shared: &Shared, error: BoxError) {
+    if shared.is_closed() && is_session_gone(&*error) {
+        return;
+    }
+    tracing::warn!(error = %Chain(&*error), "session handler failed");
+    shared.close(CloseReason::INTERNAL_ERROR, Cause::HandlerFailed);
 }
 
 /// Starts the task of a session.

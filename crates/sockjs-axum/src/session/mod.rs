@@ -25,15 +25,13 @@ mod head;
 mod opening;
 mod path_params;
 
-pub(crate) mod close;
-
 #[cfg(all(test, shuttle))]
 mod interleavings;
 
 pub(crate) use self::attachment::Attachment;
 pub(crate) use self::binding::{Binding, Digest, DigestKey, Even};
 pub use self::handler::SessionHandler;
-pub(crate) use self::handler::{Accepted, ErasedHandler, HandlerFuture, echo};
+pub(crate) use self::handler::{Accepted, ErasedHandler, HandlerFuture, StateOf, Supplied, echo};
 pub(crate) use self::opening::{
     Credentials, Key, Opening, Prefix, conceal_credentials, conceal_id, head_len, prefix,
     remote_addr,
@@ -80,14 +78,13 @@ use crate::error::{SendError, SendJsonError, TrySendError};
 /// # Example
 ///
 /// ```
-/// use sockjs_axum::{Session, SockJsLayer};
+/// use sockjs_axum::{SendError, Session, SockJsLayer};
 ///
-/// async fn shout(mut session: Session) {
+/// async fn shout(mut session: Session) -> Result<(), SendError> {
 ///     while let Some(message) = session.recv().await {
-///         if session.send(message.to_uppercase()).await.is_err() {
-///             break;
-///         }
+///         session.send(message.to_uppercase()).await?;
 ///     }
+///     Ok(())
 /// }
 ///
 /// let service = SockJsLayer::new("/shout").on_session(shout).into_service();
@@ -210,6 +207,13 @@ impl Session {
     /// Returns the transport of the client's last receive request.
     pub fn transport(&self) -> Transport {
         self.shared().connection().transport
+    }
+
+    /// Returns the WebSocket subprotocol that was chosen of those of
+    /// [`SockJsLayer::protocols`](crate::SockJsLayer::protocols). It is `None` if the client offered none
+    /// of them, and on transports that are no WebSocket.
+    pub fn protocol(&self) -> Option<&str> {
+        self.shared().opening().protocol.as_deref()
     }
 
     /// Returns the remote address of the client's last receive request, if the server provides
@@ -371,10 +375,7 @@ impl Sender {
 
     /// Returns whether the session is closing or closed. Nothing can be sent then.
     pub fn is_closed(&self) -> bool {
-        matches!(
-            self.shared.state(),
-            SessionState::Closing | SessionState::Closed
-        )
+        self.shared.is_closed()
     }
 
     /// Returns a reference, which does not keep the session open.
