@@ -11,6 +11,7 @@ use sockjs_core::{
 };
 use tokio::task::coop::poll_proceed;
 
+use super::belongings::{Belongings, TopicsOfMount};
 use super::holds::{Hold, Holds, Left};
 use super::line::Ticket;
 use super::opening::Opening;
@@ -33,6 +34,7 @@ pub(crate) struct Shared {
     live: Mutex<Live>,
     sends: Sends,
     holds: Holds,
+    belongings: Belongings<Arc<Self>>,
 }
 
 #[derive(Debug)]
@@ -86,6 +88,7 @@ impl Shared {
         connection: Connection,
         meter: Meter,
         config: Arc<SessionConfig>,
+        topics: Arc<TopicsOfMount<Arc<Self>>>,
     ) -> Self {
         let now = clock::now();
         let mut session = Session::new(now, config);
@@ -103,6 +106,7 @@ impl Shared {
             }),
             sends: Sends::new(),
             holds: Holds::new(),
+            belongings: Belongings::new(topics),
         }
     }
 
@@ -116,6 +120,10 @@ impl Shared {
 
     pub(super) fn sends(&self) -> &Sends {
         &self.sends
+    }
+
+    pub(super) fn belongings(&self) -> &Belongings<Arc<Self>> {
+        &self.belongings
     }
 
     /// Ends the send requests of a session that is over.
@@ -339,6 +347,11 @@ impl Shared {
         self.close_abandoned();
     }
 
+    /// Reports that the task is over, and with it the session.
+    pub(crate) fn task_ended(&self) {
+        self.release(Hold::Task);
+    }
+
     pub(crate) fn handle_timeout(&self) {
         self.update(|live| {
             let now = live.read_clock();
@@ -356,6 +369,18 @@ impl Shared {
 
     /// Counts one less that may keep the session open. Closes the session if nothing does.
     pub(super) fn release(&self, hold: Hold) {
+        self.let_go(hold);
+        if self.is_abandoned() {
+            self.belongings.drop_values();
+        }
+    }
+
+    /// Returns whether nobody serves the session any more.
+    pub(super) fn is_abandoned(&self) -> bool {
+        self.holds.is_abandoned()
+    }
+
+    fn let_go(&self, hold: Hold) {
         match self.holds.release(hold) {
             Left::Others => {}
             Left::NoReceiver => self.update(|live| live.session.discard_messages()),
@@ -413,7 +438,7 @@ impl Shared {
         Poll::Ready(message)
     }
 
-    pub(super) fn try_send(&self, message: Message) -> Result<(), TrySendError> {
+    pub(crate) fn try_send(&self, message: Message) -> Result<(), TrySendError> {
         self.update(|live| live.send(message))
     }
 
