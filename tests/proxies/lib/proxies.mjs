@@ -159,6 +159,10 @@ export class Caddy extends Proxy {
     const options = `{
 	admin ${this.admin}
 	auto_https off
+	default_bind 127.0.0.1
+	servers {
+		protocols h1 h2
+	}
 }
 
 `;
