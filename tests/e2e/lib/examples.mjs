@@ -5,7 +5,7 @@ import { chromium } from "playwright-core";
 import { inaccessible } from "./accessibility.mjs";
 import { CHROMIUM } from "./browsers.mjs";
 import { Line } from "./line.mjs";
-import { ROOT, SOCKJS_CLIENT } from "./paths.mjs";
+import { MULTIPLEX_CLIENT, ROOT, SOCKJS_CLIENT, STOMP_CLIENT } from "./paths.mjs";
 import { Server } from "./servers.mjs";
 
 const SCHEMES = ["light", "dark"];
@@ -51,10 +51,17 @@ export const EXAMPLES = {
     returned: logsInAgain,
     more: keepsItsUser,
   },
+  multiplex: { ...DEFAULTS, use: useMultiplex, state: "open" },
+  stomp: {
+    ...DEFAULTS,
+    use: useStomp,
+    state: "connected",
+    connect: (page) => page.getByRole("button", { name: "Connect", exact: true }).click(),
+  },
 };
 
 /** The pages in the README. */
-const SHOWN = ["echo", "chat"];
+const SHOWN = ["echo", "chat", "multiplex", "stomp"];
 
 /** Takes a picture of each page in use. `bin` has the programs. */
 export async function screenshots(bin, { names = SHOWN, into = IMAGES, schemes = ["light"] } = {}) {
@@ -116,7 +123,7 @@ export async function checkExample(bin, name) {
   return [...problems, ...await example.more(bin)];
 }
 
-const ENV = { SOCKJS_CLIENT, METRICS_PORT: "0", RUST_LOG: "warn" };
+const ENV = { SOCKJS_CLIENT, STOMP_CLIENT, MULTIPLEX_CLIENT, METRICS_PORT: "0", RUST_LOG: "warn" };
 
 async function withExample(bin, name, use, env = {}) {
   const server = await Server.start(`${bin}/${name}`, { ...ENV, ...env });
@@ -216,6 +223,58 @@ async function useProduction(context, url) {
   await say(page, "Text to send", "Is the kettle on?");
   await hears(page, "Is the kettle on?");
   return page;
+}
+
+async function useMultiplex(context, url) {
+  const page = await context.newPage();
+  await page.goto(`${url}?transport=xhr-streaming`);
+  await showsState(page, EXAMPLES.multiplex.state);
+  const log = page.getByRole("log");
+  const hearsFrom = (who, text) =>
+    log.locator("li", { has: page.locator(".who", { hasText: who }) }).filter({ hasText: text }).waitFor();
+  const sayTo = async (channel, text) => {
+    await page.getByLabel("Channel", { exact: true }).selectOption(channel);
+    await say(page, "Text to send", text);
+  };
+  await page.getByRole("button", { name: "Open chat" }).click();
+  await page.getByRole("button", { name: "Open clock" }).click();
+  await hearsFrom("clock", /\d:\d\d:\d\d/);
+  await sayTo("clock", "stop");
+  await hears(page, "The channel clock is closed.");
+  await page.getByRole("button", { name: "Open missing" }).click();
+  await hears(page, "The channel missing is closed.");
+  await sayTo("echo", "Grüße, привет 😀");
+  await hearsFrom("echo", "Grüße, привет 😀");
+  await sayTo("chat", "Is anybody here?");
+  await hearsFrom("chat", "Is anybody here?");
+  return page;
+}
+
+async function useStomp(context, url) {
+  const connect = async (login) => {
+    const page = await context.newPage();
+    await page.goto(`${url}?login=${login}`);
+    await showsState(page, EXAMPLES.stomp.state);
+    await page.getByLabel("Destination to subscribe to").fill("/user/queue/messages");
+    await page.getByRole("button", { name: "Subscribe", exact: true }).click();
+    return page;
+  };
+  const send = async (page, destination, text) => {
+    await page.getByLabel("Destination", { exact: true }).fill(destination);
+    await say(page, "Text to send", text);
+  };
+  const ada = await connect("ada");
+  const grace = await connect("grace");
+  await send(grace, "/topic/chat", "Good morning!");
+  await hears(ada, "Good morning!");
+  await hears(grace, "Good morning!");
+  await send(ada, "/app/hello", "Ada");
+  await hears(ada, "Hello, Ada!");
+  await send(grace, "/user/ada/queue/messages", "Only for you");
+  await hears(ada, "/user/queue/messages from grace");
+  await send(ada, "/user/eve/queue/messages", "Are you there?");
+  await hears(ada, "eve does not listen.");
+  return ada;
 }
 
 /** A server that was restarted knows no user of before. */
