@@ -228,6 +228,22 @@ async fn a_session_is_its_users() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_page_learns_whether_its_cookie_is_known() {
+    let app = app();
+    let ann = Browser::log_in(&app, "Ann").await;
+    let known = ann.send("GET", "/login", OURS, "").await;
+    assert_eq!(known.status(), StatusCode::NO_CONTENT);
+
+    // A server that was restarted knows nobody.
+    let ann = Browser {
+        app: self::app(),
+        ..ann
+    };
+    let forgotten = ann.send("GET", "/login", OURS, "").await;
+    assert_eq!(forgotten.status(), StatusCode::UNAUTHORIZED);
+}
+
+#[tokio::test(start_paused = true)]
 async fn sessions_are_counted() {
     // For this thread alone, as other tests open sessions, too.
     let recorder = crate::metrics::builder()

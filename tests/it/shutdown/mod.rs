@@ -63,6 +63,27 @@ async fn waiting_messages_are_delivered_before_the_close() {
     assert!(bench.handle.is_empty());
 }
 
+#[tokio::test]
+async fn a_session_that_is_being_closed_keeps_the_code_of_the_application() {
+    let mut bench = Frozen::start().await;
+    let mut open = Vec::new();
+    for &transport in Transport::ALL {
+        open.push(bench.open(transport).await);
+    }
+
+    bench.handle.close_all(3001, "A new version is coming");
+    let shutdown = bench.handle.shutdown(DEADLINE);
+    let clients = async {
+        for (client, session) in &mut open {
+            client.expect_close(3001, "A new version is coming").await;
+            assert_eq!(ending(session).await.cause(), Cause::ClosedByApp);
+        }
+    };
+    let (shutdown, ()) = tokio::join!(shutdown, clients);
+
+    assert_eq!(shutdown.cut, 0);
+}
+
 /// P60: No room.
 #[tokio::test]
 async fn new_sessions_are_503_and_everything_else_goes_on() {
