@@ -120,6 +120,44 @@ async fn half_a_message_costs_no_more_than_twice_its_limit() {
 }
 
 #[tokio::test]
+async fn a_long_message_leaves_little_behind() {
+    let _alone = ALONE.lock().await;
+    const CLIENTS: usize = 50;
+    // The clients receive short messages alone, so that they keep little themselves.
+    async fn count(mut session: Session) {
+        while let Some(message) = session.recv().await {
+            let counted = session.send(message.len().to_string()).await;
+            counted.expect("the client is there");
+        }
+    }
+    let layer = SockJsLayer::new("/echo").on_session(count);
+    let server = Server::start(Router::new().layer(layer)).await;
+    let text = format!("[\"{}\"]", "x".repeat(MIB / 2));
+    let whole = Frame::new(Opcode::Text, text.clone()).masked();
+    let (begin, end) = text.split_at(text.len() / 2);
+    let mut fragments = Frame::new(Opcode::Text, begin.to_owned())
+        .to_be_continued()
+        .masked();
+    fragments.extend(Frame::new(Opcode::Continuation, end.to_owned()).masked());
+    let mut sockets = Vec::new();
+    for _ in 0..CLIENTS {
+        let mut socket = server.websocket(PATHS[0]).open().await;
+        socket.expect("o").await;
+        sockets.push(socket);
+    }
+
+    let before = memory();
+    for message in [&whole, &fragments] {
+        for socket in &mut sockets {
+            socket.write(message).await;
+            assert_eq!(socket.messages(1).await, [(MIB / 2).to_string()]);
+        }
+    }
+
+    assert_added(before, CLIENTS * 64 * 1024, "idle after a long message");
+}
+
+#[tokio::test]
 async fn a_backlog_leaves_little_behind() {
     let _alone = ALONE.lock().await;
     const CLIENTS: usize = 50;

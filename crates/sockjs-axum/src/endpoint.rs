@@ -9,13 +9,14 @@ use http::header::CONTENT_LENGTH;
 use http::request::Parts;
 use http::{Method, Response, StatusCode};
 use http_body::Body;
+use sockjs_core::{Endpoint, Info};
 
 use crate::config::Config;
 use crate::error::BoxError;
 use crate::http::header::{self, Cors, Headers, Judgement, Silence, cache, is_loaded_by_own_page};
-use crate::http::page::{self, Info};
+use crate::http::page;
 use crate::http::reject::{Refusal, Reject};
-use crate::http::route::{ReceiveUrl, Route, SendUrl};
+use crate::http::route::Route;
 use crate::meter;
 use crate::mount::{Mount, Opener};
 use crate::session::Credentials;
@@ -51,7 +52,7 @@ where
         let headers =
             Headers::for_request(config.cors, &config.jsessionid, &route, &parts, judgement);
         let is_head = parts.method == Method::HEAD;
-        let is_receive = matches!(route, Route::Receive(..));
+        let is_receive = route.is_receive();
         let answer = match judgement {
             Judgement::Allowed | Judgement::NullOrigin | Judgement::NoOrigin => {
                 let credentials = credentials(config, &route, &parts, judgement);
@@ -87,70 +88,66 @@ async fn answer(
         return Err(Reject::NotFound.into());
     }
     let allow = route.allow(config.cors);
-    if !allow.contains(&parts.method) && !is_websocket_over_http2(&route, parts) {
+    if !allow.contains(&parts.method.as_str()) && !is_websocket_over_http2(&route, parts) {
         return Err(Reject::Method(allow).into());
     }
     if parts.method == Method::OPTIONS {
         return Ok(preflight(config, &route, parts));
     }
-    match route {
-        Route::Greeting => Ok(page::greeting().map(OwnBody::from)),
+    let (id, limit) = (route.session_id(), config.body_limit);
+    let response = match route.endpoint() {
+        Endpoint::Greeting => return Ok(page::greeting().map(OwnBody::from)),
         // Without `/info`, a client does not try any transport.
-        Route::Info if mount.is_shutting_down() => Err(Reject::ShuttingDown.into()),
-        Route::Info => Ok(info(config, parts).response().map(OwnBody::from)),
-        Route::Iframe => Ok(mount.iframe().response(parts).map(OwnBody::from)),
-        Route::Send(url, id) => match url {
-            SendUrl::Xhr => transport::xhr_send(mount, parts, upload, &id).await,
-            SendUrl::Jsonp => transport::jsonp_send(mount, parts, upload, &id).await,
-        },
-        Route::Receive(url, id) => {
-            let limit = config.body_limit;
-            let response = match url {
-                ReceiveUrl::Xhr => {
-                    Beside::new(upload, limit, transport::xhr(mount, opener, &id)).await?
-                }
-                ReceiveUrl::XhrStreaming => {
-                    Beside::new(upload, limit, transport::xhr_streaming(mount, opener, &id)).await?
-                }
-                ReceiveUrl::EventSource => {
-                    Beside::new(upload, limit, transport::eventsource(mount, opener, &id)).await?
-                }
-                ReceiveUrl::HtmlFile => {
-                    Beside::new(upload, limit, transport::htmlfile(mount, opener, &id)).await?
-                }
-                ReceiveUrl::Jsonp => {
-                    Beside::new(upload, limit, transport::jsonp(mount, opener, &id)).await?
-                }
-            };
-            Ok(response.map(|body| body.beside(upload, limit)))
-        }
-        Route::RawWebSocket => {
+        Endpoint::Info if mount.is_shutting_down() => return Err(Reject::ShuttingDown.into()),
+        Endpoint::Info => return Ok(info(config, parts).map(OwnBody::from)),
+        Endpoint::Iframe => return Ok(mount.iframe().response(parts).map(OwnBody::from)),
+        Endpoint::XhrSend => return transport::xhr_send(mount, parts, upload, id).await,
+        Endpoint::JsonpSend => return transport::jsonp_send(mount, parts, upload, id).await,
+        Endpoint::RawWebSocket => {
             let response = transport::raw_websocket(mount, opener).await?;
             upload.abandon();
-            Ok(response)
+            return Ok(response);
         }
-        Route::WebSocket => {
+        Endpoint::WebSocket => {
             let response = transport::websocket(mount, opener).await?;
             upload.abandon();
-            Ok(response)
+            return Ok(response);
         }
-        Route::Unknown => Err(Reject::NotFound.into()),
-    }
+        Endpoint::Xhr => Beside::new(upload, limit, transport::xhr(mount, opener, id)).await?,
+        Endpoint::XhrStreaming => {
+            Beside::new(upload, limit, transport::xhr_streaming(mount, opener, id)).await?
+        }
+        Endpoint::EventSource => {
+            Beside::new(upload, limit, transport::eventsource(mount, opener, id)).await?
+        }
+        Endpoint::HtmlFile => {
+            Beside::new(upload, limit, transport::htmlfile(mount, opener, id)).await?
+        }
+        Endpoint::Jsonp => Beside::new(upload, limit, transport::jsonp(mount, opener, id)).await?,
+        Endpoint::Unknown => return Err(Reject::NotFound.into()),
+    };
+    Ok(response.map(|body| body.beside(upload, limit)))
 }
 
 /// Returns whether the options leave that URL in place.
 fn offers(config: &Config, route: &Route) -> bool {
-    match route {
-        Route::Greeting | Route::Info => true,
-        Route::Iframe => config.cors == Cors::Enabled,
-        Route::RawWebSocket | Route::WebSocket | Route::Receive(..) => route
-            .transport()
-            .is_some_and(|transport| config.transports.contains(&transport)),
-        Route::Send(..) => config
+    match route.endpoint() {
+        Endpoint::Greeting | Endpoint::Info => true,
+        Endpoint::Iframe => config.cors == Cors::Enabled,
+        Endpoint::XhrSend | Endpoint::JsonpSend => config
             .transports
             .iter()
             .any(|transport| !transport.is_websocket()),
-        Route::Unknown => false,
+        endpoint @ (Endpoint::RawWebSocket
+        | Endpoint::WebSocket
+        | Endpoint::Xhr
+        | Endpoint::XhrStreaming
+        | Endpoint::EventSource
+        | Endpoint::HtmlFile
+        | Endpoint::Jsonp
+        | Endpoint::Unknown) => endpoint
+            .transport()
+            .is_some_and(|transport| config.transports.contains(&transport)),
     }
 }
 
@@ -196,19 +193,24 @@ fn credentials(config: &Config, route: &Route, parts: &Parts, judgement: Judgeme
 }
 
 fn is_websocket_over_http2(route: &Route, parts: &Parts) -> bool {
-    matches!(route, Route::RawWebSocket | Route::WebSocket) && transport::is_extended_connect(parts)
+    matches!(
+        route.endpoint(),
+        Endpoint::RawWebSocket | Endpoint::WebSocket
+    ) && transport::is_extended_connect(parts)
 }
 
-fn info(config: &Config, parts: &Parts) -> Info {
-    Info {
+fn info(config: &Config, parts: &Parts) -> Response<Bytes> {
+    let base_url = config.base_url.as_ref().map(|url| url.call(parts));
+    page::info(&Info {
         websocket: config.websocket(),
         cookie_needed: config.jsessionid.is_enabled(),
-        base_url: config.base_url.as_ref().map(|url| url.call(parts)),
-    }
+        base_url: base_url.as_deref(),
+        entropy: page::entropy(),
+    })
 }
 
 fn preflight(config: &Config, route: &Route, parts: &Parts) -> Response<OwnBody> {
-    let methods = if let Route::Info = route {
+    let methods = if route.endpoint() == Endpoint::Info {
         "OPTIONS, GET"
     } else {
         "OPTIONS, POST"
@@ -251,9 +253,10 @@ mod tests {
             ErasedHandler::new(echo),
             Arc::new(Registry::new()),
         );
+        let route = Route::parse("", "/").expect("every path has an empty prefix");
         let (parts, body) = http::Request::new(axum::body::Body::empty()).into_parts();
 
-        let future = respond(Arc::new(mount), Route::Greeting, Box::new(parts), body);
+        let future = respond(Arc::new(mount), route, Box::new(parts), body);
 
         // The malloc of glibc serves up to 1032 bytes from a cache of the thread.
         assert!(size_of_val(&future) <= 1032, "{}", size_of_val(&future));

@@ -3,12 +3,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::request::Parts;
-use sockjs_core::{SessionConfig, Transport};
+use sockjs_core::{SessionConfig, Transport, encode_prefix};
 use tower_layer::Layer;
 
 use crate::config::{BaseUrl, Config, MaxPerKey};
 use crate::http::header::{AllowedOrigins, Cors, JSessionId, NullOriginPolicy, PrivateNetwork};
-use crate::http::route::encode_prefix;
 use crate::mount::{Mount, Registry, SockJsHandle};
 use crate::service::{NotFound, SockJs};
 use crate::session::{Binding, ErasedHandler, SessionHandler, echo};

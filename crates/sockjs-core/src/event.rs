@@ -68,7 +68,8 @@ pub enum Cause {
     ClosedByApp,
     /// The client sent a WebSocket close frame.
     ClosedByClient,
-    /// The connection of the attached receiver broke, or was closed without a close frame.
+    /// The connection of the attached receiver broke, or was closed without a close frame. Or a
+    /// request broke whose messages the client believes to be sent (`jsonp_send`).
     ReceiverLost,
     /// No receiver was attached for as long as the disconnect delay.
     DisconnectTimeout,

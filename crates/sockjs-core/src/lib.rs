@@ -13,6 +13,8 @@
 //! - [`ResponseEncoder`] encodes the [`Frame`]s of a session as the body of an HTTP response, for
 //!   each HTTP transport.
 //! - [`Payload`] validates what a client posted, and yields the [`Message`]s in it.
+//! - [`Route`] is the URL table: it finds the [`Endpoint`] and the ids in a path. [`GREETING`], [`Info`]
+//!   and [`IframePage`] are the pages, and a [`Refusal`] is the answer to a request that is refused.
 //!
 //! # Example: drive a session by hand
 //!
@@ -84,6 +86,12 @@ mod payload;
 
 mod transport;
 
+mod route;
+
+mod page;
+
+mod refusal;
+
 mod quote;
 
 mod plain;
@@ -95,8 +103,11 @@ pub use config::SessionConfig;
 pub use event::{Cause, Ending, Event};
 pub use frame::Frame;
 pub use message::{JsonError, Message};
+pub use page::{GREETING, IframePage, Info};
 pub use payload::{Payload, PayloadError};
 pub use quote::quote;
+pub use refusal::Refusal;
+pub use route::{Endpoint, Route, encode_prefix};
 pub use session::{AttachError, ReceiveError, SendError, Session, SessionState};
 pub use transport::{
     Callback, CallbackError, FormDecoder, ResponseEncoder, Transport, form_payload,

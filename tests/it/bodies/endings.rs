@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use sockjs_axum::{Cause, SockJsLayer};
-use support::{Direct, LIMIT, Sessions, ending, timed, unique_path};
+use support::{Direct, LIMIT, Server, Sessions, ending, received, timed, unique_path};
 
 use super::{body, post};
 
@@ -58,4 +59,59 @@ async fn a_form_that_is_too_slow_ends_its_session() {
     let told = direct.post(&format!("{path}/xhr")).await;
     assert_eq!(told, "c[1002,\"Connection interrupted\"]\n");
     assert_eq!(ending(&session).await.cause(), Cause::LimitExceeded);
+}
+
+/// P65: Lost forms.
+#[tokio::test]
+async fn a_form_whose_connection_breaks_ends_its_session() {
+    let configure = |layer: SockJsLayer| layer.disconnect_delay(Duration::from_secs(600));
+    let (server, mut sessions) = Server::capture(configure).await;
+    for is_reset in [false, true] {
+        let peer = server.peer();
+        peer.open().await;
+        let session = sessions.next().await;
+        let mut connection = server.connect().await;
+        let path = peer.path("jsonp_send");
+        let head = format!("POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: 20\r\n\r\n");
+        connection.write(head).await;
+        connection.write("[\"half of a").await;
+        if is_reset {
+            connection.reset();
+        } else {
+            drop(connection);
+        }
+
+        // The poll waits until the server notices.
+        assert_eq!(peer.poll().await, "c[1002,\"Connection interrupted\"]\n");
+        assert_eq!(ending(&session).await.cause(), Cause::ReceiverLost);
+    }
+}
+
+/// P65: Lost forms.
+#[tokio::test(start_paused = true)]
+async fn a_form_whose_request_is_dropped_ends_its_session() {
+    for endpoint in ["xhr_send", "jsonp_send"] {
+        let layer = SockJsLayer::new("/echo").disconnect_delay(Duration::from_secs(600));
+        let (layer, mut sessions) = Sessions::capture(layer);
+        let direct = Direct::new(layer);
+        let path = unique_path("/echo");
+        assert_eq!(direct.post(&format!("{path}/xhr")).await, "o\n");
+        let mut session = sessions.next().await;
+        let (sender, body) = body();
+        sender.send("[\"half of a").unwrap();
+        let request = direct.call(post(&path, endpoint, body));
+        assert!(request.now_or_never().is_none());
+
+        let url = format!("{path}/xhr");
+        if endpoint == "jsonp_send" {
+            let told = direct.post(&url).await;
+            assert_eq!(told, "c[1002,\"Connection interrupted\"]\n");
+            assert_eq!(ending(&session).await.cause(), Cause::ReceiverLost);
+        } else {
+            // The page hears that its request failed.
+            let request = post(&path, endpoint, "[\"whole\"]".into());
+            assert_eq!(direct.call(request).await.status(), 204);
+            assert_eq!(received(&mut session).await, "whole");
+        }
+    }
 }

@@ -229,8 +229,11 @@ fn causes_and_their_levels_are_those_of_the_code() {
 
 #[test]
 fn reasons_and_their_levels_are_those_of_the_code() {
-    let source = source_with("sockjs-axum", "enum Reject");
-    let names = names(body_of(&source, "as_str"));
+    let names = names(body_of(
+        &source_with("sockjs-core", "pub enum Refusal"),
+        "as_str",
+    ));
+    let source = source_with("sockjs-axum", "enum Refusal {");
     let warned = warned(&source, &names);
     let ours = names.into_values();
     let all: BTreeSet<_> = ours.chain([HANDLER.to_owned()]).collect();

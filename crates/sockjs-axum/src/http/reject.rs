@@ -1,14 +1,17 @@
-//! The answers to refused requests: every status and exact body is in this file.
+//! The answers to refused requests. Core has their statuses and bodies.
 
 use axum::response::Response as AxumResponse;
 use bytes::Bytes;
-use http::header::{ALLOW, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER, SEC_WEBSOCKET_VERSION};
-use http::{HeaderValue, Method, Response, StatusCode};
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use http::{HeaderName, HeaderValue, Response, StatusCode};
 use http_body_util::{BodyExt, Limited};
-use sockjs_core::{CallbackError, PayloadError};
+use sockjs_core::PayloadError;
 
 use super::header::TEXT_PLAIN;
 use crate::throttle::Throttle;
+
+// A handler can refuse a request as well, so what core calls a refusal is one of two kinds here.
+pub(crate) use sockjs_core::Refusal as Reject;
 
 /// Why a request was refused.
 #[derive(Debug)]
@@ -36,8 +39,8 @@ impl Refusal {
                     Reject::TooManySessions
                     | Reject::TooManyEndedSessions
                     | Reject::BodyTooLarge
-                    | Reject::NoRoom
-                    | Reject::NoRoomForStray
+                    | Reject::TooManySendRequests
+                    | Reject::TooManyStrayRequests
                     | Reject::Payload(PayloadError::TooLong) => {
                         if warnings.passes(reject.as_str()) {
                             tracing::warn!(reason = %reject, "request refused");
@@ -47,7 +50,7 @@ impl Refusal {
                     }
                     _ => tracing::debug!(reason = %reject, "request refused"),
                 }
-                reject.response()
+                response(reject)
             }
             Self::ByHandler(response) => {
                 let status = response.status();
@@ -82,167 +85,21 @@ impl From<Reject> for Refusal {
     }
 }
 
-/// Why this crate refuses a request.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-pub(crate) enum Reject {
-    #[error("not found")]
-    NotFound,
-    #[error("method not allowed")]
-    Method(&'static [Method]),
-    #[error("unknown or closed session")]
-    NoSession,
-    #[error("not a websocket request")]
-    NotWebSocket,
-    #[error("unsupported websocket version")]
-    WebSocketVersion,
-    #[error("no valid websocket key")]
-    WebSocketKey,
-    #[error("{0}")]
-    Callback(CallbackError),
-    #[error("{0}")]
-    Payload(PayloadError),
-    #[error("request body too large")]
-    BodyTooLarge,
-    #[error("request body is incomplete")]
-    BrokenBody,
-    #[error("request body arrived too slowly")]
-    SlowBody,
-    #[error("too many send requests are waiting")]
-    NoRoom,
-    #[error("too many bodies of unknown sessions")]
-    NoRoomForStray,
-    #[error("request head too large")]
-    HeadTooLarge,
-    #[error("too many sessions")]
-    TooManySessions,
-    #[error("too many sessions of one client")]
-    TooManySessionsPerKey,
-    #[error("too many sessions ended recently")]
-    TooManyEndedSessions,
-    #[error("server is shutting down")]
-    ShuttingDown,
-    #[error("origin not allowed")]
-    Origin,
-}
-
-impl Reject {
-    fn as_str(self) -> &'static str {
-        match self {
-            Self::NotFound => "not_found",
-            Self::Method(_) => "method",
-            Self::NoSession => "no_session",
-            Self::NotWebSocket | Self::WebSocketVersion | Self::WebSocketKey => "handshake",
-            Self::Callback(_) => "callback",
-            Self::Payload(PayloadError::TooLong) => "message_limit",
-            Self::Payload(_) | Self::BrokenBody => "payload",
-            Self::BodyTooLarge => "body_limit",
-            Self::SlowBody => "slow_body",
-            Self::NoRoom => "max_send_requests",
-            Self::NoRoomForStray => "unknown_session_buffer",
-            Self::HeadTooLarge => "head",
-            Self::TooManySessions => "max_sessions",
-            Self::TooManySessionsPerKey => "max_sessions_per_key",
-            Self::TooManyEndedSessions => "max_ended_sessions",
-            Self::ShuttingDown => "shutting_down",
-            Self::Origin => "origin",
-        }
+fn response(reject: Reject) -> Response<Bytes> {
+    let text = reject.text();
+    let mut response = Response::new(Bytes::from_static(text.as_bytes()));
+    *response.status_mut() =
+        StatusCode::from_u16(reject.status()).expect("core has statuses from 400 to 599");
+    let headers = response.headers_mut();
+    if !text.is_empty() {
+        headers.insert(CONTENT_TYPE, TEXT_PLAIN);
     }
-
-    fn response(self) -> Response<Bytes> {
-        let (status, body) = match self {
-            Self::NotFound | Self::NoSession => (StatusCode::NOT_FOUND, ""),
-            Self::Method(_) => (StatusCode::METHOD_NOT_ALLOWED, ""),
-            Self::NotWebSocket => (StatusCode::BAD_REQUEST, "Not a valid websocket request"),
-            Self::WebSocketVersion => (
-                StatusCode::BAD_REQUEST,
-                "Only websocket version 13 is supported",
-            ),
-            Self::WebSocketKey => (
-                StatusCode::BAD_REQUEST,
-                "\"Sec-WebSocket-Key\" header missing or invalid",
-            ),
-            Self::Callback(CallbackError::Missing) => (
-                StatusCode::INTERNAL_SERVER_ERROR,
-                "\"callback\" parameter required",
-            ),
-            Self::Callback(_) => (
-                StatusCode::INTERNAL_SERVER_ERROR,
-                "invalid \"callback\" parameter",
-            ),
-            Self::Payload(PayloadError::Expected) => {
-                (StatusCode::INTERNAL_SERVER_ERROR, "Payload expected.")
-            }
-            Self::Payload(PayloadError::TooLong) => {
-                (StatusCode::PAYLOAD_TOO_LARGE, "Message too large.")
-            }
-            Self::Payload(_) => (StatusCode::INTERNAL_SERVER_ERROR, "Broken JSON encoding."),
-            Self::BodyTooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "Request body too large."),
-            Self::BrokenBody => (StatusCode::BAD_REQUEST, "Incomplete request body."),
-            Self::SlowBody => (
-                StatusCode::REQUEST_TIMEOUT,
-                "The request body arrived too slowly.",
-            ),
-            Self::NoRoom => (
-                StatusCode::SERVICE_UNAVAILABLE,
-                "Too many send requests are waiting.",
-            ),
-            Self::NoRoomForStray => (
-                StatusCode::SERVICE_UNAVAILABLE,
-                "Too many requests of unknown sessions.",
-            ),
-            Self::HeadTooLarge => (
-                StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
-                "Request head too large.",
-            ),
-            Self::TooManySessions => (StatusCode::SERVICE_UNAVAILABLE, "Too many sessions."),
-            // Not a 5xx, which proxies take for a fault of the server.
-            Self::TooManySessionsPerKey => (
-                StatusCode::TOO_MANY_REQUESTS,
-                "Too many sessions of one client.",
-            ),
-            Self::TooManyEndedSessions => (
-                StatusCode::SERVICE_UNAVAILABLE,
-                "Too many sessions ended recently.",
-            ),
-            Self::ShuttingDown => (
-                StatusCode::SERVICE_UNAVAILABLE,
-                "The server is shutting down.",
-            ),
-            Self::Origin => (StatusCode::FORBIDDEN, "Origin not allowed."),
-        };
-        let mut response = Response::new(Bytes::from_static(body.as_bytes()));
-        *response.status_mut() = status;
-        if !body.is_empty() {
-            response.headers_mut().insert(CONTENT_TYPE, TEXT_PLAIN);
-        }
-        if status == StatusCode::SERVICE_UNAVAILABLE {
-            response.headers_mut().insert(RETRY_AFTER, ONE_SECOND);
-        }
-        match self {
-            Self::Method(allow) => {
-                let allow: Vec<&str> = allow.iter().map(Method::as_str).collect();
-                if let Ok(allow) = HeaderValue::try_from(allow.join(", ")) {
-                    response.headers_mut().insert(ALLOW, allow);
-                }
-            }
-            Self::WebSocketVersion => {
-                response
-                    .headers_mut()
-                    .insert(SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
-            }
-            Self::TooManySessions | Self::TooManySessionsPerKey | Self::TooManyEndedSessions => {
-                response
-                    .headers_mut()
-                    .insert(RETRY_AFTER, HeaderValue::from_static("5"));
-            }
-            _ => {}
-        }
-        response
+    if let Some((name, value)) = reject.header() {
+        let value = HeaderValue::try_from(&*value).expect("core has visible ASCII");
+        headers.insert(HeaderName::from_static(name), value);
     }
+    response
 }
-
-/// A client may try again at once, but many clients must not do so in a loop.
-const ONE_SECOND: HeaderValue = HeaderValue::from_static("1");
 
 /// How many bytes the body of an extractor's rejection may have. A longer one is replaced by nothing.
 const MAX_REJECTION: usize = 64 * 1024;

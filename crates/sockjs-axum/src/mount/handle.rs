@@ -11,7 +11,6 @@ use uuid::Uuid;
 use super::registry::{Phase, Registry};
 use crate::error::TrySendError;
 use crate::session::SessionRef;
-use crate::session::close::GOING_AWAY;
 
 /// A handle to all sessions of a mount, for use outside their handlers.
 ///
@@ -183,7 +182,7 @@ impl SockJsHandle {
         self.registry.enter(Phase::Stopping);
         let sessions = self.registry.all();
         for session in &sessions {
-            session.close(GOING_AWAY, Cause::ShuttingDown);
+            session.close(CloseReason::GOING_AWAY, Cause::ShuttingDown);
         }
         let mut cut = 0;
         if tokio::time::timeout(deadline, self.registry.vacant())

@@ -5,11 +5,10 @@ use std::sync::Arc;
 use http::Request;
 use shuttle::future::block_on;
 use shuttle::thread;
-use sockjs_core::{Cause, SessionConfig, Transport};
+use sockjs_core::{Cause, CloseReason, SessionConfig, Transport};
 
 use super::registry::{Known, Phase, Registry};
 use crate::meter::Meter;
-use crate::session::close::GOING_AWAY;
 use crate::session::{Attachment, Connection, Key, Opening, Prefix, Shared};
 
 const SCHEDULES: usize = 1000;
@@ -48,7 +47,7 @@ fn no_session_is_missed_by_a_shutdown() {
         };
         registry.enter(Phase::Stopping);
         for session in registry.all() {
-            session.close(GOING_AWAY, Cause::ShuttingDown);
+            session.close(CloseReason::GOING_AWAY, Cause::ShuttingDown);
         }
         if let Some((registration, attachment)) = opener.join().expect("it does not panic") {
             assert_eq!(registry.places(), 1);

@@ -12,7 +12,6 @@ use super::clients::Clients;
 use super::ended::{Ended, EndedSession};
 use super::strays::Strays;
 use crate::clock;
-use crate::session::close::GOING_AWAY;
 use crate::session::{Digest, DigestKey, Even, Key, Shared};
 use crate::sync::{AtomicUsize, Mutex, MutexGuard, Ordering};
 use crate::throttle::Throttle;
@@ -253,8 +252,8 @@ impl Place {
         shared.meter().opened();
         match self.registry.phase() {
             Phase::Running => {}
-            Phase::Stopping => shared.close(GOING_AWAY, Cause::ShuttingDown),
-            Phase::Stopped => shared.abort(GOING_AWAY, Cause::ShuttingDown),
+            Phase::Stopping => shared.close(CloseReason::GOING_AWAY, Cause::ShuttingDown),
+            Phase::Stopped => shared.abort(CloseReason::GOING_AWAY, Cause::ShuttingDown),
         }
         Registration {
             shared,
@@ -539,7 +538,7 @@ mod tests {
         let ending = aborted.shared().ending().expect("it has ended");
         assert_eq!(
             (ending.cause(), ending.reason()),
-            (Cause::ShuttingDown, &GOING_AWAY)
+            (Cause::ShuttingDown, &CloseReason::GOING_AWAY)
         );
     }
 }

@@ -8,12 +8,11 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use pin_project_lite::pin_project;
-use sockjs_core::Cause;
+use sockjs_core::{Cause, CloseReason};
 use tokio::time::Sleep;
 use tracing::{Instrument, Span};
 
 use super::registry::Registration;
-use crate::session::close::PANICKED;
 use crate::session::{HandlerFuture, Parking};
 
 /// The part of a session's task that all transports share: the handler and the timer.
@@ -109,7 +108,7 @@ impl SessionTask {
         tracing::error!(panic = panic_message(&*panic), "session handler panicked");
         self.registration
             .shared()
-            .close(PANICKED, Cause::HandlerPanicked);
+            .close(CloseReason::INTERNAL_ERROR, Cause::HandlerPanicked);
         drop_panic(panic);
     }
 

@@ -1,10 +1,10 @@
-use std::collections::hash_map::DefaultHasher;
 use std::fmt;
-use std::hash::{BuildHasher, Hash, Hasher, RandomState};
+use std::hash::{Hash, Hasher};
 use std::num::NonZeroU64;
 use std::sync::Arc;
 
 use http::request::Parts;
+use siphasher::sip128::{Hash128, Hasher128, SipHasher13};
 use uuid::Uuid;
 
 /// A function of a request that returns a key. Only the digest of the key is kept. It is the function of
@@ -67,45 +67,19 @@ impl fmt::Debug for Digest {
 
 /// The secret of a mount's digests.
 #[derive(Clone, Debug)]
-pub(crate) struct DigestKey {
-    /// The hashers of the two halves of a digest, each after a text of its own. A keyed hash of the
-    /// value after one text is independent of that after another text.
-    halves: [DefaultHasher; 2],
-}
+pub(crate) struct DigestKey(SipHasher13);
 
 impl DigestKey {
     pub(crate) fn new() -> Self {
-        let state = RandomState::new();
-        Self {
-            halves: [Uuid::new_v4(), Uuid::new_v4()].map(|uuid| {
-                let mut hasher = state.build_hasher();
-                hasher.write_u128(uuid.as_u128());
-                hasher
-            }),
-        }
+        Self(SipHasher13::new_with_key(Uuid::new_v4().as_bytes()))
     }
 
     /// Computes the digest of a value. Equal values have the same digest, as [`Hash`] demands.
     pub(crate) fn of<T: Hash + ?Sized>(&self, value: &T) -> Digest {
-        let mut halves = Halves(self.halves.clone());
-        value.hash(&mut halves);
-        let [one, two] = halves.0.map(|hasher| hasher.finish());
-        Digest(NonZeroU64::new(one).unwrap_or(NonZeroU64::MIN), two)
-    }
-}
-
-/// Hashes a value twice, but asks for it once, because a key may be long.
-struct Halves([DefaultHasher; 2]);
-
-impl Hasher for Halves {
-    fn write(&mut self, bytes: &[u8]) {
-        for half in &mut self.0 {
-            half.write(bytes);
-        }
-    }
-
-    fn finish(&self) -> u64 {
-        self.0[0].finish()
+        let mut hasher = self.0;
+        value.hash(&mut hasher);
+        let Hash128 { h1, h2 } = hasher.finish128();
+        Digest(NonZeroU64::new(h1).unwrap_or(NonZeroU64::MIN), h2)
     }
 }
 

@@ -25,8 +25,6 @@ mod head;
 mod opening;
 mod path_params;
 
-pub(crate) mod close;
-
 #[cfg(all(test, shuttle))]
 mod interleavings;
 

@@ -1,4 +1,5 @@
 use std::future::poll_fn;
+use std::mem;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
@@ -40,9 +41,15 @@ impl SendQueue {
         let _ = self.0.sends().ended.acquire().await;
     }
 
-    /// Closes the session, because it has lost messages that a page believes to be sent.
-    pub(crate) fn fail(&self, reason: CloseReason) {
+    /// Closes the session, because a limit refused messages that a page believes to be sent.
+    pub(crate) fn refuse(&self, reason: CloseReason) {
         self.0.close(reason, Cause::LimitExceeded);
+    }
+
+    /// Closes the session, because messages that a page believes to be sent were lost with their
+    /// connection.
+    pub(crate) fn lose(&self) {
+        self.0.close(CloseReason::INTERRUPTED, Cause::ReceiverLost);
     }
 
     /// Hands a payload to the session.
@@ -60,6 +67,9 @@ impl SendQueue {
 pub(crate) struct SendRequest<'a> {
     sends: &'a Sends,
     budget: usize,
+    /// Whether the budget was free when the request came. Nearly always that decides about the whole
+    /// body, because it is there in one part.
+    may_begin: bool,
     /// How many bytes its body takes.
     held: usize,
     /// Whether it may read its body although the budget is spent.
@@ -78,6 +88,7 @@ impl<'a> SendRequest<'a> {
         Some(Self {
             sends,
             budget,
+            may_begin: intake.is_free(budget),
             held: 0,
             leads: false,
             ticket: None,
@@ -86,7 +97,7 @@ impl<'a> SendRequest<'a> {
 
     /// Returns whether the next part of the body may be read without waiting.
     pub(crate) fn is_admitted(&mut self) -> bool {
-        if self.leads {
+        if self.leads || mem::take(&mut self.may_begin) {
             return true;
         }
         self.poll_admitted(&Context::from_waker(Waker::noop()))
@@ -127,7 +138,11 @@ impl<'a> SendRequest<'a> {
     /// Waits for the turn to deliver a payload; `None` if the session is over. Turns are given in
     /// the order of the calls, one at a time.
     pub(crate) async fn turn(&self) -> Option<Turn<'a>> {
-        let permit = self.sends.turn.acquire().await.ok()?;
+        // Nearly always nobody else has the turn. A permit that becomes free goes to those who wait.
+        let permit = match self.sends.turn.try_acquire() {
+            Ok(permit) => permit,
+            Err(_) => self.sends.turn.acquire().await.ok()?,
+        };
         Some(Turn { _permit: permit })
     }
 }

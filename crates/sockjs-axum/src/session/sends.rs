@@ -72,6 +72,11 @@ impl Intake {
         self.waiting.capacity()
     }
 
+    /// Returns whether a new request may read without waiting, and without being the one above the budget.
+    pub(super) fn is_free(&self, budget: usize) -> bool {
+        self.waiting.is_empty() && self.held < budget
+    }
+
     /// Waits until a request may read the next part of its body. `ticket` is its place among those
     /// that wait, if it does.
     pub(super) fn poll_admit(
@@ -116,8 +121,10 @@ impl Intake {
 /// Unlocks, and lets the first request that waits look again.
 pub(super) fn wake(mut intake: MutexGuard<'_, Intake>) {
     if intake.waiting.is_empty() {
-        // A session that was busy keeps no more memory than an idle one.
-        intake.waiting = VecDeque::new();
+        if intake.waiting.capacity() > 0 {
+            // A session that was busy keeps no more memory than an idle one.
+            intake.waiting = VecDeque::new();
+        }
         return;
     }
     let waker = intake.waiting.front().map(|first| first.waker.clone());

@@ -11,7 +11,6 @@ use sockjs_core::{
 };
 use tokio::task::coop::poll_proceed;
 
-use super::close::PANICKED;
 use super::holds::{Hold, Holds, Left};
 use super::line::Ticket;
 use super::opening::Opening;
@@ -349,7 +348,7 @@ impl Shared {
             Left::Others => {}
             Left::NoReceiver => self.update(|live| live.session.discard_messages()),
             Left::Nobody if std::thread::panicking() => {
-                self.close(PANICKED, Cause::HandlerPanicked);
+                self.close(CloseReason::INTERNAL_ERROR, Cause::HandlerPanicked);
             }
             Left::Nobody => self.close(CloseReason::NORMAL, Cause::ClosedByApp),
         }

@@ -1,11 +1,9 @@
+use std::future::poll_fn;
 use std::time::Duration;
 
-use futures_util::StreamExt;
 use sockjs_core::CloseReason;
-use tokio::io::AsyncWriteExt;
-use tokio_tungstenite::WebSocketStream;
-use tokio_tungstenite::tungstenite::protocol::CloseFrame;
-use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+use tungstenite::protocol::CloseFrame;
+use tungstenite::protocol::frame::coding::CloseCode;
 
 use super::socket::Socket;
 
@@ -25,62 +23,47 @@ impl ClosingHandshake {
     ///
     /// If the connection were dropped while unread input is left, it would be reset, and the client
     /// might never see the close frame.
-    pub(super) async fn perform(self, socket: &mut WebSocketStream<Socket>) {
+    pub(super) async fn perform(self, socket: &mut Socket) {
         // A client that does not close its end in time loses nothing that it could still use.
         let _ = tokio::time::timeout(CLOSE_TIMEOUT, self.exchange(socket)).await;
     }
 
-    async fn exchange(self, socket: &mut WebSocketStream<Socket>) {
+    async fn exchange(self, socket: &mut Socket) {
         let mut closed = matches!(self, Self::Answer);
         match self {
             Self::Skip => return,
             Self::Answer => {}
             Self::Start(reason) => {
-                if socket.close(Some(close_frame(&reason))).await.is_err() {
+                if socket.close(close_frame(&reason)).is_err() {
+                    return;
+                }
+                if poll_fn(|cx| socket.poll_flush(cx)).await.is_err() {
                     return;
                 }
             }
         }
-        while let Some(Ok(message)) = socket.next().await {
+        let mut input = socket.input();
+        while let Some(Ok(message)) = poll_fn(|cx| socket.poll_message(cx, &mut input)).await {
             closed |= message.is_close();
         }
-        // tungstenite does not flush its answer to the client's close frame.
-        let flushed = socket.get_mut().flush().await;
+        // The answer to the client's close frame, too, has to be flushed.
+        let flushed = poll_fn(|cx| socket.poll_flush_buffer(cx)).await;
         if closed || flushed.is_err() {
             return;
         }
         // The bytes after a refused message are not WebSocket frames any more, so they are read as
-        // plain bytes.
-        let io = socket.get_mut();
-        if io.shutdown().await.is_ok() {
-            let _ = tokio::io::copy(io, &mut tokio::io::sink()).await;
-        }
+        // plain bytes. Nothing can be done if that fails.
+        let _ = socket.drain().await;
     }
 }
 
-/// Makes a WebSocket close frame. A code that RFC 6455 §7.4 forbids becomes 1000, and a long reason
-/// is cut.
 fn close_frame(reason: &CloseReason) -> CloseFrame {
-    let code = match reason.code() {
-        code @ (1000..=1003 | 1007..=1014 | 3000..=4999) => code,
-        _ => 1000,
-    };
-    let mut text = reason.reason();
-    while text.len() > MAX_CLOSE_TEXT {
-        let last = text
-            .char_indices()
-            .next_back()
-            .map_or(0, |(index, _)| index);
-        text = &text[..last];
-    }
+    let (code, text) = reason.for_websocket();
     CloseFrame {
         code: CloseCode::from(code),
         reason: text.into(),
     }
 }
-
-/// A control frame has at most 125 bytes, and the code takes two of them.
-const MAX_CLOSE_TEXT: usize = 123;
 
 /// How long a client may take to close its end of the connection.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);

@@ -2,8 +2,8 @@
 
 use std::io::Write;
 
-use tokio_tungstenite::tungstenite::protocol::frame::FrameHeader;
-use tokio_tungstenite::tungstenite::protocol::frame::coding::{Control, Data, OpCode};
+use tungstenite::protocol::frame::FrameHeader;
+use tungstenite::protocol::frame::coding::{Control, Data, OpCode};
 
 /// Appends a text frame whose text `write` appends. The text should be about `expected` bytes long.
 pub(super) fn write_text(out: &mut Vec<u8>, expected: usize, write: impl FnOnce(&mut Vec<u8>)) {

@@ -17,6 +17,7 @@ mod close;
 mod frames;
 mod handshake;
 mod pump;
+mod read_buffer;
 mod socket;
 mod upgrade;
 

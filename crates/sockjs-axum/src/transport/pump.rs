@@ -6,19 +6,16 @@ use std::pin::Pin;
 use std::str;
 use std::task::{Context, Poll, ready};
 
-use futures_util::{Sink, Stream};
 use hyper::upgrade::Upgraded;
 use sockjs_core::{Cause, CloseReason, Frame, Payload, PayloadError, Transport};
-use tokio_tungstenite::WebSocketStream;
-use tokio_tungstenite::tungstenite::error::ProtocolError;
-use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
-use tokio_tungstenite::tungstenite::{Error, Message};
+use tungstenite::error::ProtocolError;
+use tungstenite::{Error, Message};
 
 use super::close::ClosingHandshake;
+use super::read_buffer::ReadBuffer;
 use super::socket::Socket;
 use crate::config::Config;
 use crate::mount::{SessionTask, Timer};
-use crate::session::close::{BROKEN_FRAMING, NO_STATUS, PROTOCOL_ERROR, TOO_LONG};
 use crate::session::{Attachment, Next};
 
 /// How a WebSocket transport puts frames and payloads into WebSocket messages.
@@ -36,7 +33,7 @@ pub(super) trait Framing: Send + 'static {
 
 /// Moves payloads from the socket to the session, and frames from the session to the socket.
 pub(super) struct Pump {
-    socket: WebSocketStream<Socket>,
+    socket: Socket,
     attachment: Attachment,
     message_limit: usize,
     input: Input,
@@ -72,25 +69,14 @@ enum Pong {
 }
 
 impl Pump {
-    pub(super) async fn new<F: Framing>(
+    pub(super) fn new<F: Framing>(
         upgraded: Upgraded,
         attachment: Attachment,
         config: &Config,
         max_write: usize,
     ) -> Self {
-        let limit = F::payload_limit(config);
-        // The read buffer is small, because tungstenite fills it with zeros before every read and
-        // every idle connection keeps one.
-        let options = WebSocketConfig::default()
-            .read_buffer_size(READ_BUFFER)
-            // The socket has a buffer of its own. What tungstenite writes are single control frames.
-            .write_buffer_size(0)
-            .max_write_buffer_size(MAX_CONTROL_FRAMES)
-            .max_message_size(Some(limit))
-            .max_frame_size(Some(limit));
-        let io = Socket::new(upgraded, max_write);
         Self {
-            socket: WebSocketStream::from_raw_socket(io, Role::Server, Some(options)).await,
+            socket: Socket::new(upgraded, max_write, F::payload_limit(config)),
             attachment,
             message_limit: config.message_limit,
             input: Input::Read,
@@ -101,7 +87,7 @@ impl Pump {
         }
     }
 
-    pub(super) fn socket(&mut self) -> &mut WebSocketStream<Socket> {
+    pub(super) fn socket(&mut self) -> &mut Socket {
         &mut self.socket
     }
 
@@ -137,10 +123,24 @@ impl Pump {
 
     /// Reads payloads while the receive buffer has room, and pongs leave.
     fn read<F: Framing>(&mut self, cx: &mut Context<'_>) -> ControlFlow<ClosingHandshake> {
+        let mut input = self.socket.input();
+        let end = self.read_payloads::<F>(cx, &mut input);
+        self.socket.keep(input);
+        if self.pong == Pong::Sent {
+            self.socket.shrink();
+        }
+        end
+    }
+
+    fn read_payloads<F: Framing>(
+        &mut self,
+        cx: &mut Context<'_>,
+        input: &mut ReadBuffer,
+    ) -> ControlFlow<ClosingHandshake> {
         let mut posted = false;
         loop {
             if self.pong == Pong::Unsent {
-                match Pin::new(&mut self.socket).poll_flush(cx) {
+                match self.socket.poll_flush(cx) {
                     Poll::Ready(Ok(())) => self.pong = Pong::Sent,
                     Poll::Ready(Err(error)) => return ControlFlow::Break(self.fail(&error)),
                     Poll::Pending => {
@@ -158,7 +158,7 @@ impl Pump {
                 }
                 self.input = Input::Read;
             }
-            let Poll::Ready(message) = Pin::new(&mut self.socket).poll_next(cx) else {
+            let Poll::Ready(message) = self.socket.poll_message(cx, input) else {
                 break;
             };
             let payload = match message {
@@ -167,7 +167,7 @@ impl Pump {
                     .map_err(|_| PayloadError::Broken)
                     .and_then(|text| F::decode(text, self.message_limit)),
                 Some(Ok(Message::Close(frame))) => {
-                    let reason = frame.map_or(NO_STATUS, |frame| {
+                    let reason = frame.map_or(CloseReason::NO_STATUS, |frame| {
                         CloseReason::new(frame.code.into(), frame.reason.as_str().to_owned())
                     });
                     self.attachment.abort(reason, Cause::ClosedByClient);
@@ -187,14 +187,18 @@ impl Pump {
                     posted = true;
                 }
                 Err(PayloadError::TooLong) => {
-                    return ControlFlow::Break(self.end(TOO_LONG, Cause::LimitExceeded));
+                    return ControlFlow::Break(
+                        self.end(CloseReason::TOO_LONG, Cause::LimitExceeded),
+                    );
                 }
                 Err(_) => {
-                    return ControlFlow::Break(self.end(BROKEN_FRAMING, Cause::ProtocolError));
+                    return ControlFlow::Break(
+                        self.end(CloseReason::BROKEN_FRAMING, Cause::ProtocolError),
+                    );
                 }
             }
         }
-        let read = self.socket.get_ref().read();
+        let read = self.socket.read();
         if self.read != read {
             self.read = read;
             if !posted {
@@ -224,7 +228,7 @@ impl Pump {
                 } else {
                     None
                 };
-                let out = self.socket.get_mut().buffer();
+                let out = self.socket.buffer();
                 F::encode(frame, self.input, out);
                 let unflushed = out.len();
                 if let Some(reason) = closed {
@@ -238,7 +242,7 @@ impl Pump {
             } else if self.output == Output::Flushed {
                 return ControlFlow::Continue(());
             }
-            match Pin::new(&mut self.socket).poll_flush(cx) {
+            match self.socket.poll_flush(cx) {
                 Poll::Ready(Ok(())) => self.output = Output::Flushed,
                 Poll::Ready(Err(error)) => return ControlFlow::Break(self.fail(&error)),
                 Poll::Pending => {
@@ -251,7 +255,7 @@ impl Pump {
     }
 
     fn note_progress(&mut self) {
-        let written = self.socket.get_ref().written();
+        let written = self.socket.written();
         if self.written != written {
             self.written = written;
             self.attachment.handle_progress();
@@ -260,10 +264,10 @@ impl Pump {
 
     fn fail(&self, error: &Error) -> ClosingHandshake {
         match error {
-            Error::Capacity(_) => self.end(TOO_LONG, Cause::LimitExceeded),
-            Error::Utf8(_) => self.end(BROKEN_FRAMING, Cause::ProtocolError),
+            Error::Capacity(_) => self.end(CloseReason::TOO_LONG, Cause::LimitExceeded),
+            Error::Utf8(_) => self.end(CloseReason::BROKEN_FRAMING, Cause::ProtocolError),
             Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => self.lose(),
-            Error::Protocol(_) => self.end(PROTOCOL_ERROR, Cause::ProtocolError),
+            Error::Protocol(_) => self.end(CloseReason::PROTOCOL_ERROR, Cause::ProtocolError),
             _ => self.lose(),
         }
     }
@@ -279,11 +283,6 @@ impl Pump {
         ClosingHandshake::Skip
     }
 }
-
-const READ_BUFFER: usize = 4096;
-
-/// How many bytes tungstenite may keep to write them: more than a pong and a close frame.
-const MAX_CONTROL_FRAMES: usize = 1024;
 
 /// After how many bytes of frames a flush follows, even if another frame is ready. They are in
 /// memory until the client takes them.

@@ -12,7 +12,6 @@ use super::upload::{Deadline, Upload};
 use crate::config::Config;
 use crate::http::reject::Reject;
 use crate::mount::Mount;
-use crate::session::close::TOO_LONG;
 use crate::session::{SendQueue, SendRequest};
 
 /// Who hears the answer to a send request.
@@ -40,13 +39,42 @@ pub(super) async fn send(
     let Some(queue) = mount.find(parts, id) else {
         return Err(judge_stray(mount, upload, format).await);
     };
+    if audience == Audience::Page {
+        return deliver(config, &queue, upload, format).await;
+    }
+    let form = Form(Some(&queue));
     let result = deliver(config, &queue, upload, format).await;
-    if let (Err(reject), Audience::Nobody) = (&result, audience) {
-        if let Some(reason) = close_reason(*reject) {
-            queue.fail(reason);
+    form.end(&result);
+    result
+}
+
+/// A request whose answer nobody hears. If it is dropped, its connection broke, and its messages are lost.
+struct Form<'a>(Option<&'a SendQueue>);
+
+impl Form<'_> {
+    /// Closes the session if the messages are lost. After a broken payload the session goes on, because
+    /// there were no messages.
+    fn end(mut self, result: &Result<(), Reject>) {
+        let Some(queue) = self.0.take() else { return };
+        match result {
+            Err(Reject::BodyTooLarge | Reject::Payload(PayloadError::TooLong)) => {
+                queue.refuse(CloseReason::TOO_LONG);
+            }
+            Err(Reject::SlowBody | Reject::TooManySendRequests) => {
+                queue.refuse(CloseReason::INTERRUPTED);
+            }
+            Err(Reject::BrokenBody) => queue.lose(),
+            _ => {}
         }
     }
-    result
+}
+
+impl Drop for Form<'_> {
+    fn drop(&mut self) {
+        if let Some(queue) = self.0 {
+            queue.lose();
+        }
+    }
 }
 
 /// Reads a body beside those of other requests, and delivers its payload in turn.
@@ -64,7 +92,7 @@ async fn deliver(
         .saturating_add(config.session.receive_buffer());
     let mut sending = queue
         .enter(config.max_send_requests, budget)
-        .ok_or(Reject::NoRoom)?;
+        .ok_or(Reject::TooManySendRequests)?;
     {
         let mut read = pin!(read(config, upload, &mut buffer, &mut sending));
         let mut ended = pin!(queue.ended());
@@ -121,7 +149,7 @@ async fn judge_stray(mount: &Mount, upload: &mut Upload, format: Format) -> Reje
             return Reject::NoSession;
         }
         if !stray.hold(buffer.capacity()) {
-            return Reject::NoRoomForStray;
+            return Reject::TooManyStrayRequests;
         }
     }
     match buffer.into_payload(config.message_limit) {
@@ -146,17 +174,6 @@ async fn read_part(
         }
     }
     buffer.check()
-}
-
-/// Returns the close reason of a session that has lost the messages of a request that was refused,
-/// and whose page does not hear of it. After a broken payload the session goes on, because there
-/// were no messages.
-fn close_reason(reject: Reject) -> Option<CloseReason> {
-    match reject {
-        Reject::BodyTooLarge | Reject::Payload(PayloadError::TooLong) => Some(TOO_LONG),
-        Reject::SlowBody | Reject::NoRoom => Some(CloseReason::INTERRUPTED),
-        _ => None,
-    }
 }
 
 /// How many bytes of a body are read if its request has no session.

@@ -4,21 +4,30 @@ use std::task::{Context, Poll, ready};
 
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
+use tungstenite::protocol::{CloseFrame, Role, WebSocketConfig, WebSocketContext};
+use tungstenite::{Error, Message};
 
-/// An upgraded connection with a write buffer, and counters of the bytes read and written.
+use super::read_buffer::{Boundary, ReadBuffer};
+
+/// An upgraded connection that speaks WebSocket.
 ///
-/// Everything is written through the buffer: whole frames that are put into it, and what
-/// tungstenite writes by itself, which are pongs and close frames. An idle connection keeps no
-/// large buffer.
+/// tungstenite has the protocol. It is handed what was read from the connection, and what it writes,
+/// which are pongs and close frames, goes into the write buffer. So does every frame of a session. An
+/// idle connection keeps no large buffer.
 ///
 /// The counters distinguish a slow client from a stalled one, and show that a client is alive even
 /// when only part of a frame has arrived.
-#[derive(Debug)]
 pub(super) struct Socket {
     io: TokioIo<Upgraded>,
-    buffer: Vec<u8>,
-    /// How many bytes of the buffer are written.
+    protocol: WebSocketContext,
+    boundary: Boundary,
+    /// Whether tungstenite has failed. What it would read next are no frames.
+    is_broken: bool,
+    /// What was read and not yet handed to tungstenite.
+    rest: Vec<u8>,
+    output: Vec<u8>,
+    /// How many bytes of the output are written.
     taken: usize,
     max_write: usize,
     read: u64,
@@ -26,11 +35,22 @@ pub(super) struct Socket {
 }
 
 impl Socket {
-    /// Takes a connection that is given at most `max_write` bytes at a time.
-    pub(super) fn new(upgraded: Upgraded, max_write: usize) -> Self {
+    /// Takes a connection that is given at most `max_write` bytes at a time. A message may have as many
+    /// bytes as `max_message`.
+    pub(super) fn new(upgraded: Upgraded, max_write: usize, max_message: usize) -> Self {
+        let options = WebSocketConfig::default()
+            .read_buffer_size(PROTOCOL_BUFFER)
+            .write_buffer_size(0)
+            .max_write_buffer_size(MAX_CONTROL_FRAMES)
+            .max_message_size(Some(max_message))
+            .max_frame_size(Some(max_message));
         Self {
             io: TokioIo::new(upgraded),
-            buffer: Vec::new(),
+            protocol: WebSocketContext::new(Role::Server, Some(options)),
+            boundary: Boundary::default(),
+            is_broken: false,
+            rest: Vec::new(),
+            output: Vec::new(),
             taken: 0,
             max_write,
             read: 0,
@@ -38,10 +58,91 @@ impl Socket {
         }
     }
 
+    /// Starts to read. What is read and not wanted has to be [kept](Self::keep).
+    pub(super) fn input(&mut self) -> ReadBuffer {
+        ReadBuffer::new(&mut self.rest)
+    }
+
+    /// Keeps what was read and not wanted for the next time.
+    pub(super) fn keep(&mut self, input: ReadBuffer) {
+        input.finish(&mut self.rest);
+    }
+
+    /// Waits for the next message; `None` when the closing handshake is complete, and after an error.
+    pub(super) fn poll_message(
+        &mut self,
+        cx: &mut Context<'_>,
+        input: &mut ReadBuffer,
+    ) -> Poll<Option<Result<Message, Error>>> {
+        if self.is_broken {
+            return Poll::Ready(None);
+        }
+        let mut is_at_end = false;
+        loop {
+            let mut memory = Memory {
+                input,
+                boundary: &mut self.boundary,
+                output: &mut self.output,
+                is_at_end,
+            };
+            match self.protocol.read(&mut memory) {
+                Ok(message) => return Poll::Ready(Some(Ok(message))),
+                Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(Error::ConnectionClosed | Error::AlreadyClosed) => return Poll::Ready(None),
+                Err(error) => {
+                    self.is_broken = true;
+                    return Poll::Ready(Some(Err(error)));
+                }
+            }
+            let mut buffer = ReadBuf::new(input.space());
+            if let Err(error) = ready!(Pin::new(&mut self.io).poll_read(cx, &mut buffer)) {
+                return Poll::Ready(Some(Err(Error::Io(error))));
+            }
+            let len = buffer.filled().len();
+            input.handle_filled(len);
+            self.read += len as u64;
+            is_at_end = len == 0;
+        }
+    }
+
+    /// Frees what a long message has made tungstenite allocate, once tungstenite holds no part of a
+    /// message. It would keep the memory for as long as the connection lasts. No pong may be unsent.
+    pub(super) fn shrink(&mut self) {
+        if self.boundary.may_shrink(PROTOCOL_BUFFER) && self.protocol.can_write() {
+            self.boundary = Boundary::default();
+            let options = *self.protocol.get_config();
+            self.protocol = WebSocketContext::new(Role::Server, Some(options));
+        }
+    }
+
     /// Returns the write buffer, to append whole WebSocket frames to it. They are written by the
     /// next flush.
     pub(super) fn buffer(&mut self) -> &mut Vec<u8> {
-        &mut self.buffer
+        &mut self.output
+    }
+
+    /// Writes everything: the frames in the buffer, and what tungstenite has yet to send.
+    pub(super) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        self.with_protocol(|protocol, memory| protocol.flush(memory))?;
+        self.poll_flush_buffer(cx).map_err(Error::Io)
+    }
+
+    /// Writes everything that is in the write buffer.
+    pub(super) fn poll_flush_buffer(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        ready!(self.poll_write(cx))?;
+        Pin::new(&mut self.io).poll_flush(cx)
+    }
+
+    /// Puts a close frame into the write buffer.
+    pub(super) fn close(&mut self, frame: CloseFrame) -> Result<(), Error> {
+        self.with_protocol(|protocol, memory| protocol.close(memory, Some(frame)))
+    }
+
+    /// Closes the writing side, and reads and discards what the client still sends.
+    pub(super) async fn drain(&mut self) -> io::Result<()> {
+        self.io.shutdown().await?;
+        tokio::io::copy(&mut self.io, &mut tokio::io::sink()).await?;
+        Ok(())
     }
 
     /// Returns how many bytes were read since the start.
@@ -54,9 +155,22 @@ impl Socket {
         self.written
     }
 
-    fn poll_write_buffer(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        while self.taken < self.buffer.len() {
-            let rest = &self.buffer[self.taken..];
+    fn with_protocol<T>(
+        &mut self,
+        act: impl FnOnce(&mut WebSocketContext, &mut Memory<'_>) -> T,
+    ) -> T {
+        let mut memory = Memory {
+            input: &mut ReadBuffer::default(),
+            boundary: &mut self.boundary,
+            output: &mut self.output,
+            is_at_end: false,
+        };
+        act(&mut self.protocol, &mut memory)
+    }
+
+    fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while self.taken < self.output.len() {
+            let rest = &self.output[self.taken..];
             let slice = &rest[..rest.len().min(self.max_write)];
             let written = ready!(Pin::new(&mut self.io).poll_write(cx, slice))?;
             if written == 0 {
@@ -66,47 +180,49 @@ impl Socket {
             self.written += written as u64;
         }
         self.taken = 0;
-        self.buffer.clear();
-        self.buffer.shrink_to(IDLE_BUFFER);
+        self.output.clear();
+        self.output.shrink_to(IDLE_BUFFER);
         Poll::Ready(Ok(()))
     }
 }
 
-impl AsyncRead for Socket {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        let before = buf.filled().len();
-        ready!(Pin::new(&mut self.io).poll_read(cx, buf))?;
-        self.read += (buf.filled().len() - before) as u64;
-        Poll::Ready(Ok(()))
+/// What tungstenite takes for the connection.
+struct Memory<'a> {
+    input: &'a mut ReadBuffer,
+    boundary: &'a mut Boundary,
+    output: &'a mut Vec<u8>,
+    /// Whether the client has closed its side.
+    is_at_end: bool,
+}
+
+impl io::Read for Memory<'_> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let len = self.input.take(buf);
+        self.boundary.handle_read(&buf[..len]);
+        if len == 0 && !self.is_at_end {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        Ok(len)
     }
 }
 
-impl AsyncWrite for Socket {
-    /// Takes all bytes or none, so that no frame begins within another one.
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        ready!(self.poll_write_buffer(cx))?;
-        self.buffer.extend_from_slice(buf);
-        Poll::Ready(Ok(buf.len()))
+impl io::Write for Memory<'_> {
+    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+        self.output.extend_from_slice(buf);
+        Ok(buf.len())
     }
 
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        ready!(self.poll_write_buffer(cx))?;
-        Pin::new(&mut self.io).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        ready!(self.poll_write_buffer(cx))?;
-        Pin::new(&mut self.io).poll_shutdown(cx)
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 
 /// How large the write buffer of an idle connection may be: enough for short messages.
 const IDLE_BUFFER: usize = 1024;
+
+/// How many bytes tungstenite is handed at a time. It fills as many with zeros before, and every idle
+/// connection keeps a buffer of this length.
+const PROTOCOL_BUFFER: usize = 256;
+
+/// How many bytes tungstenite may keep to write them: more than a pong and a close frame.
+const MAX_CONTROL_FRAMES: usize = 1024;

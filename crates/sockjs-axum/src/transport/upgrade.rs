@@ -86,7 +86,7 @@ async fn open<F: Framing>(
     };
     // Only a session with a key can be known already.
     let (task, attachment) = admission.open(&mount).ok()?;
-    let pump = Pump::new::<F>(upgraded, attachment, config, max_write).await;
+    let pump = Pump::new::<F>(upgraded, attachment, config, max_write);
     Some(Connected {
         task,
         pump: Box::new(pump),

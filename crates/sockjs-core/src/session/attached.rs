@@ -1,4 +1,4 @@
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use crate::SessionConfig;
 
@@ -9,27 +9,28 @@ use super::deadline::Deadline;
 pub(super) struct Attached {
     heartbeat: Heartbeat,
     pong: Pong,
-    /// Until when the receiver must take some of the bytes that are waiting for it; `None` if none
+    /// When the receiver must have taken some of the bytes that are waiting for it; `None` if none
     /// are.
-    progress_by: Option<Deadline>,
+    progress: Option<Deadline>,
     /// The number of messages that were handed out but not yet flushed.
     in_flight: usize,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 enum Heartbeat {
     Off,
-    At(Instant),
+    /// No frame was handed out since that instant.
+    Since(Instant),
     Due,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 enum Pong {
     NotExpected,
     /// A heartbeat was handed out but not yet flushed. The pong timeout starts with the flush,
     /// because a large message before the heartbeat may take long on a slow link.
     HeartbeatInFlight,
-    ExpectedBy(Deadline),
+    Expected(Deadline),
 }
 
 /// A deadline that passed and ends the session.
@@ -42,50 +43,52 @@ pub(super) enum Expired {
 impl Attached {
     pub(super) fn new(now: Instant, config: &SessionConfig) -> Self {
         Self {
-            heartbeat: Heartbeat::after(config.heartbeat_delay(), now),
+            heartbeat: if config.heartbeat_delay().is_some() {
+                Heartbeat::Since(now)
+            } else {
+                Heartbeat::Off
+            },
             pong: Pong::NotExpected,
-            progress_by: None,
+            progress: None,
             in_flight: 0,
         }
     }
 
     /// Starts the send timeout, unless it is running already.
-    pub(super) fn start_waiting(&mut self, now: Instant, config: &SessionConfig) {
-        self.progress_by
-            .get_or_insert_with(|| Deadline::new(now, config.send_timeout()));
+    pub(super) fn start_waiting(&mut self, now: Instant) {
+        self.progress.get_or_insert(Deadline::Since(now));
     }
 
     /// Records that a frame with this many messages was handed out.
-    pub(super) fn sent(&mut self, now: Instant, config: &SessionConfig, messages: usize) {
+    pub(super) fn sent(&mut self, now: Instant, messages: usize) {
         self.in_flight += messages;
-        self.start_waiting(now, config);
-        if let Heartbeat::At(_) | Heartbeat::Due = self.heartbeat {
-            self.heartbeat = Heartbeat::after(config.heartbeat_delay(), now);
+        self.start_waiting(now);
+        if let Heartbeat::Since(_) | Heartbeat::Due = self.heartbeat {
+            self.heartbeat = Heartbeat::Since(now);
         }
     }
 
     /// Records that the heartbeat that was due was handed out.
     pub(super) fn sent_heartbeat(&mut self, now: Instant, config: &SessionConfig) {
-        self.sent(now, config, 0);
+        self.sent(now, 0);
         if config.pong_timeout().is_some() && matches!(self.pong, Pong::NotExpected) {
             self.pong = Pong::HeartbeatInFlight;
         }
     }
 
     /// Records that the receiver took some bytes, but not all.
-    pub(super) fn progressed(&mut self, now: Instant, config: &SessionConfig) {
-        if let Some(deadline) = &mut self.progress_by {
-            *deadline = Deadline::new(now, config.send_timeout());
+    pub(super) fn progressed(&mut self, now: Instant) {
+        if let Some(deadline) = &mut self.progress {
+            *deadline = Deadline::Since(now);
         }
     }
 
     /// Records that the receiver took all bytes. `more` says whether other frames are waiting.
-    pub(super) fn flushed(&mut self, now: Instant, config: &SessionConfig, more: bool) {
+    pub(super) fn flushed(&mut self, now: Instant, more: bool) {
         self.in_flight = 0;
-        self.progress_by =
-            (more || self.heartbeat_is_due()).then(|| Deadline::new(now, config.send_timeout()));
-        if let (Pong::HeartbeatInFlight, Some(timeout)) = (&self.pong, config.pong_timeout()) {
-            self.pong = Pong::ExpectedBy(Deadline::new(now, timeout));
+        self.progress = (more || self.heartbeat_is_due()).then_some(Deadline::Since(now));
+        if let Pong::HeartbeatInFlight = self.pong {
+            self.pong = Pong::Expected(Deadline::Since(now));
         }
     }
 
@@ -95,10 +98,10 @@ impl Attached {
     }
 
     /// Records that the session is closing, which stops heartbeats and the pong timeout.
-    pub(super) fn close(&mut self, now: Instant, config: &SessionConfig) {
+    pub(super) fn close(&mut self, now: Instant) {
         self.heartbeat = Heartbeat::Off;
         self.pong = Pong::NotExpected;
-        self.start_waiting(now, config);
+        self.start_waiting(now);
     }
 
     pub(super) fn handle_timeout(
@@ -106,36 +109,38 @@ impl Attached {
         now: Instant,
         config: &SessionConfig,
     ) -> Option<Expired> {
-        if let Some(deadline) = &mut self.progress_by {
-            if deadline.has_passed(now) {
+        if let Some(deadline) = &mut self.progress {
+            if deadline.has_passed(now, config.send_timeout()) {
                 return Some(Expired::SendTimeout);
             }
         }
-        if let Pong::ExpectedBy(deadline) = &mut self.pong {
-            if deadline.has_passed(now) {
+        if let (Pong::Expected(deadline), Some(timeout)) = (&mut self.pong, config.pong_timeout()) {
+            if deadline.has_passed(now, timeout) {
                 return Some(Expired::PongTimeout);
             }
         }
-        if let Heartbeat::At(at) = self.heartbeat {
-            if at <= now {
-                self.heartbeat = Heartbeat::Due;
-                self.start_waiting(now, config);
-            }
+        if self.heartbeat_at(config).is_some_and(|at| at <= now) {
+            self.heartbeat = Heartbeat::Due;
+            self.start_waiting(now);
         }
         None
     }
 
-    pub(super) fn poll_timeout(&self) -> Option<Instant> {
-        let heartbeat = match self.heartbeat {
-            Heartbeat::At(at) => Some(at),
-            Heartbeat::Off | Heartbeat::Due => None,
+    pub(super) fn poll_timeout(&self, config: &SessionConfig) -> Option<Instant> {
+        let heartbeat = self.heartbeat_at(config);
+        let pong = match (self.pong, config.pong_timeout()) {
+            (Pong::Expected(deadline), Some(timeout)) => Some(deadline.at(timeout)),
+            _ => None,
         };
-        let pong = match &self.pong {
-            Pong::ExpectedBy(deadline) => Some(deadline.at()),
-            Pong::NotExpected | Pong::HeartbeatInFlight => None,
-        };
-        let progress = self.progress_by.as_ref().map(Deadline::at);
-        [heartbeat, pong, progress].into_iter().flatten().min()
+        let progress = self.progress.map(|it| it.at(config.send_timeout()));
+        earlier(earlier(heartbeat, pong), progress)
+    }
+
+    fn heartbeat_at(&self, config: &SessionConfig) -> Option<Instant> {
+        match (self.heartbeat, config.heartbeat_delay()) {
+            (Heartbeat::Since(start), Some(delay)) => Some(start + delay),
+            _ => None,
+        }
     }
 
     pub(super) fn heartbeat_is_due(&self) -> bool {
@@ -147,8 +152,9 @@ impl Attached {
     }
 }
 
-impl Heartbeat {
-    fn after(delay: Option<Duration>, now: Instant) -> Self {
-        delay.map_or(Self::Off, |delay| Self::At(now + delay))
+fn earlier(a: Option<Instant>, b: Option<Instant>) -> Option<Instant> {
+    match (a, b) {
+        (Some(a), Some(b)) => Some(a.min(b)),
+        (a, b) => a.or(b),
     }
 }

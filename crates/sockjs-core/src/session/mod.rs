@@ -36,6 +36,54 @@ use self::state::State;
 /// Each `now` must be equal to or later than the one before. A driver that breaks this rule gets
 /// deadlines that are too early or too late; no method panics, and the guarantees below still hold.
 ///
+/// # Whom to wake
+///
+/// A driver in which several tasks share a session asks these questions after each call, and wakes
+/// the tasks whose wait is over. A call that is not in the third column ends no such wait.
+///
+/// | Who waits | Until | What can end the wait |
+/// |---|---|---|
+/// | the receiver | [`has_frame`](Self::has_frame), or the session has [ended](Self::ending) | `send`, `close`, `abort`, `attach`, `handle_flushed`, `handle_timeout`, `handle_lost` |
+/// | the application, for an event | [`has_messages`](Self::has_messages), or the session has opened or ended | `attach`, `handle_payload`, `abort`, `poll_frame`, `handle_timeout`, `handle_lost` |
+/// | a payload that was not [taken](ReceiveError::Full), or a WebSocket that is not read | [`has_room`](Self::has_room), or the session is not open | `poll_event`, `discard_messages`, `close`, `abort`, `handle_timeout`, `handle_lost` |
+/// | the application, with a message that was [not queued](SendError::Full) | [`unsent`](Self::unsent) has become less, or the session is closing | `poll_frame`, `close`, `abort`, `handle_timeout`, `handle_lost` |
+/// | the timer | [`poll_timeout`](Self::poll_timeout) is earlier than what it is set to | `attach`, `send`, `close`, `poll_frame`, `handle_complete`, `handle_released`, `handle_blocked`, `handle_flushed`, `handle_timeout` |
+///
+/// [`detach`](Self::detach) counts as both of its parts. A response that waits while its session ends
+/// without a frame for it must end too: a poll is answered with a close frame of the
+/// [`reason`](Ending::reason).
+///
+/// # WebSocket close frames
+///
+/// - *From the server.* The `c` frame is the last one of the session. The WebSocket close frame with
+///   the values of [`CloseReason::for_websocket`] follows it, and the session hears nothing of it. The
+///   driver then reads until the client closes the connection, because a connection that is dropped
+///   with unread bytes is reset, and the client may never see the close frame. The driver does not
+///   wait for long, and discards the bytes that it reads.
+/// - *From the client.* The driver calls [`abort`](Self::abort) with the code and the text of the close
+///   frame, or with [`CloseReason::NO_STATUS`] if it has none, and with [`Cause::ClosedByClient`]. It
+///   answers the close frame. It takes no more frames, and no `c` frame is sent: the queued messages
+///   count as undelivered. The messages that arrived before the close frame are still handed to the
+///   application.
+/// - *After a violation.* For a payload that is broken or too long, or for a violation of RFC 6455, the
+///   driver calls `abort` with [`CloseReason::BROKEN_FRAMING`], [`TOO_LONG`](CloseReason::TOO_LONG) or
+///   [`PROTOCOL_ERROR`](CloseReason::PROTOCOL_ERROR). A WebSocket close frame follows at once, without a
+///   `c` frame.
+/// - *None.* A connection that ends without a close frame is [lost](Self::handle_lost).
+///
+/// # After the end
+///
+/// The driver can drop a session once the application has taken [`Event::Closed`]. Of a session over HTTP
+/// it remembers the id with the close reason, for at least the disconnect delay:
+///
+/// - A receive request for this id is answered with one close frame of that reason. It opens no new
+///   session, because a new session would receive the second half of a conversation.
+/// - A send request for it is refused with [`Refusal::NoSession`](crate::Refusal::NoSession), as it is
+///   for a session that is closing, and for an id that was never used.
+///
+/// A driver that is short of memory opens no session for as long as it cannot remember its end. A
+/// WebSocket is a session of its own, whatever the id in its URL, so that nothing of it is remembered.
+///
 /// # Guarantees
 ///
 /// - The open frame is sent at most once, and is the first frame. The close frame is sent at most
@@ -86,7 +134,7 @@ impl Session {
     pub fn new(now: Instant, config: impl Into<Arc<SessionConfig>>) -> Self {
         let config = config.into();
         Self {
-            state: State::new(now, &config),
+            state: State::new(now),
             outbox: Outbox::new(),
             inbox: Inbox::new(),
             config,
@@ -130,15 +178,18 @@ impl Session {
     /// Call this before the last bytes of the response leave, because the client's next request may
     /// arrive as soon as they have left.
     pub fn handle_complete(&mut self, now: Instant) {
-        self.state.complete(now, &self.config);
+        self.state.complete(now);
     }
 
     /// Records that the last bytes of the [complete](Self::handle_complete) response have left.
     ///
     /// The session ends if no receiver is attached within the disconnect delay. If a receiver is
     /// attached, or the disconnect delay runs already, this does nothing.
+    ///
+    /// Call this for the response that was attached last. An older response that is let go of later
+    /// says nothing about the client.
     pub fn handle_released(&mut self, now: Instant) {
-        self.state.release(now, &self.config);
+        self.state.release(now);
     }
 
     /// Ends the session because the connection of the attached receiver broke.
@@ -188,7 +239,7 @@ impl Session {
     /// This restarts the send timeout.
     pub fn handle_progress(&mut self, now: Instant) {
         if let Some(attached) = self.state.attached_mut() {
-            attached.progressed(now, &self.config);
+            attached.progressed(now);
         }
     }
 
@@ -202,7 +253,7 @@ impl Session {
     pub fn handle_blocked(&mut self, now: Instant) {
         if let Some(attached) = self.state.attached_mut() {
             attached.alive();
-            attached.start_waiting(now, &self.config);
+            attached.start_waiting(now);
         }
     }
 
@@ -214,7 +265,7 @@ impl Session {
     pub fn handle_flushed(&mut self, now: Instant) {
         let more = !self.outbox.is_empty() || matches!(self.state, State::Closing { .. });
         if let Some(attached) = self.state.attached_mut() {
-            attached.flushed(now, &self.config, more);
+            attached.flushed(now, more);
             if !self.inbox.has_room(self.config.receive_buffer()) {
                 // The driver does not read from the client while the receive buffer is full, so an
                 // answer could not arrive.
@@ -270,7 +321,7 @@ impl Session {
     /// A client without a receiver has the whole disconnect delay to attach one. If the session is
     /// already closing or closed, this does nothing, and the first reason and cause are kept.
     pub fn close(&mut self, now: Instant, reason: CloseReason, cause: Cause) {
-        self.state.close(now, &self.config, reason, cause);
+        self.state.close(now, reason, cause);
     }
 
     /// Ends the session at once, without sending the queued messages or a close frame.
@@ -298,7 +349,7 @@ impl Session {
             } else {
                 0
             };
-            attached.sent(now, &self.config, messages);
+            attached.sent(now, messages);
             return Some(frame);
         }
         if attached.heartbeat_is_due() {
@@ -323,7 +374,7 @@ impl Session {
 
     /// Returns when to call [`handle_timeout`](Self::handle_timeout); `None` if no deadline is set.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        self.state.poll_timeout()
+        self.state.poll_timeout(&self.config)
     }
 
     /// Returns whether [`poll_frame`](Self::poll_frame) would return a frame.
@@ -377,7 +428,7 @@ impl Session {
     fn start_waiting(&mut self, now: Instant) {
         if let Some(attached) = self.state.attached_mut() {
             if !self.outbox.is_empty() {
-                attached.start_waiting(now, &self.config);
+                attached.start_waiting(now);
             }
         }
     }

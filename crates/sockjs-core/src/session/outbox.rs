@@ -79,10 +79,13 @@ impl Outbox {
 
     fn count_that_fits(&self, limit: usize) -> usize {
         let all = self.messages.len();
+        if all == 1 {
+            return all;
+        }
         let text = self.size - all * SessionConfig::MESSAGE_OVERHEAD;
         let marks = Frame::messages_len(all, all * 2);
         let room = limit.checked_sub(marks);
-        if all == 1 || room.is_some_and(|room| text <= room / Message::MAX_GROWTH) {
+        if room.is_some_and(|room| text <= room / Message::MAX_GROWTH) {
             return all;
         }
         let mut quoted = 0;

@@ -60,9 +60,9 @@ pub(super) enum Link {
 }
 
 impl State {
-    pub(super) fn new(now: Instant, config: &SessionConfig) -> Self {
+    pub(super) fn new(now: Instant) -> Self {
         Self::Connecting {
-            deadline: Deadline::new(now, config.disconnect_delay()),
+            deadline: Deadline::Since(now),
         }
     }
 
@@ -81,7 +81,7 @@ impl State {
                 ..
             } => {
                 *link = Link::attached(now, config);
-                link.close(now, config);
+                link.close(now);
             }
             Self::Open(Link::Attached(_))
             | Self::Closing {
@@ -96,7 +96,7 @@ impl State {
     }
 
     /// Detaches the receiver. The disconnect delay starts when it is [released](Self::release).
-    pub(super) fn complete(&mut self, now: Instant, config: &SessionConfig) {
+    pub(super) fn complete(&mut self, now: Instant) {
         match self {
             Self::Open(link @ Link::Attached(_))
             | Self::Closing {
@@ -104,7 +104,7 @@ impl State {
                 ..
             } => {
                 *link = Link::Complete {
-                    deadline: Deadline::new(now, config.send_timeout()),
+                    deadline: Deadline::Since(now),
                 };
             }
             Self::Open(Link::Complete { .. } | Link::Detached { .. })
@@ -118,7 +118,7 @@ impl State {
     }
 
     /// Starts the disconnect delay, if the last receiver is complete.
-    pub(super) fn release(&mut self, now: Instant, config: &SessionConfig) {
+    pub(super) fn release(&mut self, now: Instant) {
         match self {
             Self::Open(link @ Link::Complete { .. })
             | Self::Closing {
@@ -126,7 +126,7 @@ impl State {
                 ..
             } => {
                 *link = Link::Detached {
-                    deadline: Deadline::new(now, config.disconnect_delay()),
+                    deadline: Deadline::Since(now),
                 };
             }
             Self::Open(Link::Attached(_) | Link::Detached { .. })
@@ -140,20 +140,14 @@ impl State {
     }
 
     /// Starts to close the session, unless it is closing or closed already.
-    pub(super) fn close(
-        &mut self,
-        now: Instant,
-        config: &SessionConfig,
-        reason: CloseReason,
-        cause: Cause,
-    ) {
-        let deadline = Deadline::new(now, config.disconnect_delay());
+    pub(super) fn close(&mut self, now: Instant, reason: CloseReason, cause: Cause) {
+        let deadline = Deadline::Since(now);
         let link = match self {
             Self::Connecting { .. } | Self::Open(Link::Detached { .. }) => {
                 Link::Detached { deadline }
             }
             Self::Open(link @ (Link::Attached(_) | Link::Complete { .. })) => {
-                link.close(now, config);
+                link.close(now);
                 std::mem::replace(link, Link::Detached { deadline })
             }
             Self::Closing { .. } | Self::Closed(_) => return,
@@ -185,12 +179,16 @@ impl State {
             | Self::Closing {
                 link: Link::Detached { deadline },
                 ..
-            } => deadline.has_passed(now).then_some(Cause::DisconnectTimeout),
+            } => deadline
+                .has_passed(now, config.disconnect_delay())
+                .then_some(Cause::DisconnectTimeout),
             Self::Open(Link::Complete { deadline })
             | Self::Closing {
                 link: Link::Complete { deadline },
                 ..
-            } => deadline.has_passed(now).then_some(Cause::SlowClient),
+            } => deadline
+                .has_passed(now, config.send_timeout())
+                .then_some(Cause::SlowClient),
             Self::Open(Link::Attached(attached))
             | Self::Closing {
                 link: Link::Attached(attached),
@@ -200,7 +198,7 @@ impl State {
                 Some(Expired::SendTimeout) => Some(Cause::SlowClient),
                 Some(Expired::PongTimeout) => {
                     let reason = CloseReason::NO_HEARTBEAT;
-                    self.close(now, config, reason, Cause::HeartbeatTimeout);
+                    self.close(now, reason, Cause::HeartbeatTimeout);
                     None
                 }
             },
@@ -208,19 +206,24 @@ impl State {
         }
     }
 
-    pub(super) fn poll_timeout(&self) -> Option<Instant> {
+    pub(super) fn poll_timeout(&self, config: &SessionConfig) -> Option<Instant> {
         match self {
             Self::Connecting { deadline }
-            | Self::Open(Link::Complete { deadline } | Link::Detached { deadline })
+            | Self::Open(Link::Detached { deadline })
             | Self::Closing {
-                link: Link::Complete { deadline } | Link::Detached { deadline },
+                link: Link::Detached { deadline },
                 ..
-            } => Some(deadline.at()),
+            } => Some(deadline.at(config.disconnect_delay())),
+            Self::Open(Link::Complete { deadline })
+            | Self::Closing {
+                link: Link::Complete { deadline },
+                ..
+            } => Some(deadline.at(config.send_timeout())),
             Self::Open(Link::Attached(attached))
             | Self::Closing {
                 link: Link::Attached(attached),
                 ..
-            } => attached.poll_timeout(),
+            } => attached.poll_timeout(config),
             Self::Closed(_) => None,
         }
     }
@@ -272,9 +275,9 @@ impl Link {
         Self::Attached(Attached::new(now, config))
     }
 
-    fn close(&mut self, now: Instant, config: &SessionConfig) {
+    fn close(&mut self, now: Instant) {
         match self {
-            Self::Attached(attached) => attached.close(now, config),
+            Self::Attached(attached) => attached.close(now),
             Self::Complete { .. } | Self::Detached { .. } => {}
         }
     }

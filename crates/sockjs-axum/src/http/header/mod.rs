@@ -7,6 +7,7 @@ mod origin;
 use http::header::{SET_COOKIE, X_CONTENT_TYPE_OPTIONS};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method};
+use sockjs_core::Endpoint;
 
 use super::route::Route;
 
@@ -44,14 +45,16 @@ impl Headers {
             }
             Judgement::Refused => None,
         };
-        let cookie = if route.is_session() {
+        let cookie = if route.endpoint().has_session_id() {
             cookie::jsessionid(jsessionid, parts)
         } else {
             None
         };
         // Caches may keep the answer to a preflight.
         let is_cached = parts.method == Method::OPTIONS;
-        let cache = if !is_cached && (route.is_session() || matches!(route, Route::Info)) {
+        let cache = if !is_cached
+            && (route.endpoint().has_session_id() || route.endpoint() == Endpoint::Info)
+        {
             Cache::Never
         } else {
             Cache::AsIs
@@ -77,10 +80,16 @@ impl Headers {
     }
 }
 
-pub(crate) const TEXT_PLAIN: HeaderValue = HeaderValue::from_static("text/plain; charset=UTF-8");
-pub(crate) const HTML: HeaderValue = HeaderValue::from_static("text/html; charset=UTF-8");
-pub(crate) const JSON: HeaderValue = HeaderValue::from_static("application/json; charset=UTF-8");
-pub(crate) const JAVASCRIPT: HeaderValue =
-    HeaderValue::from_static("application/javascript; charset=UTF-8");
-pub(crate) const EVENT_STREAM: HeaderValue = HeaderValue::from_static("text/event-stream");
+pub(crate) const TEXT_PLAIN: HeaderValue = content_type(Endpoint::Greeting);
+pub(crate) const HTML: HeaderValue = content_type(Endpoint::Iframe);
+pub(crate) const JSON: HeaderValue = content_type(Endpoint::Info);
+pub(crate) const JAVASCRIPT: HeaderValue = content_type(Endpoint::Xhr);
+pub(crate) const EVENT_STREAM: HeaderValue = content_type(Endpoint::EventSource);
 const NOSNIFF: HeaderValue = HeaderValue::from_static("nosniff");
+
+const fn content_type(endpoint: Endpoint) -> HeaderValue {
+    match endpoint.content_type() {
+        Some(content_type) => HeaderValue::from_static(content_type),
+        None => panic!("its answer has no body"),
+    }
+}

@@ -1,16 +1,15 @@
-use std::hash::{DefaultHasher, Hash, Hasher};
-
 use bytes::Bytes;
 use http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, IF_NONE_MATCH};
 use http::request::Parts;
 use http::{HeaderValue, Response, StatusCode};
+use sockjs_core::IframePage;
 
 use crate::http::header::{AllowedOrigins, HTML, cache};
 
-/// The page that clients of other origins load into a hidden frame. They send their requests from
-/// there.
+/// The iframe page of a mount, and its headers.
 #[derive(Clone, Debug)]
 pub(crate) struct Iframe {
+    page: IframePage,
     body: Bytes,
     etag: HeaderValue,
     policy: Option<HeaderValue>,
@@ -24,20 +23,19 @@ impl Iframe {
             HeaderValue::try_from(format!("frame-ancestors {ancestors}"))
                 .expect("checked by `AllowedOrigins::list`")
         });
-        let body = PAGE.replace("SOCKJS_URL", &escape(sockjs_url));
-        let mut hasher = DefaultHasher::new();
-        body.hash(&mut hasher);
-        let etag = format!("\"{:016x}\"", hasher.finish());
+        let page = IframePage::new(sockjs_url);
         Self {
-            body: Bytes::from(body),
-            etag: HeaderValue::try_from(etag).expect("hexadecimal digits in quotes"),
+            body: Bytes::from(page.html().to_owned()),
+            etag: HeaderValue::try_from(page.etag()).expect("hexadecimal digits in quotes"),
+            page,
             policy,
         }
     }
 
     pub(crate) fn response(&self, parts: &Parts) -> Response<Bytes> {
         let mut response = Response::new(Bytes::new());
-        if self.matches(parts) {
+        let mut known = parts.headers.get_all(IF_NONE_MATCH).iter();
+        if known.any(|tags| self.page.is_known_by(tags.as_bytes())) {
             *response.status_mut() = StatusCode::NOT_MODIFIED;
         } else {
             *response.body_mut() = self.body.clone();
@@ -56,40 +54,4 @@ impl Iframe {
         }
         response
     }
-
-    /// Returns whether the client already has this page: weak comparison, RFC 9110 §13.1.2.
-    fn matches(&self, parts: &Parts) -> bool {
-        parts
-            .headers
-            .get_all(IF_NONE_MATCH)
-            .iter()
-            .flat_map(|header| header.as_bytes().split(|b| *b == b','))
-            .map(<[u8]>::trim_ascii)
-            .any(|tag| tag == b"*" || self.etag == tag.strip_prefix(b"W/").unwrap_or(tag))
-    }
 }
-
-/// Escapes a configured URL for a double-quoted attribute.
-fn escape(url: &str) -> String {
-    url.replace('&', "&amp;")
-        .replace('"', "&quot;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
-}
-
-const PAGE: &str = r#"<!DOCTYPE html>
-<html>
-<head>
-  <meta http-equiv="X-UA-Compatible" content="IE=edge" />
-  <meta http-equiv="Content-Type" content="text/html; charset=UTF-8" />
-  <script src="SOCKJS_URL"></script>
-  <script>
-    document.domain = document.domain;
-    SockJS.bootstrap_iframe();
-  </script>
-</head>
-<body>
-  <h2>Don't panic!</h2>
-  <p>This is a SockJS hidden iframe. It's used for cross domain magic.</p>
-</body>
-</html>"#;

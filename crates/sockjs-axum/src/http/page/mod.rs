@@ -4,4 +4,4 @@ mod info;
 
 pub(crate) use self::greeting::greeting;
 pub(crate) use self::iframe::Iframe;
-pub(crate) use self::info::Info;
+pub(crate) use self::info::{entropy, info};

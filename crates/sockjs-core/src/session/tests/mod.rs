@@ -6,6 +6,7 @@ mod heartbeats;
 mod round_trip;
 mod table;
 mod trial;
+mod wakes;
 
 use std::time::Duration;
 
