@@ -18,8 +18,8 @@ const FLOORS: &[&[&str]] = &[
     &["mount"],
     &["config"],
     &["session", "http"],
-    &["meter", "throttle"],
-    &["clock", "error", "sync"],
+    &["meter", "throttle", "topics"],
+    &["clock", "error", "panics", "sync"],
 ];
 
 #[test]

@@ -1,13 +1,14 @@
-use std::rc::Rc;
+use std::sync::Mutex;
 
+use axum::extract::State;
 use sockjs_axum::{Session, SockJsLayer};
 
-async fn handler(mut session: Session) {
-    let held_across_await = Rc::new(1);
+async fn handler(State(names): State<&'static Mutex<Vec<String>>>, mut session: Session) {
+    let names_locked = names.lock().unwrap();
     session.recv().await;
-    drop(held_across_await);
+    drop(names_locked);
 }
 
 fn main() {
-    let _: SockJsLayer = SockJsLayer::new("/echo").on_session(handler);
+    let _ = SockJsLayer::new("/echo").on_session(handler);
 }

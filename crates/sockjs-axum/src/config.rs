@@ -18,6 +18,7 @@ pub(crate) struct Config {
     pub(crate) sockjs_url: String,
     pub(crate) response_limit: usize,
     pub(crate) transports: HashSet<Transport>,
+    pub(crate) protocols: Vec<Arc<str>>,
     pub(crate) jsessionid: JSessionId,
     pub(crate) cors: Cors,
     pub(crate) private_network: PrivateNetwork,
@@ -33,6 +34,7 @@ pub(crate) struct Config {
     pub(crate) max_sessions: usize,
     pub(crate) max_per_key: Option<MaxPerKey>,
     pub(crate) max_ended_sessions: usize,
+    pub(crate) max_topics: usize,
     pub(crate) handshake_timeout: Duration,
 }
 
@@ -43,6 +45,7 @@ impl Default for Config {
             sockjs_url: DEFAULT_SOCKJS_URL.to_owned(),
             response_limit: 128 * 1024,
             transports: Transport::ALL.iter().copied().collect(),
+            protocols: Vec::new(),
             jsessionid: JSessionId::off(),
             cors: Cors::Enabled,
             private_network: PrivateNetwork::Refuse,
@@ -58,6 +61,7 @@ impl Default for Config {
             max_sessions: usize::MAX,
             max_per_key: None,
             max_ended_sessions: 256 * 1024,
+            max_topics: 128,
             handshake_timeout: Duration::from_secs(10),
         }
     }

@@ -10,7 +10,7 @@ use crate::config::{BaseUrl, Config, MaxPerKey};
 use crate::http::header::{AllowedOrigins, Cors, JSessionId, NullOriginPolicy, PrivateNetwork};
 use crate::mount::{Mount, Registry, SockJsHandle};
 use crate::service::{NotFound, SockJs};
-use crate::session::{Binding, ErasedHandler, SessionHandler, echo};
+use crate::session::{Binding, ErasedHandler, SessionHandler, StateOf, Supplied, echo};
 
 /// Answers SockJS requests under a prefix, and passes all other requests on to the inner service.
 ///
@@ -123,8 +123,9 @@ impl SockJsLayer<()> {
     /// [`Session`](crate::Session). See [`SessionHandler`].
     ///
     /// The handler is called once for each session, and polled by the session's own task. When it
-    /// returns, it drops the `Session`, and the session closes with 1000. If it panics, its session
-    /// closes with 1011, and no other session is affected.
+    /// returns `()` or `Ok(())`, it drops the `Session`, and the session closes with 1000. If it returns
+    /// an error or panics, its session closes with 1011, and no other session is affected. The error of
+    /// a message that could not be sent because the session is gone is no failure.
     ///
     /// The extractors run on the request that opens the session: the first receive request, or the
     /// handshake of a WebSocket. They run before the request is answered, and if one rejects the
@@ -153,13 +154,6 @@ impl SockJsLayer<()> {
             registry,
         }
     }
-
-    /// Makes a service of its own, for [`nest_service`](axum::Router::nest_service),
-    /// [`fallback_service`](axum::Router::fallback_service), or a server without axum. Requests that
-    /// are not under the prefix are answered with 404.
-    pub fn into_service(self) -> SockJs<NotFound> {
-        self.layer(NotFound)
-    }
 }
 
 impl<S> SockJsLayer<S>
@@ -186,6 +180,16 @@ where
 }
 
 impl<S> SockJsLayer<S> {
+    /// Makes a service of its own, for [`nest_service`](axum::Router::nest_service),
+    /// [`fallback_service`](axum::Router::fallback_service), or a server without axum. Requests that
+    /// are not under the prefix are answered with 404.
+    pub fn into_service(self) -> SockJs<NotFound>
+    where
+        Supplied: StateOf<S>,
+    {
+        self.layer(NotFound)
+    }
+
     /// Returns a handle to all sessions of the mount. It counts them, sends to them, closes them, and
     /// shuts the mount down.
     pub fn handle(&self) -> SockJsHandle {
@@ -193,17 +197,17 @@ impl<S> SockJsLayer<S> {
     }
 }
 
-impl<S> Layer<S> for SockJsLayer {
-    type Service = SockJs<S>;
+/// A layer whose handler needs no state any more.
+impl<I, S> Layer<I> for SockJsLayer<S>
+where
+    Supplied: StateOf<S>,
+{
+    type Service = SockJs<I>;
 
-    fn layer(&self, inner: S) -> SockJs<S> {
-        let Self {
-            prefix,
-            config,
-            handler,
-            registry,
-        } = self.clone();
-        let mount = Mount::new(prefix, config, handler, registry);
+    fn layer(&self, inner: I) -> SockJs<I> {
+        let handler = Supplied::complete(self.handler.clone());
+        let (prefix, config) = (self.prefix.clone(), self.config.clone());
+        let mount = Mount::new(prefix, config, handler, self.registry.clone());
         SockJs::new(inner, Arc::new(mount))
     }
 }
@@ -263,6 +267,38 @@ impl<S> SockJsLayer<S> {
                 }
             }
         })
+    }
+
+    /// Sets the WebSocket subprotocols that the handler speaks. Default: none.
+    ///
+    /// A client offers the names of subprotocols in its handshake, in the order of its preference. The
+    /// server chooses the first offer that is in this list, whatever the order of the list, and none if
+    /// no offer is. Names are compared byte for byte. [`Session::protocol`](crate::Session::protocol)
+    /// returns the choice. It is `None` on transports that are no WebSocket, because they have no
+    /// subprotocols.
+    ///
+    /// Set it for clients that end a WebSocket without a subprotocol: browsers and the npm package `ws` if
+    /// they offered any, such as stompjs with a `brokerURL`.
+    ///
+    /// ```
+    /// # use sockjs_axum::SockJsLayer;
+    /// let layer = SockJsLayer::echo("/stomp").protocols(["v12.stomp", "v11.stomp"]);
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// If a name is not a token: letters, digits and ``!#$%&'*+-.^_`|~``, at least one character.
+    pub fn protocols<P: AsRef<str>>(self, protocols: impl IntoIterator<Item = P>) -> Self {
+        let protocols = protocols.into_iter().map(|protocol| {
+            let protocol = protocol.as_ref();
+            assert!(
+                is_token(protocol),
+                "{protocol:?} is not the name of a subprotocol: a name has letters, digits and !#$%&'*+-.^_`|~ alone"
+            );
+            protocol.into()
+        });
+        let protocols = protocols.collect();
+        self.configure(|config| config.protocols = protocols)
     }
 
     /// Sets whether the responses of a session carry a `JSESSIONID` cookie: `true`, `false`, or a
@@ -497,6 +533,15 @@ impl<S> SockJsLayer<S> {
         self.configure(|config| config.max_ended_sessions = sessions)
     }
 
+    /// Sets how many topics a session may be in. Default: 128. [`Session::join`](crate::Session::join)
+    /// fails for one more.
+    ///
+    /// A membership takes some 100 bytes. A topic without another member takes some 200 bytes more, and
+    /// its name. If clients choose the topics, this limits what a client can make the server hold. Raise it for sessions that watch many things.
+    pub fn max_topics(self, topics: usize) -> Self {
+        self.configure(|config| config.max_topics = topics)
+    }
+
     /// Sets which pages may use the mount, by their origin: a list such as
     /// `["https://app.example"]`, or a [predicate](AllowedOrigins::predicate). Default: any page, as
     /// in sockjs-node.
@@ -588,4 +633,10 @@ impl<S> SockJsLayer<S> {
 
 fn nonzero(delay: Duration) -> Option<Duration> {
     (!delay.is_zero()).then_some(delay)
+}
+
+/// Returns whether a text is a token of HTTP: RFC 9110 §5.6.2.
+fn is_token(text: &str) -> bool {
+    let is_allowed = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
+    !text.is_empty() && text.bytes().all(is_allowed)
 }

@@ -10,14 +10,13 @@
 //! ```no_run
 //! use axum::Router;
 //! use axum::routing::get;
-//! use sockjs_axum::{Session, SockJsLayer};
+//! use sockjs_axum::{SendError, Session, SockJsLayer};
 //!
-//! async fn echo(mut session: Session) {
+//! async fn echo(mut session: Session) -> Result<(), SendError> {
 //!     while let Some(message) = session.recv().await {
-//!         if session.send(message).await.is_err() {
-//!             break;
-//!         }
+//!         session.send(message).await?;
 //!     }
+//!     Ok(())
 //! }
 //!
 //! #[tokio::main]
@@ -41,8 +40,17 @@
 //!
 //! [`SockJsLayer::on_session`] takes an async function of axum extractors and the [`Session`]. The
 //! function runs once for each session, in the session's own task. The session closes when the function
-//! returns, unless it moved the [`Session`] or its [`Receiver`] to another task. [`Session::closed`] reports how the session ended: an [`Ending`] contains the close code
-//! and reason, the [`Cause`], and the number of messages that were not delivered.
+//! returns, unless it moved the [`Session`] or its [`Receiver`] to another task. It returns `()` or a
+//! `Result`: an error is logged, and closes the session with 1011. [`Session::closed`] reports how the
+//! session ended: an [`Ending`] contains the close code and reason, the [`Cause`], and the number of
+//! messages that were not delivered.
+//!
+//! # Topics and values
+//!
+//! A session [joins](Session::join) topics by their names, such as rooms. A message to a [`Topic`] reaches
+//! all sessions that are in it. [`Session::topic`] and [`SockJsHandle::topic`] make a `Topic`. A session
+//! also [keeps](Session::insert) values of the application's own types, which the filters of
+//! [`SockJsHandle::broadcast_to`] see. [`Sender`], [`Receiver`] and [`SessionRef`] have these methods too.
 //!
 //! # Options
 //!
@@ -88,19 +96,23 @@ mod meter;
 
 mod throttle;
 
+mod topics;
+
 mod clock;
 
 mod sync;
+
+mod panics;
 
 mod error;
 
 pub use body::ResponseBody;
 pub use config::BaseUrl;
-pub use error::{SendError, SendJsonError, TrySendError};
+pub use error::{JoinError, SendError, SendJsonError, TrySendError};
 pub use future::ResponseFuture;
 pub use http::header::{AllowedOrigins, InvalidOrigin, JSessionId, SameSite};
 pub use layer::SockJsLayer;
-pub use mount::{BroadcastOutcome, ShutdownOutcome, SlowPolicy, SockJsHandle};
+pub use mount::{BroadcastOutcome, ShutdownOutcome, SlowPolicy, SockJsHandle, Topic};
 pub use service::{NotFound, SockJs};
 pub use session::{Receiver, Sender, Session, SessionHandler, SessionRef};
 pub use sockjs_core::{Cause, CloseReason, Ending, JsonError, Message, SessionState, Transport};

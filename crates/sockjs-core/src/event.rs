@@ -82,6 +82,8 @@ pub enum Cause {
     LimitExceeded,
     /// The client violated the SockJS or the WebSocket protocol.
     ProtocolError,
+    /// The application's handler returned an error.
+    HandlerFailed,
     /// The application's handler panicked.
     HandlerPanicked,
     /// The server is shutting down.
@@ -100,6 +102,7 @@ impl Cause {
             Self::SlowClient => "slow_client",
             Self::LimitExceeded => "limit_exceeded",
             Self::ProtocolError => "protocol_error",
+            Self::HandlerFailed => "handler_failed",
             Self::HandlerPanicked => "handler_panicked",
             Self::ShuttingDown => "shutting_down",
         }

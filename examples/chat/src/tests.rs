@@ -9,7 +9,7 @@ use axum::http::{Request, header};
 use axum::routing::post;
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
-use sockjs_axum::{Session, SockJsHandle, SockJsLayer, TrySendError};
+use sockjs_axum::{Cause, Session, SockJsHandle, SockJsLayer, TrySendError};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tower::ServiceExt;
@@ -229,35 +229,34 @@ async fn a_member_that_takes_nothing_holds_nobody_up() {
     // The fast one reads one response that does not end.
     let layer = layer.response_limit(usize::MAX);
     let app: Router = Router::new().fallback_service(layer.into_service());
-    let chat = Chat::default();
+    let name = |text: &str| Name::try_from(text.to_owned()).expect("a good name");
+    let room = Chat::default().rooms.find(name("tea"));
+    let room = room.expect("it is the first");
     let mut members = Vec::new();
     for nickname in ["Fast", "Slow"] {
         let path = format!("/000/{nickname}/xhr_streaming");
         let request = Request::post(path).body(Body::empty()).expect("a request");
         let Ok(response) = app.clone().oneshot(request).await;
         let session = opened.recv().await.expect("a session");
-        let name = |text: &str| Name::try_from(text.to_owned()).expect("a good name");
-        let seat = chat
-            .rooms
-            .enter(name("tea"), name(nickname), session.downgrade())
-            .expect("there is room");
-        members.push((response.into_body(), session, seat));
+        room.enter(&name(nickname), session.session_ref()).await;
+        members.push((response.into_body(), session));
     }
-    let [(fast_body, _, fast), (_slow_body, slow, _slow_seat)] = &mut members[..] else {
+    let [(fast_body, fast), (_slow_body, slow)] = &mut members[..] else {
         panic!("two members");
     };
+    let say = async |text: &str| room.say(&name("Fast"), text, fast.session_ref()).await;
 
     let text = "x".repeat(1000);
     let mut said = 0;
     while !matches!(slow.try_send(""), Err(TrySendError::Closed(_))) {
-        fast.say(&text);
+        say(&text).await;
         said += 1;
         let frame = fast_body.frame().await;
         assert!(frame.is_some_and(|frame| frame.is_ok()));
         assert!(said < 2000, "the slow one is still there");
     }
-    assert_eq!(slow.closed().await.reason().code(), 4408);
-    fast.say("Where are you?");
+    assert_eq!(slow.closed().await.cause(), Cause::SlowClient);
+    say("Where are you?").await;
     assert!(fast_body.frame().await.is_some());
 }
 

@@ -6,7 +6,7 @@ use std::{env, io};
 
 use axum::Router;
 use axum::serve::ListenerExt;
-use sockjs_axum::{Session, SockJsLayer};
+use sockjs_axum::{SendError, Session, SockJsLayer};
 use tokio::net::TcpListener;
 
 #[tokio::main]
@@ -27,10 +27,9 @@ async fn main() -> io::Result<()> {
     axum::serve(listener, app).await
 }
 
-async fn echo(mut session: Session) {
+async fn echo(mut session: Session) -> Result<(), SendError> {
     while let Some(message) = session.recv().await {
-        if session.send(message).await.is_err() {
-            break;
-        }
+        session.send(message).await?;
     }
+    Ok(())
 }

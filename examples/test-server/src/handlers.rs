@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use axum::extract::State;
-use sockjs_axum::Session;
+use sockjs_axum::{SendError, Session};
 use tokio::time::{Instant, MissedTickBehavior};
 
 use crate::room::{Room, Seat};
@@ -11,48 +11,42 @@ use crate::stats::Held;
 
 const TICK: Duration = Duration::from_secs(1);
 
-pub(crate) async fn echo(_held: Held, mut session: Session) {
+pub(crate) async fn echo(_held: Held, mut session: Session) -> Result<(), SendError> {
     while let Some(message) = session.recv().await {
-        if session.send(message).await.is_err() {
-            break;
-        }
+        session.send(message).await?;
     }
+    Ok(())
 }
 
 pub(crate) async fn close(_held: Held, session: Session) {
     session.close(3000, "Go away!");
 }
 
-pub(crate) async fn ticker(_held: Held, mut session: Session) {
+pub(crate) async fn ticker(_held: Held, mut session: Session) -> Result<(), SendError> {
     let mut ticks = tokio::time::interval_at(Instant::now() + TICK, TICK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
-            _ = ticks.tick() => {
-                if session.send("tick!").await.is_err() {
-                    break;
-                }
-            }
+            _ = ticks.tick() => session.send("tick!").await?,
             // Nobody listens, but messages left unread would hold the client back.
             message = session.recv() => {
                 if message.is_none() {
-                    break;
+                    return Ok(());
                 }
             }
         }
     }
 }
 
-pub(crate) async fn amplify(_held: Held, mut session: Session) {
+pub(crate) async fn amplify(_held: Held, mut session: Session) -> Result<(), SendError> {
     while let Some(message) = session.recv().await {
         let power = match message.trim().parse::<f64>() {
             Ok(number) if (1.0..19.0).contains(&number) => number as u32,
             _ => 1,
         };
-        if session.send("x".repeat(1 << power)).await.is_err() {
-            break;
-        }
+        session.send("x".repeat(1 << power)).await?;
     }
+    Ok(())
 }
 
 /// Hands everything said in the room to everyone in it.

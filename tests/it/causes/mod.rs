@@ -1,6 +1,7 @@
 //! How sessions end: every cause, on every transport where it can occur, and who hears of it.
 
 mod closed;
+mod errors;
 mod handlers;
 mod undelivered;
 
@@ -38,6 +39,7 @@ const TABLE: &[(Cause, &[Transport], u16, &str, usize)] = &[
     (LimitExceeded, WEBSOCKETS, 1009, "Message too long", 0),
     (ProtocolError, &[WebSocket], 1007, "Broken framing.", 0),
     (ProtocolError, &[RawWebSocket], 1002, "Protocol error", 0),
+    (HandlerFailed, Transport::ALL, 1011, "Internal error", 0),
     (HandlerPanicked, Transport::ALL, 1011, "Internal error", 0),
     (ShuttingDown, Transport::ALL, 1001, "Going away", 0),
 ];
@@ -59,8 +61,14 @@ struct Bench<'c> {
     handle: SockJsHandle,
     client: Client,
     session: Session,
-    /// Makes the handler panic. If this is dropped, the handler returns.
-    panic: oneshot::Sender<()>,
+    /// Makes the handler fail. If this is dropped, the handler returns.
+    fail: oneshot::Sender<Failure>,
+}
+
+#[derive(Debug)]
+enum Failure {
+    Error,
+    Panic,
 }
 
 impl<'c> Bench<'c> {
@@ -69,15 +77,19 @@ impl<'c> Bench<'c> {
         transport: Transport,
         configure: impl FnOnce(SockJsLayer) -> SockJsLayer,
     ) -> Self {
-        let (panic, panics) = oneshot::channel();
-        let panics = Arc::new(Mutex::new(Some(panics)));
+        let (fail, fails) = oneshot::channel();
+        let fails = Arc::new(Mutex::new(Some(fails)));
         let (tx, mut sessions) = mpsc::unbounded_channel();
         let handler = move |session: Session| {
-            let panics = panics.lock().expect("nobody panics with it").take();
+            let fails = fails.lock().expect("nobody panics with it").take();
             tx.send(session).ok();
             async move {
-                let panics = panics.expect("one session");
-                assert!(panics.await.is_err(), "a test's panic");
+                let fails = fails.expect("one session");
+                match fails.await {
+                    Ok(Failure::Error) => Err("a test's error"),
+                    Ok(Failure::Panic) => panic!("a test's panic"),
+                    Err(_) => Ok(()),
+                }
             }
         };
         let layer = SockJsLayer::new("/echo").message_limit(1000);
@@ -92,7 +104,7 @@ impl<'c> Bench<'c> {
             handle,
             client,
             session: session.expect("the handler has it"),
-            panic,
+            fail,
         }
     }
 
@@ -104,9 +116,9 @@ impl<'c> Bench<'c> {
             handle,
             mut client,
             mut session,
-            panic,
+            fail,
         } = self;
-        let panic = (cause == HandlerPanicked).then_some(panic);
+        let fail = matches!(cause, HandlerFailed | HandlerPanicked).then_some(fail);
         match cause {
             ClosedByApp => {
                 client.attach().await;
@@ -154,9 +166,14 @@ impl<'c> Bench<'c> {
                 client.socket().write(Frame::text("x").unmasked()).await;
                 client.socket().expect_close(1002, "Protocol error").await;
             }
-            HandlerPanicked => {
+            HandlerFailed | HandlerPanicked => {
                 client.attach().await;
-                panic.map(|panic| panic.send(()));
+                let failure = if cause == HandlerFailed {
+                    Failure::Error
+                } else {
+                    Failure::Panic
+                };
+                fail.map(|fail| fail.send(failure));
                 client.expect_close(1011, "Internal error").await;
             }
             ShuttingDown => {

@@ -2,6 +2,7 @@
 
 mod merge;
 mod nest;
+mod readme;
 mod router;
 mod service;
 mod sharing;

@@ -1,6 +1,6 @@
 //! A span for each session, an event when it opens and closes, and one for each request refused.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use axum::{
     Router,
@@ -258,6 +258,37 @@ async fn an_end_by_a_limit_or_a_panic_is_logged_at_warn() {
             assert_within(panicked, &log.sessions()[0]);
         }
     }
+}
+
+/// Panics when it is dropped.
+struct Bomb;
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        panic!("a test's panic");
+    }
+}
+
+#[tokio::test]
+async fn a_value_that_panics_is_logged_at_error() {
+    let log = Log::start();
+    let layer = SockJsLayer::new("/echo").on_session(async |mut session: Session| {
+        session.insert(Arc::new(Bomb));
+        session.recv().await;
+    });
+    let server = Server::start(Router::new().layer(layer)).await;
+    let mut client = Client::open(server.addr(), "/echo", Transport::WebSocket).await;
+    client.send("x").await;
+    client.expect_close(1000, "Normal closure").await;
+
+    let events = || log.events("value of a session panicked");
+    until("the event", || !events().is_empty()).await;
+    let [event] = &events()[..] else {
+        panic!("{:?}", events());
+    };
+    assert_eq!(event.level, Level::ERROR);
+    assert_eq!(event.field("panic"), Some("a test's panic"));
+    assert_within(event, &log.sessions()[0]);
 }
 
 #[tokio::test]

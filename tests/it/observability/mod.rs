@@ -2,6 +2,7 @@
 
 mod documented;
 mod events;
+mod failures;
 mod log;
 mod metrics;
 mod recorder;

@@ -9,6 +9,7 @@ mod handshake;
 mod heartbeat;
 mod limits;
 mod pings;
+mod protocols;
 mod sessions;
 
 use sockjs_axum::{Cause, Session, SockJsLayer};

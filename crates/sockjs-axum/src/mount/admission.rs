@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use http::request::Parts;
 use sockjs_core::{CloseReason, Transport};
 
@@ -155,6 +157,11 @@ pub(crate) struct Admission {
 }
 
 impl Admission {
+    /// Sets the subprotocol of the WebSocket.
+    pub(crate) fn set_protocol(&mut self, protocol: Option<Arc<str>>) {
+        self.opening.protocol = protocol;
+    }
+
     /// Opens the session with its first receiver. Fails if another request has opened it.
     pub(crate) fn open(self, mount: &Mount) -> Result<(SessionTask, Attachment), Known> {
         let transport = self.connection.transport;
@@ -163,6 +170,7 @@ impl Admission {
             self.connection,
             Meter::new(mount.prefix().clone(), transport),
             mount.session_config(transport),
+            mount.topics().clone(),
         );
         mount.registry().insert(&shared)?;
         let registration = self.place.register(shared.clone());

@@ -13,7 +13,9 @@ use tokio::time::Sleep;
 use tracing::{Instrument, Span};
 
 use super::registry::Registration;
-use crate::session::{HandlerFuture, Parking};
+use crate::error::{BoxError, Chain, is_session_gone};
+use crate::panics::{drop_panic, panic_message};
+use crate::session::{HandlerFuture, Parking, Shared};
 
 /// The part of a session's task that all transports share: the handler and the timer.
 pub(crate) struct SessionTask {
@@ -88,12 +90,21 @@ impl SessionTask {
         self.registration.shared().hold(cx);
     }
 
-    /// Polls the handler. A handler that panics closes its session.
+    /// Polls the handler. A handler that fails or panics closes its session.
     pub(crate) fn poll_handler(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let Some(handler) = &mut self.handler else {
             return Poll::Ready(());
         };
-        match catch_unwind(AssertUnwindSafe(|| handler.as_mut().poll(cx))) {
+        let shared = self.registration.shared();
+        // The error of a handler may panic, too, when it is written or dropped.
+        let poll = catch_unwind(AssertUnwindSafe(|| {
+            let result = ready!(handler.as_mut().poll(cx));
+            if let Err(error) = result {
+                handle_error(shared, error);
+            }
+            Poll::Ready(())
+        }));
+        match poll {
             Ok(Poll::Pending) => return Poll::Pending,
             Ok(Poll::Ready(())) => {}
             Err(panic) => self.handle_panic(panic),
@@ -174,6 +185,16 @@ impl fmt::Debug for SessionTask {
     }
 }
 
+/// Closes the session of a handler that returned an error. If its session is gone, a handler returns
+/// the error of a message that it could not send, which is no failure.
+fn handle_error(shared: &Shared, error: BoxError) {
+    if shared.is_closed() && is_session_gone(&*error) {
+        return;
+    }
+    tracing::warn!(error = %Chain(&*error), "session handler failed");
+    shared.close(CloseReason::INTERNAL_ERROR, Cause::HandlerFailed);
+}
+
 /// Starts the task of a session.
 pub(crate) fn spawn(task: impl Future<Output = ()> + Send + 'static) {
     // Boxed here, because tokio rounds up the size of an unboxed task to the next 128 bytes.
@@ -186,23 +207,6 @@ fn spawn_in(span: Span, task: impl Future<Output = ()> + Send + 'static) {
         spawn(task);
     } else {
         spawn(task.instrument(span));
-    }
-}
-
-/// Drops what a panic carries, which may panic too. What that second panic carries is leaked.
-fn drop_panic(panic: Box<dyn Any + Send>) {
-    if let Err(panic) = catch_unwind(AssertUnwindSafe(|| drop(panic))) {
-        std::mem::forget(panic);
-    }
-}
-
-fn panic_message(panic: &(dyn Any + Send)) -> &str {
-    if let Some(message) = panic.downcast_ref::<&str>() {
-        message
-    } else if let Some(message) = panic.downcast_ref::<String>() {
-        message
-    } else {
-        "unknown"
     }
 }
 

@@ -25,6 +25,8 @@ pub(crate) struct Opening {
     pub(crate) key: Option<Key>,
     pub(super) head: Head,
     pub(crate) bound_to: Option<Digest>,
+    /// The subprotocol of a WebSocket. The sessions of a mount share its text.
+    pub(crate) protocol: Option<Arc<str>>,
     prefix: Prefix,
 }
 
@@ -48,6 +50,7 @@ impl Opening {
             key,
             head: Head::new(original_uri(parts), &parts.headers),
             bound_to,
+            protocol: None,
             prefix,
         }
     }

@@ -70,6 +70,11 @@ impl SessionRef {
         self.shared.connection().transport
     }
 
+    /// Returns the WebSocket subprotocol that was chosen, if there is one.
+    pub fn protocol(&self) -> Option<&str> {
+        self.shared.opening().protocol.as_deref()
+    }
+
     /// Returns the remote address of the client's last receive request.
     pub fn remote_addr(&self) -> Option<SocketAddr> {
         self.shared.connection().remote_addr
@@ -98,6 +103,10 @@ impl SessionRef {
     /// Returns the state of the session.
     pub fn state(&self) -> SessionState {
         self.shared.state()
+    }
+
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.shared
     }
 
     pub(crate) fn close_as_slow(&self) {

@@ -11,6 +11,7 @@ use sockjs_core::{
 };
 use tokio::task::coop::poll_proceed;
 
+use super::belongings::{Belongings, TopicsOfMount};
 use super::holds::{Hold, Holds, Left};
 use super::line::Ticket;
 use super::opening::Opening;
@@ -33,6 +34,7 @@ pub(crate) struct Shared {
     live: Mutex<Live>,
     sends: Sends,
     holds: Holds,
+    belongings: Belongings<Arc<Self>>,
 }
 
 #[derive(Debug)]
@@ -44,6 +46,8 @@ struct Live {
     connection: Connection,
     output: Output,
     wakers: Wakers,
+    /// Whether nothing keeps the session open, and the session's task is to close it.
+    is_abandoned: bool,
 }
 
 /// A frame for the body of a response.
@@ -84,6 +88,7 @@ impl Shared {
         connection: Connection,
         meter: Meter,
         config: Arc<SessionConfig>,
+        topics: Arc<TopicsOfMount<Arc<Self>>>,
     ) -> Self {
         let now = clock::now();
         let mut session = Session::new(now, config);
@@ -97,9 +102,11 @@ impl Shared {
                 connection,
                 output: Output::default(),
                 wakers: Wakers::default(),
+                is_abandoned: false,
             }),
             sends: Sends::new(),
             holds: Holds::new(),
+            belongings: Belongings::new(topics),
         }
     }
 
@@ -115,6 +122,10 @@ impl Shared {
         &self.sends
     }
 
+    pub(super) fn belongings(&self) -> &Belongings<Arc<Self>> {
+        &self.belongings
+    }
+
     /// Ends the send requests of a session that is over.
     pub(crate) fn end_sends(&self) {
         self.sends.end();
@@ -128,6 +139,11 @@ impl Shared {
         self.lock().session.state()
     }
 
+    /// Returns whether the session is closing or closed.
+    pub(crate) fn is_closed(&self) -> bool {
+        matches!(self.state(), SessionState::Closing | SessionState::Closed)
+    }
+
     pub(crate) fn ending(&self) -> Option<Ending> {
         self.lock().session.ending().cloned()
     }
@@ -138,10 +154,7 @@ impl Shared {
 
     /// Closes the session: the client is sent all queued messages, then the close frame.
     pub(crate) fn close(&self, reason: CloseReason, cause: Cause) {
-        self.update(|live| {
-            let now = live.read_clock();
-            live.session.close(now, reason, cause);
-        });
+        self.update(|live| live.close(reason, cause));
     }
 
     /// Ends the session at once.
@@ -315,16 +328,28 @@ impl Shared {
 
     /// Ends a run of the task, unless the task missed something.
     pub(crate) fn park(&self) -> Parking {
-        let Live {
-            session, wakers, ..
-        } = &mut *self.lock();
-        wakers.park(session)
+        let mut live = self.lock();
+        if !live.is_abandoned {
+            let Live {
+                session, wakers, ..
+            } = &mut *live;
+            return wakers.park(session);
+        }
+        drop(live);
+        self.close_abandoned();
+        Parking::Missed
     }
 
     /// Reports that the handler has returned and was dropped. A session that nobody serves any more
     /// closes.
     pub(crate) fn handler_returned(&self) {
         self.release(Hold::Handler);
+        self.close_abandoned();
+    }
+
+    /// Reports that the task is over, and with it the session.
+    pub(crate) fn task_ended(&self) {
+        self.release(Hold::Task);
     }
 
     pub(crate) fn handle_timeout(&self) {
@@ -344,14 +369,49 @@ impl Shared {
 
     /// Counts one less that may keep the session open. Closes the session if nothing does.
     pub(super) fn release(&self, hold: Hold) {
+        self.let_go(hold);
+        if self.is_abandoned() {
+            self.belongings.drop_values();
+        }
+    }
+
+    /// Returns whether nobody serves the session any more.
+    pub(super) fn is_abandoned(&self) -> bool {
+        self.holds.is_abandoned()
+    }
+
+    fn let_go(&self, hold: Hold) {
         match self.holds.release(hold) {
             Left::Others => {}
             Left::NoReceiver => self.update(|live| live.session.discard_messages()),
             Left::Nobody if std::thread::panicking() => {
                 self.close(CloseReason::INTERNAL_ERROR, Cause::HandlerPanicked);
             }
-            Left::Nobody => self.close(CloseReason::NORMAL, Cause::ClosedByApp),
+            Left::Nobody => self.abandon(),
         }
+    }
+
+    /// Closes a session that nothing keeps open.
+    ///
+    /// A handler drops its `Session` before it returns an error, which decides about the close
+    /// reason. So while the session's task runs, it closes the session itself, when the handler
+    /// was polled.
+    fn abandon(&self) {
+        self.update(|live| {
+            if live.wakers.is_parked() {
+                live.close(CloseReason::NORMAL, Cause::ClosedByApp);
+            } else {
+                live.is_abandoned = true;
+            }
+        });
+    }
+
+    fn close_abandoned(&self) {
+        self.update(|live| {
+            if mem::take(&mut live.is_abandoned) {
+                live.close(CloseReason::NORMAL, Cause::ClosedByApp);
+            }
+        });
     }
 
     pub(super) fn poll_recv(&self, cx: &mut Context<'_>) -> Poll<Option<Message>> {
@@ -378,7 +438,7 @@ impl Shared {
         Poll::Ready(message)
     }
 
-    pub(super) fn try_send(&self, message: Message) -> Result<(), TrySendError> {
+    pub(crate) fn try_send(&self, message: Message) -> Result<(), TrySendError> {
         self.update(|live| live.send(message))
     }
 
@@ -508,6 +568,11 @@ impl Live {
             Some(time) => time,
             None => self.read_clock(),
         }
+    }
+
+    fn close(&mut self, reason: CloseReason, cause: Cause) {
+        let now = self.read_clock();
+        self.session.close(now, reason, cause);
     }
 
     /// Queues a message, unless others wait in line for the send buffer.

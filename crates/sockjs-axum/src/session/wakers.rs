@@ -70,6 +70,11 @@ impl Wakers {
         Parking::Until(until)
     }
 
+    /// Returns whether the session's task sleeps. Otherwise it runs, or will.
+    pub(super) fn is_parked(&self) -> bool {
+        matches!(self.task.pace, Pace::Parked { .. })
+    }
+
     /// The task of `cx` waits, or with `None` nobody does.
     pub(super) fn set(&mut self, awaited: Awaited, cx: Option<&Context<'_>>) {
         self.slots[awaited as usize].set(cx, &self.task);
@@ -126,7 +131,7 @@ impl Wakers {
     /// Returns whether nobody waits except the session's task, and it runs and looks by itself.
     #[inline]
     pub(super) fn is_left_to_task(&self) -> bool {
-        !matches!(self.task.pace, Pace::Parked { .. })
+        !self.is_parked()
             && !self.slots.iter().any(|slot| matches!(slot, Slot::Other(_)))
             && self.crowd.is_none()
     }

@@ -1,8 +1,11 @@
 //! The opening handshake of a WebSocket: RFC 6455 §4.2, and RFC 8441 over HTTP/2.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use http::header::{
-    CONNECTION, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE,
+    CONNECTION, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL,
+    SEC_WEBSOCKET_VERSION, UPGRADE,
 };
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode};
@@ -12,8 +15,17 @@ use tungstenite::handshake::derive_accept_key;
 
 use crate::http::reject::Reject;
 
-/// Checks the opening handshake and returns the answer, and the connection that follows the answer.
-pub(super) fn handshake(parts: &mut Parts) -> Result<(OnUpgrade, Response<Bytes>), Reject> {
+/// What a valid handshake leads to.
+#[derive(Debug)]
+pub(super) struct Handshake {
+    pub(super) response: Response<Bytes>,
+    /// The connection that follows the response.
+    pub(super) on_upgrade: OnUpgrade,
+    pub(super) protocol: Option<Arc<str>>,
+}
+
+/// Checks the opening handshake and answers it. `protocols` are the subprotocols to choose from.
+pub(super) fn handshake(parts: &mut Parts, protocols: &[Arc<str>]) -> Result<Handshake, Reject> {
     let over_http2 = is_extended_connect(parts);
     if !over_http2 && !asks_for_upgrade(&parts.headers) {
         return Err(Reject::NotWebSocket);
@@ -41,12 +53,33 @@ pub(super) fn handshake(parts: &mut Parts) -> Result<(OnUpgrade, Response<Bytes>
             HeaderValue::try_from(accept).expect("Base64 is visible ASCII"),
         );
     }
+    let protocol = choose(&parts.headers, protocols).cloned();
+    if let Some(protocol) = &protocol {
+        response.headers_mut().insert(
+            SEC_WEBSOCKET_PROTOCOL,
+            HeaderValue::try_from(&**protocol).expect("a token is visible ASCII"),
+        );
+    }
     // It is missing if the server does not support upgrades, or if a middleware took it.
     let on_upgrade = parts
         .extensions
         .remove::<OnUpgrade>()
         .ok_or(Reject::NotWebSocket)?;
-    Ok((on_upgrade, response))
+    Ok(Handshake {
+        response,
+        on_upgrade,
+        protocol,
+    })
+}
+
+/// Chooses the first of the client's offers that is in the list, because a client offers what it
+/// prefers first: RFC 6455 §4.1.
+fn choose<'a>(headers: &HeaderMap, protocols: &'a [Arc<str>]) -> Option<&'a Arc<str>> {
+    if protocols.is_empty() {
+        return None;
+    }
+    items(headers, SEC_WEBSOCKET_PROTOCOL)
+        .find_map(|offer| protocols.iter().find(|it| it.as_bytes() == offer))
 }
 
 /// Returns whether an HTTP/2 request asks for a WebSocket.
@@ -63,11 +96,14 @@ fn asks_for_upgrade(headers: &HeaderMap) -> bool {
 }
 
 fn has_token(headers: &HeaderMap, name: HeaderName, token: &str) -> bool {
-    headers
-        .get_all(name)
-        .iter()
-        .flat_map(|value| value.as_bytes().split(|b| *b == b','))
-        .any(|item| item.trim_ascii().eq_ignore_ascii_case(token.as_bytes()))
+    items(headers, name).any(|item| item.eq_ignore_ascii_case(token.as_bytes()))
+}
+
+/// Returns the items of a list, which may be on several lines.
+fn items(headers: &HeaderMap, name: HeaderName) -> impl Iterator<Item = &[u8]> {
+    let values = headers.get_all(name).into_iter();
+    let items = values.flat_map(|value| value.as_bytes().split(|b| *b == b','));
+    items.map(<[u8]>::trim_ascii)
 }
 
 /// Returns whether a key is 16 bytes in Base64.
@@ -110,12 +146,12 @@ mod tests {
         for value in values {
             parts.headers.append(&name, value.parse().unwrap());
         }
-        handshake(&mut parts).map(|(_, response)| response.status())
+        handshake(&mut parts, &[]).map(|it| it.response.status())
     }
 
     #[test]
     fn the_answer_has_the_accept_key_of_the_rfc() {
-        let (_, response) = handshake(&mut valid()).unwrap();
+        let response = handshake(&mut valid(), &[]).unwrap().response;
         assert_eq!(response.status(), StatusCode::SWITCHING_PROTOCOLS);
         let headers = response.headers();
         assert_eq!(headers.len(), 3);
@@ -180,10 +216,45 @@ mod tests {
     }
 
     #[test]
+    fn the_first_offer_that_is_listed_is_chosen() {
+        let listed = ["one", "two", "v1.2"].map(Arc::from);
+        for (offers, chosen) in [
+            (&["one"][..], Some("one")),
+            (&["two, one"], Some("two")),
+            (&["other", "two,one"], Some("two")),
+            (&["other\t, v1.2 "], Some("v1.2")),
+            (&[",,", "one"], Some("one")),
+            (&["one one, two"], Some("two")),
+            (&["\"one\", two"], Some("two")),
+            (&["ONE", "one, one"], Some("one")),
+            (&["One"], None),
+            (&["on", "v1"], None),
+            (&["one;q=1"], None),
+            (&["other"], None),
+            (&[""], None),
+            (&[], None),
+        ] {
+            let mut parts = valid();
+            for offer in offers {
+                let offer = offer.parse().unwrap();
+                parts.headers.append(SEC_WEBSOCKET_PROTOCOL, offer);
+            }
+
+            let handshake = handshake(&mut parts, &listed).unwrap();
+
+            assert_eq!(handshake.protocol.as_deref(), chosen, "{offers:?}");
+            let answer = handshake.response.headers().get(SEC_WEBSOCKET_PROTOCOL);
+            let answer = answer.map(|it| it.to_str().unwrap());
+            assert_eq!(answer, chosen, "{offers:?}");
+        }
+    }
+
+    #[test]
     fn a_server_without_upgrades_refuses() {
         let mut parts = valid();
         parts.extensions.remove::<OnUpgrade>();
-        assert_eq!(handshake(&mut parts).unwrap_err(), Reject::NotWebSocket);
+        let refused = handshake(&mut parts, &[]).unwrap_err();
+        assert_eq!(refused, Reject::NotWebSocket);
     }
 
     #[test]
@@ -199,7 +270,7 @@ mod tests {
         parts.extensions.insert(Protocol::from_static("websocket"));
         assert!(is_extended_connect(&parts));
 
-        let (_, response) = handshake(&mut parts).unwrap();
+        let response = handshake(&mut parts, &[]).unwrap().response;
 
         assert_eq!(response.status(), StatusCode::OK);
         assert!(response.headers().is_empty());

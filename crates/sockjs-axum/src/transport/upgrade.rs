@@ -13,7 +13,7 @@ use tracing::Instrument;
 
 use super::OwnBody;
 use super::close::ClosingHandshake;
-use super::handshake::{handshake, is_extended_connect};
+use super::handshake::{Handshake, handshake, is_extended_connect};
 use super::pump::{Framing, Pump};
 use crate::http::reject::Refusal;
 use crate::mount::{self, Admission, Mount, Opener, SessionTask, Timer};
@@ -23,13 +23,18 @@ pub(super) async fn upgrade<F: Framing>(
     mount: &Arc<Mount>,
     mut opener: Opener,
 ) -> Result<Response<OwnBody>, Refusal> {
-    let (on_upgrade, response) = handshake(&mut opener.parts)?;
+    let Handshake {
+        response,
+        on_upgrade,
+        protocol,
+    } = handshake(&mut opener.parts, &mount.config().protocols)?;
     let max_write = if is_extended_connect(&opener.parts) {
         MAX_HTTP2_WRITE
     } else {
         usize::MAX
     };
-    let admission = mount.admit(opener, F::TRANSPORT, None, None).await?;
+    let mut admission = mount.admit(opener, F::TRANSPORT, None, None).await?;
+    admission.set_protocol(protocol);
     // Boxed, because a session spends nearly all its life without this future.
     let opened = Box::pin(open::<F>(mount.clone(), on_upgrade, max_write, admission));
     mount::spawn(run::<F>(opened));

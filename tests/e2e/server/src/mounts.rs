@@ -51,17 +51,15 @@ pub(crate) fn add_to(app: Router) -> Router {
 }
 
 /// Obeys `close CODE REASON` and `flood BYTES`, and echoes everything else.
-async fn control(mut session: Session) {
+async fn control(mut session: Session) -> Result<(), SendError> {
     while let Some(message) = session.recv().await {
-        let sent = match Command::parse(&message) {
-            Some(Command::Close { code, reason }) => return session.close(code, reason),
-            Some(Command::Flood { bytes }) => flood(&session, bytes).await,
-            None => session.send(message).await,
-        };
-        if sent.is_err() {
-            break;
+        match Command::parse(&message) {
+            Some(Command::Close { code, reason }) => session.close(code, reason),
+            Some(Command::Flood { bytes }) => flood(&session, bytes).await?,
+            None => session.send(message).await?,
         }
     }
+    Ok(())
 }
 
 enum Command {

@@ -1,0 +1,10 @@
+use axum::http::HeaderMap;
+use sockjs_axum::{Session, SockJsLayer};
+
+async fn handler(_: HeaderMap, _session: Session) -> Result<(), u32> {
+    Err(1)
+}
+
+fn main() {
+    let _: SockJsLayer = SockJsLayer::new("/echo").on_session(handler);
+}
