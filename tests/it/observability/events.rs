@@ -175,15 +175,6 @@ async fn an_ordinary_end_is_logged_at_debug() {
     }
 }
 
-/// A value that panics when it is dropped.
-struct Bomb;
-
-impl Drop for Bomb {
-    fn drop(&mut self) {
-        panic!("a test's panic");
-    }
-}
-
 #[test]
 fn a_handler_that_panics_when_its_runtime_drops_it_is_logged_at_error() {
     let log = Log::start();
