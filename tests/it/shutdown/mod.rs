@@ -14,7 +14,9 @@ use axum::{Router, extract::FromRequestParts};
 use futures_util::{FutureExt as _, pin_mut};
 use http::request::Parts;
 use sockjs_axum::{Cause, Ending, Session, SessionState, ShutdownOutcome, SockJsLayer, Transport};
-use support::{Client, Clock, Frozen, Server, Wire, ending, until, within};
+use support::{
+    Client, Clock, Direct, Frozen, Server, Sessions, Wire, ending, unique_path, until, within,
+};
 use tokio::sync::{Notify, mpsc, oneshot};
 
 const DEADLINE: Duration = Duration::from_secs(60);
@@ -151,6 +153,29 @@ async fn a_second_shutdown_waits_as_well() {
     within("its end", two).await;
     let shutdown = bench.handle.shutdown(DEADLINE).now_or_never();
     assert_eq!(shutdown.map(counts), Some((0, 0, 0)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_poll_that_waits_at_the_deadline_is_told_the_reason() {
+    let (layer, mut sessions) = Sessions::capture(SockJsLayer::new("/echo"));
+    let handle = layer.handle();
+    let direct = Direct::new(layer);
+    let path = unique_path("/echo") + "/xhr";
+    assert_eq!(direct.post(&path).await, "o\n");
+    let session = sessions.next().await;
+    let poll = direct.post(&path);
+    pin_mut!(poll);
+    assert_eq!(poll.as_mut().now_or_never(), None);
+
+    // The deadline has passed before the poll takes the close frame.
+    let shutdown = handle.shutdown(Duration::ZERO);
+    pin_mut!(shutdown);
+    assert_eq!(shutdown.as_mut().now_or_never(), None);
+    assert_eq!(session.state(), SessionState::Closed);
+
+    assert_eq!(poll.await, "c[1001,\"Going away\"]\n");
+    drop(session);
+    assert_eq!(counts(shutdown.await), (1, 1, 0));
 }
 
 #[tokio::test]
