@@ -10,6 +10,7 @@
 import { parseArgs } from "node:util";
 import { BROWSERS } from "./lib/browsers.mjs";
 import { Cell, ORIGINS, TRANSPORTS, impossible, isUnavailable } from "./lib/cells.mjs";
+import { checkDocumentation } from "./lib/documentation.mjs";
 import { EXAMPLES, checkExample, screenshots } from "./lib/examples.mjs";
 import { described, floods } from "./lib/flood.mjs";
 import { checkHeaders } from "./lib/headers.mjs";
@@ -131,6 +132,7 @@ try {
     }
   }
   if (!partial) await runHeaders(report);
+  await report.check("the code of docs/client.md", () => checkDocumentation(sites.same));
   for (const name of Object.keys(EXAMPLES)) {
     await report.check(`the page of ${name}`, () => checkExample(options.bin, name));
   }

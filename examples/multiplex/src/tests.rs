@@ -5,68 +5,31 @@ use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
-use axum::body::Body;
-use axum::http::Request;
-use http_body_util::BodyExt;
 use sockjs_axum::{Session, SockJsLayer};
 use tokio::sync::{Notify, mpsc};
 use tokio::time::{sleep, timeout};
-use tower::ServiceExt;
 
 use crate::{Channel, ChannelClosed, ChannelSender, Multiplex, TrySendChannelError};
 
-/// One session, over xhr-polling.
-struct Client {
-    app: Router,
-    /// Messages of a frame that the test has not asked for yet.
-    received: Vec<String>,
-}
+/// One session.
+struct Client(sockjs_client::Client);
 
 impl Client {
     async fn open(multiplex: Multiplex) -> Self {
         let layer = SockJsLayer::new("/")
             .on_session(move |session: Session| multiplex.clone().serve(session));
-        let client = Self {
-            app: Router::new().fallback_service(layer.into_service()),
-            received: Vec::new(),
-        };
-        assert_eq!(client.poll().await, "o");
-        client
-    }
-
-    async fn post(&self, path: &str, body: String) -> String {
-        let request = Request::post(path).body(Body::from(body));
-        let request = request.expect("a valid request");
-        let Ok(response) = self.app.clone().oneshot(request).await;
-        let body = response.into_body().collect().await;
-        let body = body.expect("the body is whole").to_bytes();
-        String::from_utf8(body.to_vec()).expect("the body is text")
-    }
-
-    async fn poll(&self) -> String {
-        let frame = self.post("/000/id/xhr", String::new()).await;
-        frame.trim_end().to_owned()
+        let client = sockjs_client::Client::over(layer.into_service(), "/");
+        Self(client.connect().await.expect("the session opens"))
     }
 
     async fn send(&self, message: &str) {
-        let payload = serde_json::to_string(&[message]).expect("a string is JSON");
-        assert_eq!(self.post("/000/id/xhr_send", payload).await, "");
+        let sent = self.0.send(message).await;
+        sent.expect("the session is open");
     }
 
-    /// Returns the next message, or the frame if it is not one of messages.
     async fn next(&mut self) -> String {
-        while self.received.is_empty() {
-            let frame = self.poll().await;
-            match frame.strip_prefix('a') {
-                Some(messages) => {
-                    self.received = serde_json::from_str(messages).expect("strings");
-                }
-                None if frame == "h" => {}
-                None => return frame,
-            }
-        }
-        self.received.remove(0)
+        let message = self.0.recv().await;
+        message.expect("the session is open").into_string()
     }
 }
 
@@ -195,8 +158,8 @@ async fn the_end_of_the_session_ends_its_channels() {
     client.send("sub,ann").await;
     client.send("msg,ann,last").await;
     let mut channel = opened.recv().await.expect("a channel");
-    // Nobody polls, so the session ends after the disconnect delay.
     assert_eq!(channel.recv().await.as_deref(), Some("last"));
+    drop(client);
     assert_eq!(channel.recv().await, None);
     assert_eq!(channel.send("late").await, Err(ChannelClosed));
 }
@@ -275,9 +238,10 @@ async fn a_handler_counts_until_it_has_returned() {
 #[tokio::test(start_paused = true)]
 async fn other_messages_close_the_session() {
     for message in ["hello", "", "pub,ann,x"] {
-        let mut client = Client::open(Multiplex::new().channel("ann", echo)).await;
+        let client = Client::open(Multiplex::new().channel("ann", echo)).await;
         client.send(message).await;
-        assert_eq!(client.next().await, r#"c[4400,"Not understood"]"#);
+        let reason = client.0.closed().await;
+        assert_eq!((reason.code(), reason.reason()), (4400, "Not understood"));
     }
 }
 
@@ -295,7 +259,7 @@ async fn a_session_lasts_until_its_handlers_have_returned() {
     });
     let client = Client::open(multiplex).await;
     client.send("sub,ann").await;
-    drop(client);
+    client.0.close().await;
     let done = timeout(Duration::from_secs(120), done.notified()).await;
     assert!(done.is_ok(), "the handler was dropped");
 }

@@ -4,13 +4,8 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use axum::Router;
-use axum::body::Body;
-use axum::http::Request;
-use http_body_util::BodyExt;
-use sockjs_axum::{Session, SockJsHandle, SockJsLayer};
+use sockjs_axum::{NotFound, Session, SockJs, SockJsHandle, SockJsLayer};
 use tokio::time::{Instant, sleep};
-use tower::ServiceExt;
 
 use crate::{
     Application, Audience, Broker, Client, Connect, Content, Delivery, Limits, Refusal, Stomp,
@@ -81,7 +76,7 @@ impl Application for Defaults {
 }
 
 struct Server {
-    app: Router,
+    service: SockJs<NotFound>,
     broker: Broker,
     handle: SockJsHandle,
 }
@@ -93,28 +88,21 @@ impl Server {
         let broker = Broker::new(handle.clone());
         let stomp = Stomp::new(application, broker.clone()).limits(limits);
         let layer = layer.on_session(move |session: Session| stomp.clone().serve(session));
-        let app = Router::new().fallback_service(layer.into_service());
         Self {
-            app,
+            service: layer.into_service(),
             broker,
             handle,
         }
     }
 
-    /// Opens a session by its first poll.
-    async fn open(&self, id: &str) -> Peer {
-        let peer = Peer {
-            app: self.app.clone(),
-            path: format!("/000/{id}"),
-            received: Vec::new(),
-        };
-        assert_eq!(peer.poll().await, "o");
-        peer
+    async fn open(&self) -> Peer {
+        let client = sockjs_client::Client::over(self.service.clone(), "/");
+        Peer(client.connect().await.expect("the session opens"))
     }
 
     /// Opens a session, and connects as `login`.
     async fn connect(&self, version: &str, login: &str) -> Peer {
-        let mut peer = self.open(login).await;
+        let mut peer = self.open().await;
         peer.send(&format!(
             "CONNECT\naccept-version:{version}\nlogin:{login}\n\n\0"
         ))
@@ -132,47 +120,22 @@ fn server() -> Server {
     Server::start(App::default(), Limits::default())
 }
 
-/// One session, over xhr-polling.
-struct Peer {
-    app: Router,
-    path: String,
-    /// Messages of a frame that the test has not asked for yet.
-    received: Vec<String>,
-}
+/// One session.
+struct Peer(sockjs_client::Client);
 
 impl Peer {
-    async fn post(&self, path: &str, body: String) -> String {
-        let request = Request::post(format!("{}{path}", self.path)).body(Body::from(body));
-        let request = request.expect("a valid request");
-        let Ok(response) = self.app.clone().oneshot(request).await;
-        let body = response.into_body().collect().await;
-        let body = body.expect("the body is whole").to_bytes();
-        String::from_utf8(body.to_vec()).expect("the body is text")
-    }
-
-    async fn poll(&self) -> String {
-        let frame = self.post("/xhr", String::new()).await;
-        frame.trim_end().to_owned()
-    }
-
     async fn send(&self, text: &str) {
-        let payload = serde_json::to_string(&[text]).expect("a string is JSON");
-        assert_eq!(self.post("/xhr_send", payload).await, "");
+        let sent = self.0.send(text).await;
+        sent.expect("the session is open");
     }
 
-    /// Returns the next STOMP frame, or the SockJS frame that ends the session.
+    /// Returns the next STOMP frame, or the code and reason of the end.
     async fn next(&mut self) -> String {
-        while self.received.is_empty() {
-            let frame = self.poll().await;
-            match frame.strip_prefix('a') {
-                Some(messages) => {
-                    self.received = serde_json::from_str(messages).expect("strings");
-                }
-                None if frame == "h" => {}
-                None => return frame,
-            }
+        if let Some(message) = self.0.recv().await {
+            return message.into_string();
         }
-        self.received.remove(0)
+        let reason = self.0.closed().await;
+        format!("{} {}", reason.code(), reason.reason())
     }
 
     /// Sends a frame, and waits until the server has handled it. Returns what came before the receipt.
@@ -195,7 +158,7 @@ impl Peer {
         let error = self.next().await;
         let expected = format!("ERROR\nmessage:{message}\n");
         assert!(error.starts_with(&expected), "{error} is not {message}");
-        assert_eq!(self.next().await, r#"c[4000,"Refused"]"#);
+        assert_eq!(self.next().await, "4000 Refused");
     }
 }
 
@@ -209,7 +172,7 @@ async fn each_version_is_spoken() {
         ("accept-version:1.1,1.0\n", "1.1"),
         ("accept-version:1.0,1.1,1.2\n", "1.2"),
     ] {
-        let mut peer = server.open(&format!("{}", accept.len())).await;
+        let mut peer = server.open().await;
         peer.send(&format!("CONNECT\n{accept}heart-beat:0,0\n\n\0"))
             .await;
         let connected = peer.next().await;
@@ -220,7 +183,7 @@ async fn each_version_is_spoken() {
         let beats = connected.contains("\nheart-beat:1000,1000\n");
         assert_eq!(beats, version != "1.0", "{connected}");
     }
-    let mut peer = server.open("future").await;
+    let mut peer = server.open().await;
     peer.send("CONNECT\naccept-version:2.0\n\n\0").await;
     let error = peer.next().await;
     assert_eq!(
@@ -270,7 +233,7 @@ async fn versions_meet_in_a_destination() {
 #[tokio::test(start_paused = true)]
 async fn the_application_decides_who_connects() {
     let server = server();
-    let mut peer = server.open("a").await;
+    let mut peer = server.open().await;
     peer.send("CONNECT\naccept-version:1.2\nlogin:bad\n\n\0")
         .await;
     peer.refused("not bad").await;
@@ -453,7 +416,7 @@ async fn a_session_that_ends_has_left_its_topics() {
     ann.send("DISCONNECT\nreceipt:bye\n\n\0").await;
     assert!(ann.next().await.starts_with("MESSAGE\n"));
     assert_eq!(ann.next().await, "RECEIPT\nreceipt-id:bye\n\n\0");
-    assert_eq!(ann.next().await, r#"c[1000,"Disconnected"]"#);
+    assert_eq!(ann.next().await, "1000 Disconnected");
     assert_eq!(server.broker.publish("/t", "x"), 0);
 }
 
@@ -477,7 +440,7 @@ async fn a_session_is_in_a_topic_while_it_has_a_subscription() {
 async fn connect_has_to_come_in_time() {
     let server = server();
     let start = Instant::now();
-    let mut peer = server.open("silent").await;
+    let mut peer = server.open().await;
     peer.send("\n").await;
     peer.refused("CONNECT did not come in time").await;
     assert_eq!(start.elapsed(), Duration::from_secs(30));
@@ -486,7 +449,7 @@ async fn connect_has_to_come_in_time() {
 #[tokio::test(start_paused = true)]
 async fn a_client_that_promised_heart_beats_has_to_send_them() {
     let server = server();
-    let mut peer = server.open("silent").await;
+    let mut peer = server.open().await;
     peer.send("CONNECT\naccept-version:1.1\nheart-beat:2000,3000\n\n\0")
         .await;
     assert!(peer.next().await.starts_with("CONNECTED\n"));
@@ -503,7 +466,7 @@ async fn a_client_that_promised_heart_beats_has_to_send_them() {
 #[tokio::test(start_paused = true)]
 async fn a_client_whose_messages_wait_is_sent_heart_beats() {
     let server = server();
-    let mut peer = server.open("busy").await;
+    let mut peer = server.open().await;
     peer.send("CONNECT\naccept-version:1.2\nheart-beat:0,1000\n\n\0")
         .await;
     assert!(peer.next().await.starts_with("CONNECTED\n"));
@@ -535,5 +498,5 @@ async fn a_slow_subscriber_is_closed_and_holds_up_nobody() {
     while last.starts_with("MESSAGE\n") {
         last = slow.next().await;
     }
-    assert_eq!(last, r#"c[4001,"Too slow"]"#);
+    assert_eq!(last, "4001 Too slow");
 }

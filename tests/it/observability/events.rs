@@ -175,6 +175,33 @@ async fn an_ordinary_end_is_logged_at_debug() {
     }
 }
 
+#[test]
+fn a_handler_that_panics_when_its_runtime_drops_it_is_logged_at_error() {
+    let log = Log::start();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build();
+    let runtime = runtime.expect("a runtime is made");
+    runtime.block_on(async {
+        let layer = SockJsLayer::new("/echo").on_session(async |_: Session| {
+            let _bomb = Bomb;
+            std::future::pending::<()>().await;
+        });
+        let direct = Direct::new(layer.disconnect_delay(Duration::MAX));
+        let path = unique_path("/echo") + "/xhr";
+        assert_eq!(direct.post(&path).await, "o\n");
+        tokio::task::yield_now().await;
+    });
+
+    drop(runtime);
+
+    let [panicked] = &log.events("session handler panicked")[..] else {
+        panic!("{:?}", log.ours());
+    };
+    assert_eq!(panicked.level, Level::ERROR);
+    assert_closed(&log, Level::DEBUG, "shutting_down", None);
+}
+
 #[tokio::test]
 async fn an_end_by_a_limit_or_a_panic_is_logged_at_warn() {
     for cause in ["slow_client", "limit_exceeded", "handler_panicked"] {

@@ -1,4 +1,4 @@
-//! What was read from a WebSocket connection and is not a message yet.
+//! The bytes that were read from a WebSocket connection and do not form a message yet.
 
 use std::cell::Cell;
 use std::io::Cursor;
@@ -14,7 +14,7 @@ thread_local! {
     static BUFFER: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
 }
 
-/// What was read from a connection and not yet taken, while its task runs.
+/// The bytes that were read from a connection and not yet taken, while its task runs.
 #[derive(Debug, Default)]
 pub(super) struct ReadBuffer {
     buffer: Vec<u8>,
@@ -55,7 +55,7 @@ impl ReadBuffer {
         self.untaken = 0..len;
     }
 
-    /// Puts what was not taken into `rest`, and gives the buffer back.
+    /// Puts the bytes that were not taken into `rest`, and gives the buffer back.
     pub(super) fn finish(mut self, rest: &mut Vec<u8>) {
         if self.buffer.len() == BUFFER_LEN {
             *rest = self.buffer[self.untaken].to_vec();
@@ -70,7 +70,7 @@ impl ReadBuffer {
 /// Follows the frames in what tungstenite has read, to know when it holds no part of a message.
 #[derive(Debug, Default)]
 pub(super) struct Boundary {
-    /// What was read of the header of the next frame.
+    /// The part of the next frame's header that was read.
     header: Header,
     /// How many bytes are left of the payload of the present frame.
     payload: u64,

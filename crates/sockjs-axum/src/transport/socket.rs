@@ -12,9 +12,9 @@ use super::read_buffer::{Boundary, ReadBuffer};
 
 /// An upgraded connection that speaks WebSocket.
 ///
-/// tungstenite has the protocol. It is handed what was read from the connection, and what it writes,
-/// which are pongs and close frames, goes into the write buffer. So does every frame of a session. An
-/// idle connection keeps no large buffer.
+/// tungstenite does the protocol, in memory: it takes the bytes that were read from the connection, and
+/// puts its pongs and close frames into the write buffer. The frames of the session go into the same
+/// buffer. An idle connection keeps no large buffer.
 ///
 /// The counters distinguish a slow client from a stalled one, and show that a client is alive even
 /// when only part of a frame has arrived.
@@ -22,9 +22,9 @@ pub(super) struct Socket {
     io: TokioIo<Upgraded>,
     protocol: WebSocketContext,
     boundary: Boundary,
-    /// Whether tungstenite has failed. What it would read next are no frames.
+    /// Whether tungstenite has failed. The bytes behind a failure are no frames.
     is_broken: bool,
-    /// What was read and not yet handed to tungstenite.
+    /// The bytes that were read and not yet handed to tungstenite.
     rest: Vec<u8>,
     output: Vec<u8>,
     /// How many bytes of the output are written.
@@ -58,12 +58,12 @@ impl Socket {
         }
     }
 
-    /// Starts to read. What is read and not wanted has to be [kept](Self::keep).
+    /// Starts to read. The caller has to [keep](Self::keep) the bytes that it does not take.
     pub(super) fn input(&mut self) -> ReadBuffer {
         ReadBuffer::new(&mut self.rest)
     }
 
-    /// Keeps what was read and not wanted for the next time.
+    /// Keeps the bytes that were not taken for the next time.
     pub(super) fn keep(&mut self, input: ReadBuffer) {
         input.finish(&mut self.rest);
     }
@@ -105,7 +105,7 @@ impl Socket {
         }
     }
 
-    /// Frees what a long message has made tungstenite allocate, once tungstenite holds no part of a
+    /// Frees the memory that tungstenite allocated for a long message, once tungstenite holds no part of a
     /// message. It would keep the memory for as long as the connection lasts. No pong may be unsent.
     pub(super) fn shrink(&mut self) {
         if self.boundary.may_shrink(PROTOCOL_BUFFER) && self.protocol.can_write() {
@@ -186,7 +186,7 @@ impl Socket {
     }
 }
 
-/// What tungstenite takes for the connection.
+/// The memory that tungstenite uses as its connection.
 struct Memory<'a> {
     input: &'a mut ReadBuffer,
     boundary: &'a mut Boundary,
