@@ -1,16 +1,15 @@
 //! Copies text with many quotation marks, such as JSON as a string of JSON, and inserts or removes
 //! backslashes.
 //!
-//! Searching for each mark pays if they are far apart, as [`plain`](crate::plain) does it. If they
+//! Searching for each mark pays if marks are far apart, and [`plain`](crate::plain) does that. If they
 //! are near, the start of each search costs more than the search, and a processor cannot predict
-//! where the next mark is. So these functions treat all bytes alike, with no branch that depends on
-//! whether a byte is a mark. Callers begin with them at a mark, and go back to searching after a
-//! block without any.
+//! where the next mark is. So these functions copy byte by byte, with no branch that depends on
+//! whether a byte is a mark. Callers begin with them at a mark. They return where marks are rare.
 
 /// Inserts a backslash before each quotation mark and backslash, and returns the rest.
 ///
-/// It stops before any other special byte, and after a block without special bytes. `text` must not
-/// begin with another special byte.
+/// It stops before any other special byte, and after a block with less than two marks. `text` must
+/// not begin with another special byte.
 pub(crate) fn insert_backslashes<'a>(text: &'a [u8], out: &mut Vec<u8>) -> &'a [u8] {
     let mut rest = text;
     while let Some((block, after)) = rest.split_first_chunk::<BLOCK>() {
@@ -27,7 +26,7 @@ pub(crate) fn insert_backslashes<'a>(text: &'a [u8], out: &mut Vec<u8>) -> &'a [
             return &rest[copied..];
         }
         rest = after;
-        if len == BLOCK {
+        if len < BLOCK + 2 {
             return rest;
         }
     }
