@@ -1,11 +1,11 @@
-//! The memory that idle and ended sessions keep of their requests. This is a binary of its own, because it
+//! The memory that idle and ended sessions keep of their requests, and of the topics that they are in. This is a binary of its own, because it
 //! measures the memory of its process.
 
 use std::{fs, hint::black_box};
 
 use axum::{Router, http::header::AUTHORIZATION};
 use sockjs_axum::{Session, SockJsLayer};
-use support::{Direct, Server, within};
+use support::{Direct, Server, until, within};
 
 const KIB: usize = 1024;
 const MIB: usize = 1024 * KIB;
@@ -28,6 +28,7 @@ async fn nothing_large_is_kept_of_requests() {
     ended_sessions().await;
     bound_sessions().await;
     live_sessions().await;
+    memberships().await;
 }
 
 /// 24 KiB each with keys as long as their prefixes: 120 MiB.
@@ -106,4 +107,49 @@ async fn live_sessions() {
     let kept = memory().saturating_sub(before);
     println!("{} bytes are kept of a session", kept / SESSIONS);
     assert!(kept < SESSIONS * 24 * KIB, "{kept} bytes");
+}
+
+/// In as many topics as they may be, each of which has the longest name and one member.
+async fn memberships() {
+    const SESSIONS: usize = 200;
+    const TOPICS: usize = 128;
+    let layer = SockJsLayer::new("/echo").on_session(async |mut session: Session| {
+        for n in 0..TOPICS {
+            let name = format!("{n:0220}{}", session.id());
+            assert_eq!((name.len(), session.join(&name)), (256, Ok(())));
+        }
+        session.recv().await;
+    });
+    let handle = layer.handle();
+    let direct = Direct::new(layer);
+    let mut sessions = 0;
+    let mut open = async |count: usize| {
+        let before = memory();
+        for _ in 0..count {
+            sessions += 1;
+            let path = format!("/echo/0/{sessions}/xhr");
+            assert_eq!(direct.post(&path).await, "o\n");
+        }
+        until("memberships", || {
+            let mut sessions = handle.sessions();
+            sessions.all(|session| session.topics().len() == TOPICS)
+        })
+        .await;
+        let kept = memory().saturating_sub(before);
+        assert_eq!(handle.close_all(3000, "Go away!"), count);
+        for n in sessions - count + 1..=sessions {
+            let path = format!("/echo/0/{n}/xhr");
+            assert_eq!(direct.post(&path).await, "c[3000,\"Go away!\"]\n");
+        }
+        until("the end", || handle.is_empty()).await;
+        kept
+    };
+    open(1).await;
+    let kept = open(SESSIONS).await / (SESSIONS * TOPICS);
+    println!("{kept} bytes are kept of a membership");
+    assert!(kept < KIB, "{kept} bytes");
+    // What the first ones had is free.
+    let more = open(SESSIONS).await;
+    println!("{more} bytes more for as many others");
+    assert!(more < 2 * MIB, "{more} bytes");
 }

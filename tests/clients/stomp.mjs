@@ -1,11 +1,12 @@
-// STOMP over SockJS, as Spring front ends speak it, against examples/stomp.
+// STOMP over SockJS, as Spring front ends speak it, against examples/stomp: stompjs 7, and stompjs 2.
 //
 //     node stomp.mjs http://127.0.0.1:3002
 
 import assert from "node:assert/strict";
 import { setTimeout as sleep } from "node:timers/promises";
-import { Client } from "@stomp/stompjs";
+import { Client, Versions } from "@stomp/stompjs";
 import SockJS from "sockjs-client";
+import Stomp2 from "stompjs";
 import { WebSocket } from "ws";
 import { check, finish, within } from "./check.mjs";
 
@@ -15,13 +16,17 @@ const BURST = 200;
 
 const server = (process.argv[2] ?? "http://127.0.0.1:3002").replace(/\/$/, "");
 
+// Browsers have it, and Node.js since version 22.
+globalThis.WebSocket = WebSocket;
+
+const brokerURL = `${server.replace(/^http/, "ws")}/stomp/websocket`;
 const sockjs = (transport) => () => new SockJS(`${server}/stomp`, null, { transports: [transport] });
 const sockets = {
   websocket: sockjs("websocket"),
   "xhr-streaming": sockjs("xhr-streaming"),
   eventsource: sockjs("eventsource"),
   "xhr-polling": sockjs("xhr-polling"),
-  "raw websocket": () => new WebSocket(`${server.replace(/^http/, "ws")}/stomp/websocket`),
+  "raw websocket": () => new WebSocket(brokerURL),
 };
 
 /** A promise, and the functions that settle it. */
@@ -108,7 +113,7 @@ class Inbox {
 async function conversation(name, connect) {
   const stomp = new Stomp(connect);
   const connected = await stomp.connected();
-  assert.equal(connected.headers.version, "1.2");
+  assert.equal(connected.headers.version, "1.2", "the highest version is chosen");
   assert.equal(connected.headers["heart-beat"], "1000,1000");
 
   const topic = `/topic/${name}:with colon`;
@@ -187,6 +192,139 @@ async function refused(connect) {
   assert.equal((await stomp.closed()).code, 4000);
 }
 
+/** What is said in one version of STOMP, with what it can escape. */
+async function oneVersion(version, text) {
+  const stompVersions = new Versions([version]);
+  const stomp = new Stomp(sockets.websocket, { stompVersions });
+  const connected = await stomp.connected();
+  assert.equal(connected.headers.version, version);
+  const inbox = await stomp.subscribe(`/topic/${version}`);
+  stomp.client.publish({ destination: `/topic/${version}`, headers: { text }, body: "ü" });
+  const [message] = await inbox.take(1);
+  assert.equal(message.headers.text, text);
+  assert.equal(message.body, "ü");
+  await inbox.unsubscribe();
+  await stomp.client.deactivate();
+  assert.equal((await stomp.closed()).code, 1000);
+}
+
+/** Without SockJS: the client opens the WebSocket itself, and the server has to choose a subprotocol. */
+async function brokerUrl() {
+  const stomp = new Stomp(undefined, { brokerURL });
+  const connected = await stomp.connected();
+  assert.equal(connected.headers.version, "1.2");
+  assert.equal(stomp.client.webSocket.protocol, "v12.stomp");
+  const inbox = await stomp.subscribe("/topic/direct");
+  stomp.client.publish({ destination: "/topic/direct", body: "hello" });
+  assert.equal((await inbox.take(1))[0].body, "hello");
+  await stomp.client.deactivate();
+  assert.equal((await stomp.closed()).code, 1000);
+}
+
+async function transactions() {
+  const stomp = new Stomp(sockets.websocket);
+  await stomp.connected();
+  const inbox = await stomp.subscribe("/topic/transactions");
+  const [kept, given] = [stomp.client.begin(), stomp.client.begin()];
+  for (const [{ id }, body] of [[kept, "1"], [given, "2"], [kept, "3"]]) {
+    const headers = { transaction: id };
+    stomp.client.publish({ destination: "/topic/transactions", headers, body });
+  }
+  given.abort();
+  const publish = (headers) => stomp.client.publish({ destination: "/topic/void", headers });
+  await stomp.receipted(publish);
+  assert.equal(inbox.messages.length, 0, "nothing comes before COMMIT");
+  kept.commit();
+  assert.deepEqual((await inbox.take(2)).map(({ body }) => body), ["1", "3"]);
+  await stomp.client.deactivate();
+}
+
+/** Destinations of the application: its answers, messages to a user, and what it refuses. */
+async function application() {
+  const connect = async (login) => {
+    const stomp = new Stomp(sockets.websocket, { connectHeaders: { login, passcode: "secret" } });
+    await stomp.connected();
+    stomp.inbox = await stomp.subscribe("/user/queue/messages");
+    return stomp;
+  };
+  const [ann, bob] = [await connect("ann"), await connect("bob")];
+  const greetings = await ann.subscribe("/topic/greetings");
+  bob.client.publish({ destination: "/app/hello", body: "Bob" });
+  assert.equal((await greetings.take(1))[0].body, "Hello, Bob!");
+
+  const forged = { from: "the king", "content-type": "text/plain" };
+  bob.client.publish({ destination: "/user/ann/queue/messages", headers: forged, body: "psst" });
+  const [message] = await ann.inbox.take(1);
+  assert.equal(message.body, "psst");
+  assert.equal(message.headers.from, "bob");
+  assert.equal(message.headers["content-type"], "text/plain");
+  assert.equal(message.headers.destination, "/user/queue/messages");
+  assert.equal(bob.inbox.messages.length, 0);
+
+  bob.client.publish({ destination: "/app/unknown" });
+  assert.equal((await bob.error()).headers.message, "nobody handles this destination");
+  ann.client.publish({ destination: "/user/bob/queue/messages" });
+  assert.equal((await ann.error()).headers.message, "the user does not listen");
+
+  const stranger = new Stomp(sockets.websocket, { connectHeaders: { passcode: "guess" } });
+  assert.equal((await stranger.error()).headers.message, "wrong login or passcode");
+  assert.equal((await stranger.closed()).code, 4000);
+}
+
+/** A client of stompjs 2, which offers versions 1.1 and 1.0, and which react-stomp wraps. */
+async function stompjs2(name, client) {
+  client.debug = null;
+  client.heartbeat = { outgoing: HEART_BEAT, incoming: HEART_BEAT };
+  const refused = promised();
+  const connected = await within(PATIENCE, "CONNECTED", new Promise((resolve, reject) => {
+    client.connect({ login: "ann", passcode: "secret" }, resolve, (error) => {
+      refused.resolve(error);
+      reject(new Error(error));
+    });
+  }));
+  assert.equal(connected.headers.version, "1.1");
+
+  const receipts = new Map();
+  client.onreceipt = ({ headers }) => receipts.get(headers["receipt-id"])?.resolve();
+  const receipted = (receipt) => {
+    receipts.set(receipt, promised());
+    return within(PATIENCE, "RECEIPT", receipts.get(receipt).promise);
+  };
+  const topic = `/topic/two/${name}`;
+  const inbox = new Inbox();
+  const subscribed = receipted("sub");
+  const subscription = client.subscribe(topic, inbox.push, { receipt: "sub" });
+  await subscribed;
+
+  // Longer than its frames are, which it cuts.
+  const long = "0123456789ü\n".repeat(5000);
+  const bodies = ["", "Grüße 😀", long];
+  for (const body of bodies) client.send(topic, { "x-kind": "text" }, body);
+  const messages = await inbox.take(bodies.length);
+  assert.deepEqual(messages.map(({ body }) => body), bodies);
+  assert.equal(messages[0].headers["x-kind"], "text");
+
+  const transaction = client.begin("tx");
+  client.send(topic, { transaction: "tx" }, "in a transaction");
+  transaction.commit();
+  assert.equal((await inbox.take(1))[0].body, "in a transaction");
+
+  // Longer than either side waits for one that says nothing.
+  await sleep(4 * HEART_BEAT);
+  assert.ok(client.connected, "the connection holds");
+
+  subscription.unsubscribe();
+  const sent = receipted("last");
+  client.send(topic, { receipt: "last" }, "nobody hears this");
+  await sent;
+  assert.equal(inbox.messages.length, 0);
+
+  client.subscribe("/topic/acks", () => {}, { ack: "client" });
+  const { headers } = await within(PATIENCE, "ERROR", refused.promise);
+  // It does not undo escapes.
+  assert.equal(headers.message, "only ack\\cauto is supported");
+}
+
 /** Sends text as it is, and collects what comes until the server closes. */
 function speak(...texts) {
   const { promise, resolve } = promised();
@@ -216,14 +354,16 @@ async function errors() {
   const connect = "CONNECT\naccept-version:1.2\n\n\0";
   for (const [text, message] of [
     ["SEND\ndestination:/a\n\n\0", "CONNECT is expected first"],
-    ["CONNECT\naccept-version:1.0\n\n\0", "only version 1.2 is supported"],
+    ["CONNECT\naccept-version:2.0\n\n\0", "no common version\nversion:1.0,1.1,1.2"],
     ["CONNECT\naccept-version:1.2\nheart-beat:often\n\n\0", "malformed heart-beat"],
     [`${connect}${connect}`, "connected already"],
     [`${connect}SEND\n\nbody\0`, "header destination is missing"],
     [`${connect}SEND\ndestination:\\t\n\n\0`, "malformed header"],
     [`${connect}UNSUBSCRIBE\nid:9\n\n\0`, "no such subscription"],
     [`${connect}SUBSCRIBE\nid:9\ndestination:/a\nack:client\n\n\0`, "only ack\\cauto is supported"],
-    [`${connect}BEGIN\ntransaction:1\n\n\0`, "not supported here"],
+    [`${connect}ACK\nid:1\n\n\0`, "acknowledgements are not supported"],
+    [`${connect}COMMIT\ntransaction:1\n\n\0`, "no such transaction"],
+    [`${connect}SUBSCRIBE\nid:9\ndestination:/app/a\n\n\0`, "there is no such destination"],
     [`${connect}hello`.padEnd(20_000), "headers too large"],
   ]) {
     const { heard, code } = await speak(text);
@@ -248,7 +388,21 @@ await Promise.all(
     check(`stomp over ${name}: heart-beats both ways`, () => heartBeats(connect)),
   ),
 );
+// The client escapes nothing in version 1.1, and confuses a backslash before some letters in 1.2.
+for (const [version, text] of [["1.0", "a:b\\c"], ["1.1", "a b"], ["1.2", "a:b\\ c\nd\re"]]) {
+  await check(`stomp ${version}: headers`, () => oneVersion(version, text));
+}
+await Promise.all(
+  Object.entries(sockets).map(([name, connect]) =>
+    check(`stompjs 2 over ${name}: conversation`, () => stompjs2(name, Stomp2.over(connect()))),
+  ),
+);
+// It opens the WebSocket itself, and offers subprotocols.
+await check("stompjs 2 by URL: conversation", () => stompjs2("url", Stomp2.client(brokerURL)));
 await check("stomp: everyone hears everyone", everyoneHears);
+await check("stomp: brokerURL", brokerUrl);
+await check("stomp: transactions", transactions);
+await check("stomp: destinations of the application", application);
 await check("stomp: ERROR names the frame", () => refused(sockets.websocket));
 await check("stomp: frames cut anywhere", anyCut);
 await check("stomp: what is refused", errors);

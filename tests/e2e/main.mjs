@@ -9,6 +9,7 @@
 import { parseArgs } from "node:util";
 import { BROWSERS } from "./lib/browsers.mjs";
 import { Cell, ORIGINS, TRANSPORTS, impossible, isUnavailable } from "./lib/cells.mjs";
+import { checkDocumentation } from "./lib/documentation.mjs";
 import { EXAMPLES, checkExample, screenshots } from "./lib/examples.mjs";
 import { described, floods } from "./lib/flood.mjs";
 import { Line } from "./lib/line.mjs";
@@ -113,6 +114,7 @@ try {
       await browser.close();
     }
   }
+  await report.check("the code of docs/client.md", () => checkDocumentation(sites.same));
   for (const name of Object.keys(EXAMPLES)) {
     await report.check(`the page of ${name}`, () => checkExample(options.bin, name));
   }

@@ -3,9 +3,9 @@
 
 use std::time::Duration;
 
-use axum::{Router, extract::FromRequestParts};
+use axum::{Router, body::Body, extract::FromRequestParts};
 use futures_util::future::select_all;
-use http::{StatusCode, request::Parts};
+use http::{Request, StatusCode, request::Parts};
 use sockjs_axum::{Session, SessionState, SockJsLayer, Transport, TrySendError};
 use support::{
     Client, Direct, Frame, PATIENCE, Server, Sessions, Wire, connect_in_memory, ending, next_piece,
@@ -432,6 +432,21 @@ async fn a_head_above_16_kib_opens_no_session() {
         assert_eq!(opening.send().await.status, 200, "{wire:?}");
         let send = peer.post("xhr_send").header("X-Long", "x".repeat(17_000));
         assert_ne!(send.body("[]").send().await.status, 431, "{wire:?}");
+    }
+}
+
+/// Limit: head of a request that opens a session
+#[tokio::test]
+async fn a_head_of_16_kib_opens_a_session_and_a_longer_one_does_not() {
+    let direct = Direct::new(SockJsLayer::echo("/echo"));
+    for (len, status) in [(16 * 1024, 200), (16 * 1024 + 1, 431)] {
+        for query in ["", "?t=1"] {
+            let path = unique_path("/echo") + "/xhr";
+            let others = path.len() + query.len().saturating_sub(1) + "x-long".len();
+            let request = Request::post(path + query).header("x-long", "x".repeat(len - others));
+            let request = request.body(Body::empty()).expect("a valid request");
+            assert_eq!(direct.call(request).await.status(), status, "{query}");
+        }
     }
 }
 

@@ -1,8 +1,13 @@
 //! `max_sessions_per_key`: one client cannot take the places of the others.
 
-use axum::http::{StatusCode, request::Parts};
+use std::time::Duration;
+
+use axum::{
+    Router,
+    http::{StatusCode, request::Parts},
+};
 use sockjs_axum::{Session, SockJsLayer};
-use support::{Http2, Opening, Server, Wire, unique_path, until};
+use support::{Clock, Http2, Opening, Server, Sessions, Wire, unique_path, until};
 
 /// Returns the client that the request names.
 fn client(parts: &Parts) -> Option<String> {
@@ -85,9 +90,10 @@ async fn requests_of_sessions_that_exist_are_not_counted() {
 
 #[tokio::test]
 async fn an_ended_session_makes_room_for_another_of_the_client() {
-    let delay = std::time::Duration::from_millis(100);
-    let (server, mut sessions) =
-        Server::capture(|layer| limited(layer).disconnect_delay(delay)).await;
+    let clock = Clock::freeze();
+    let (layer, mut sessions) = Sessions::capture(limited(SockJsLayer::new("/echo")));
+    let handle = layer.handle();
+    let server = Server::start(Router::new().layer(layer)).await;
     for opening in Opening::ALL {
         for _ in 0..3 {
             let mut held = Vec::new();
@@ -104,6 +110,10 @@ async fn an_ended_session_makes_room_for_another_of_the_client() {
             for (response, session) in held {
                 session.close(3000, "Go away!");
                 drop(response);
+            }
+            // A client that polls is absent, and has the disconnect delay.
+            while !handle.is_empty() {
+                clock.advance(Duration::from_secs(1)).await;
             }
         }
     }

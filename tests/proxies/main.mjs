@@ -11,12 +11,14 @@ import { javascriptClient } from "./checks/javascript-client.mjs";
 import { limits } from "./checks/limits.mjs";
 import { oneServer } from "./checks/one-server.mjs";
 import { reload } from "./checks/reload.mjs";
+import { sockjsClient } from "./checks/sockjs-client.mjs";
 import { twoServers } from "./checks/two-servers.mjs";
 
 const parts = {
   documentation,
   "one-server": oneServer,
   "javascript-client": javascriptClient,
+  "sockjs-client": sockjsClient,
   forwarded,
   limits,
   "two-servers": twoServers,

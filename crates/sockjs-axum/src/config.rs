@@ -34,6 +34,7 @@ pub(crate) struct Config {
     pub(crate) max_sessions: usize,
     pub(crate) max_per_key: Option<MaxPerKey>,
     pub(crate) max_ended_sessions: usize,
+    pub(crate) max_topics: usize,
     pub(crate) handshake_timeout: Duration,
 }
 
@@ -60,6 +61,7 @@ impl Default for Config {
             max_sessions: usize::MAX,
             max_per_key: None,
             max_ended_sessions: 256 * 1024,
+            max_topics: 128,
             handshake_timeout: Duration::from_secs(10),
         }
     }

@@ -80,6 +80,38 @@ impl Error for TrySendError {
     }
 }
 
+/// Why a session did not join a topic.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum JoinError {
+    /// The session is closing or closed.
+    Closed,
+    /// The session is in as many topics as [`max_topics`](crate::SockJsLayer::max_topics) allows. It
+    /// can join when it has left one.
+    TooManyTopics,
+    /// The name of the topic has more than 256 bytes.
+    NameTooLong,
+}
+
+impl fmt::Display for JoinError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Closed => "topic was not joined",
+            Self::TooManyTopics => "session is in too many topics",
+            Self::NameTooLong => "topic name is too long",
+        })
+    }
+}
+
+impl Error for JoinError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Closed => Some(&SessionGone),
+            Self::TooManyTopics | Self::NameTooLong => None,
+        }
+    }
+}
+
 /// Why a value was not sent as JSON.
 #[derive(Debug)]
 #[non_exhaustive]

@@ -533,6 +533,15 @@ impl<S> SockJsLayer<S> {
         self.configure(|config| config.max_ended_sessions = sessions)
     }
 
+    /// Sets how many topics a session may be in. Default: 128. [`Session::join`](crate::Session::join)
+    /// fails for one more.
+    ///
+    /// A membership takes some 100 bytes. A topic without another member takes some 200 bytes more, and
+    /// its name. If clients choose the topics, this limits what a client can make the server hold. Raise it for sessions that watch many things.
+    pub fn max_topics(self, topics: usize) -> Self {
+        self.configure(|config| config.max_topics = topics)
+    }
+
     /// Sets which pages may use the mount, by their origin: a list such as
     /// `["https://app.example"]`, or a [predicate](AllowedOrigins::predicate). Default: any page, as
     /// in sockjs-node.

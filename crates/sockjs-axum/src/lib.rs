@@ -45,6 +45,13 @@
 //! session ended: an [`Ending`] contains the close code and reason, the [`Cause`], and the number of
 //! messages that were not delivered.
 //!
+//! # Topics and values
+//!
+//! A session [joins](Session::join) topics by their names, such as rooms. A message to a [`Topic`] reaches
+//! all sessions that are in it. [`Session::topic`] and [`SockJsHandle::topic`] make a `Topic`. A session
+//! also [keeps](Session::insert) values of the application's own types, which the filters of
+//! [`SockJsHandle::broadcast_to`] see. [`Sender`], [`Receiver`] and [`SessionRef`] have these methods too.
+//!
 //! # Options
 //!
 //! Options are setters on [`SockJsLayer`]. They have the names and defaults of sockjs-node where
@@ -89,19 +96,23 @@ mod meter;
 
 mod throttle;
 
+mod topics;
+
 mod clock;
 
 mod sync;
+
+mod panics;
 
 mod error;
 
 pub use body::ResponseBody;
 pub use config::BaseUrl;
-pub use error::{SendError, SendJsonError, TrySendError};
+pub use error::{JoinError, SendError, SendJsonError, TrySendError};
 pub use future::ResponseFuture;
 pub use http::header::{AllowedOrigins, InvalidOrigin, JSessionId, SameSite};
 pub use layer::SockJsLayer;
-pub use mount::{BroadcastOutcome, ShutdownOutcome, SlowPolicy, SockJsHandle};
+pub use mount::{BroadcastOutcome, ShutdownOutcome, SlowPolicy, SockJsHandle, Topic};
 pub use service::{NotFound, SockJs};
 pub use session::{Receiver, Sender, Session, SessionHandler, SessionRef};
 pub use sockjs_core::{Cause, CloseReason, Ending, JsonError, Message, SessionState, Transport};

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use sockjs_client::Client;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_tungstenite::client_async;
@@ -84,6 +85,21 @@ async fn a_polling_client_has_its_messages_echoed() {
         arrived += &poll(addr, "a").await;
     }
     assert_eq!(arrived.replace("]\na[", ","), "a[\"one\",\"two\"]\n");
+}
+
+#[tokio::test]
+async fn clients_have_their_messages_echoed_over_every_transport() {
+    let addr = start(SessionConfig::default()).await;
+    for transport in Client::TRANSPORTS {
+        let client = Client::builder(format!("http://{addr}/echo")).transport(transport);
+        let mut client = client.connect().await.unwrap();
+        for text in ["one", "", "Grüße %25 \u{2028}"] {
+            client.send(text).await.unwrap();
+            let echo = timeout(LIMIT, client.recv()).await;
+            assert_eq!(echo.unwrap().as_deref(), Some(text), "{transport}");
+        }
+        assert_eq!(client.close().await.code(), 1000);
+    }
 }
 
 #[tokio::test]

@@ -1,3 +1,5 @@
+use std::ops::Deref;
+
 use serde::{Deserialize, Serialize};
 
 /// A nickname or the name of a room: one line of 1 to 32 characters.
@@ -16,6 +18,14 @@ impl TryFrom<String> for Name {
             return Err("a name is one line of 1 to 32 characters");
         }
         Ok(Self(name.to_owned()))
+    }
+}
+
+impl Deref for Name {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.0
     }
 }
 

@@ -27,7 +27,7 @@ pub(crate) enum Event<'a> {
     /// The answer to [`Hello`]; so many messages of the room's history follow.
     Joined {
         room: &'a Name,
-        members: Vec<&'a Name>,
+        members: Vec<Name>,
         history: usize,
     },
     Said {
@@ -71,7 +71,6 @@ pub(crate) struct Goodbye {
 impl Goodbye {
     pub(crate) const NOT_UNDERSTOOD: Self = Self::new(4400, "Not understood");
     pub(crate) const LOG_IN_FIRST: Self = Self::new(4401, "Log in first");
-    pub(crate) const TOO_SLOW: Self = Self::new(4408, "Too slow");
     pub(crate) const TOO_MANY_ROOMS: Self = Self::new(4429, "Too many rooms");
 
     const fn new(code: u16, reason: &'static str) -> Self {

@@ -1,8 +1,7 @@
 use std::collections::{HashMap, VecDeque};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use sockjs_axum::{Message, SessionRef, TrySendError};
-use uuid::Uuid;
+use sockjs_axum::{Message, SessionRef, SlowPolicy, Topic};
 
 use crate::name::Name;
 use crate::protocol::{Event, Goodbye};
@@ -13,20 +12,9 @@ use crate::protocol::{Event, Goodbye};
 pub(crate) struct Rooms(Arc<Mutex<HashMap<Name, Arc<Room>>>>);
 
 impl Rooms {
-    /// Seats a session in a room: it is sent what was said there lately, then all that is said.
-    pub(crate) fn enter(
-        &self,
-        room: Name,
-        nickname: Name,
-        session: SessionRef,
-    ) -> Result<Seat, Goodbye> {
-        let found = self.find(&room)?;
-        Ok(found.seat(&room, nickname, session))
-    }
-
-    fn find(&self, name: &Name) -> Result<Arc<Room>, Goodbye> {
+    pub(crate) fn find(&self, name: Name) -> Result<Arc<Room>, Goodbye> {
         let mut rooms = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(room) = rooms.get(name) {
+        if let Some(room) = rooms.get(&name) {
             return Ok(room.clone());
         }
         if rooms.len() >= MAX_ROOMS {
@@ -35,124 +23,82 @@ impl Rooms {
             let empty = empty.map(|(name, _)| name.clone());
             rooms.remove(&empty.ok_or(Goodbye::TOO_MANY_ROOMS)?);
         }
-        Ok(rooms.entry(name.clone()).or_default().clone())
+        let room = Arc::new(Room {
+            name: name.clone(),
+            history: tokio::sync::Mutex::default(),
+        });
+        rooms.insert(name, room.clone());
+        Ok(room)
     }
 }
 
-#[derive(Debug, Default)]
-struct Room(Mutex<Inside>);
-
-#[derive(Debug, Default)]
-struct Inside {
-    history: VecDeque<Message>,
-    /// By the ids of their sessions; one who reconnects may be here twice for a while.
-    members: HashMap<Uuid, Member>,
-}
-
+/// A room. Its members are those of a topic, and their nicknames are values of their sessions.
 #[derive(Debug)]
-struct Member {
-    nickname: Name,
-    /// Does not keep the session open.
-    session: SessionRef,
+pub(crate) struct Room {
+    name: Name,
+    /// Locked by who tells the room something, so that all hear it in the same order.
+    history: tokio::sync::Mutex<VecDeque<Message>>,
 }
 
 impl Room {
-    fn seat(self: Arc<Self>, name: &Name, nickname: Name, session: SessionRef) -> Seat {
-        let id = session.id();
-        let mut inside = self.lock();
-        if !inside.has(&nickname) {
-            let nickname = &nickname;
-            inside.tell(&Event::Came { nickname }.to_message());
+    /// Seats a session: it is sent what was said here lately, then all that is said.
+    pub(crate) async fn enter(&self, nickname: &Name, session: &SessionRef) {
+        let history = self.history.lock().await;
+        let topic = session.topic(&self.name);
+        if !has(&topic, nickname) {
+            tell(&topic, Event::Came { nickname }.to_message()).await;
         }
-        let member = Member {
-            nickname: nickname.clone(),
-            session,
-        };
-        inside.members.insert(id, member);
-        inside.welcome(name, id);
-        drop(inside);
-        Seat {
-            room: self,
-            nickname,
-            id,
+        session.insert(nickname.clone());
+        if session.join(&self.name).is_err() {
+            // The session is over, as the next `recv` says.
+            return;
         }
-    }
-
-    /// What is done under the lock never waits, so that nobody waits for it.
-    fn lock(&self) -> MutexGuard<'_, Inside> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Inside {
-    /// Tells a new member who is here and what was said.
-    fn welcome(&self, name: &Name, id: Uuid) {
-        let mut members: Vec<_> = self.members.values().map(|it| &it.nickname).collect();
+        let mut members: Vec<_> = topic.sessions().filter_map(|it| it.get()).collect();
         members.sort_unstable();
         members.dedup();
         let joined = Event::Joined {
-            room: name,
+            room: &self.name,
             members,
-            history: self.history.len(),
+            history: history.len(),
         };
-        let newcomer = &self.members[&id];
-        newcomer.tell(&joined.to_message());
-        self.history.iter().for_each(|said| newcomer.tell(said));
-    }
-
-    /// Sends a message to everybody here. All get clones of one, so that it is quoted once.
-    fn tell(&self, message: &Message) {
-        self.members
-            .values()
-            .for_each(|member| member.tell(message));
-    }
-
-    fn has(&self, nickname: &Name) -> bool {
-        self.members.values().any(|it| it.nickname == *nickname)
-    }
-}
-
-impl Member {
-    /// Queues a message. Who does not keep up is shown out, and nobody waits for them: their send
-    /// buffer holds a thousand usual messages.
-    fn tell(&self, message: &Message) {
-        if let Err(TrySendError::Full(_)) = self.session.try_send(message.clone()) {
-            let Goodbye { code, reason } = Goodbye::TOO_SLOW;
-            self.session.close(code, reason);
+        for message in [&joined.to_message()].into_iter().chain(&*history) {
+            // There is room for all of them.
+            let _ = session.try_send(message.clone());
         }
     }
-}
 
-/// A place in a room. Dropping it leaves the room.
-#[derive(Debug)]
-pub(crate) struct Seat {
-    room: Arc<Room>,
-    nickname: Name,
-    id: Uuid,
-}
-
-impl Seat {
     /// Says something to everybody in the room, oneself included, and to those who come later.
-    pub(crate) fn say(&self, text: &str) {
-        let said = Event::said(&self.nickname, text).to_message();
-        let mut inside = self.room.lock();
-        inside.tell(&said);
-        if inside.history.len() >= HISTORY_LEN {
-            inside.history.pop_front();
+    pub(crate) async fn say(&self, nickname: &Name, text: &str, session: &SessionRef) {
+        let said = Event::said(nickname, text).to_message();
+        let mut history = self.history.lock().await;
+        tell(&session.topic(&self.name), said.clone()).await;
+        if history.len() >= HISTORY_LEN {
+            history.pop_front();
         }
-        inside.history.push_back(said);
+        history.push_back(said);
+    }
+
+    pub(crate) async fn leave(&self, nickname: &Name, session: &SessionRef) {
+        let _history = self.history.lock().await;
+        let topic = session.topic(&self.name);
+        session.leave(&self.name);
+        if !has(&topic, nickname) {
+            tell(&topic, Event::Left { nickname }.to_message()).await;
+        }
     }
 }
 
-impl Drop for Seat {
-    fn drop(&mut self) {
-        let mut inside = self.room.lock();
-        inside.members.remove(&self.id);
-        if !inside.has(&self.nickname) {
-            let nickname = &self.nickname;
-            inside.tell(&Event::Left { nickname }.to_message());
-        }
-    }
+/// One who reconnects may be here twice for a while.
+fn has(topic: &Topic, nickname: &Name) -> bool {
+    topic
+        .sessions()
+        .any(|it| it.get().as_ref() == Some(nickname))
+}
+
+/// Who does not keep up is shown out, and nobody waits for them: their send buffer holds a thousand
+/// usual messages.
+async fn tell(topic: &Topic, message: Message) {
+    topic.send(message, SlowPolicy::Close).await;
 }
 
 const MAX_ROOMS: usize = 100;
@@ -168,14 +114,14 @@ mod tests {
     fn an_empty_room_makes_way_for_a_new_one() {
         let rooms = Rooms::default();
         let name = |n: usize| Name::try_from(n.to_string()).expect("a good name");
-        let mut taken: Vec<_> = (0..MAX_ROOMS).map(|n| rooms.find(&name(n))).collect();
+        let mut taken: Vec<_> = (0..MAX_ROOMS).map(|n| rooms.find(name(n))).collect();
         assert!(taken.iter().all(Result::is_ok));
         assert_eq!(
-            rooms.find(&name(MAX_ROOMS)).err(),
+            rooms.find(name(MAX_ROOMS)).err(),
             Some(Goodbye::TOO_MANY_ROOMS)
         );
 
         taken.pop();
-        assert!(rooms.find(&name(MAX_ROOMS)).is_ok());
+        assert!(rooms.find(name(MAX_ROOMS)).is_ok());
     }
 }

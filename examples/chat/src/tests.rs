@@ -9,7 +9,8 @@ use axum::http::{Request, header};
 use axum::routing::post;
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
-use sockjs_axum::{Session, SockJsHandle, SockJsLayer, TrySendError};
+use sockjs_axum::{Cause, Session, SockJsHandle, SockJsLayer, TrySendError};
+use sockjs_client::Client;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tower::ServiceExt;
@@ -17,7 +18,6 @@ use tower::ServiceExt;
 use crate::name::Name;
 use crate::{Chat, login, sockjs};
 
-#[derive(Clone)]
 struct Server {
     app: Router,
     handle: SockJsHandle,
@@ -53,87 +53,62 @@ impl Server {
         answer["token"].as_str().expect("a token").to_owned()
     }
 
-    /// Opens a session by its first poll.
-    async fn open(&self, id: &str) -> Client {
-        let client = Client {
-            server: self.clone(),
-            path: format!("/chat/000/{id}"),
-        };
-        assert_eq!(client.poll().await, "o");
-        client
+    async fn open(&self) -> Member {
+        let client = Client::over(self.app.clone(), "/chat").connect().await;
+        Member(client.expect("the session opens"))
     }
 
-    async fn join(&self, nickname: &str, room: &str) -> Client {
+    async fn join(&self, nickname: &str, room: &str) -> Member {
         let token = self.log_in(nickname).await;
-        let client = self.open(nickname).await;
-        client.send(json!({ "token": token, "room": room })).await;
-        client
+        let member = self.open().await;
+        member.send(json!({ "token": token, "room": room })).await;
+        member
     }
 }
 
-/// One session, over xhr-polling.
-struct Client {
-    server: Server,
-    path: String,
-}
+/// One session.
+struct Member(Client);
 
-impl Client {
+impl Member {
     async fn send(&self, message: Value) {
-        let payload = json!([message.to_string()]).to_string();
-        let path = format!("{}/xhr_send", self.path);
-        assert_eq!(self.server.post(&path, payload).await, "");
+        let sent = self.0.send(message.to_string()).await;
+        sent.expect("the session is open");
     }
 
     async fn say(&self, text: &str) {
         self.send(json!({ "text": text })).await;
     }
 
-    async fn poll(&self) -> String {
-        let path = format!("{}/xhr", self.path);
-        let frame = self.server.post(&path, String::new()).await;
-        frame.trim_end().to_owned()
+    async fn event(&mut self) -> Value {
+        let message = self.0.recv().await.expect("the session is open");
+        message.json().expect("an event")
     }
 
-    /// Polls until there are messages.
-    async fn events(&self) -> Vec<Value> {
-        loop {
-            let frame = self.poll().await;
-            if frame == "h" {
-                continue;
-            }
-            let messages = frame.strip_prefix('a').expect("messages");
-            let messages: Vec<String> = serde_json::from_str(messages).expect("strings");
-            let events = messages.iter().map(|it| serde_json::from_str(it));
-            return events.collect::<Result<_, _>>().expect("events");
-        }
-    }
-
-    async fn event(&self) -> Value {
-        let mut events = self.events().await;
-        assert_eq!(events.len(), 1, "{events:?}");
-        events.remove(0)
+    async fn closed(&self) -> (u16, String) {
+        let reason = self.0.closed().await;
+        (reason.code(), reason.reason().to_owned())
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_room_hears_what_is_said_in_it() {
     let server = Server::start();
-    let ann = server.join("Ann", "tea").await;
+    let mut ann = server.join("Ann", "tea").await;
     let joined = json!({ "type": "joined", "room": "tea", "members": ["Ann"], "history": 0 });
     assert_eq!(ann.event().await, joined);
 
-    let bob = server.join("Bob", "tea").await;
+    let mut bob = server.join("Bob", "tea").await;
     assert_eq!(bob.event().await["members"], json!(["Ann", "Bob"]));
     assert_eq!(
         ann.event().await,
         json!({ "type": "came", "nickname": "Bob" })
     );
-    let eve = server.join("Eve", "coffee").await;
+    let mut eve = server.join("Eve", "coffee").await;
     assert_eq!(eve.event().await["members"], json!(["Eve"]));
 
     bob.say("<b>milk</b>?").await;
-    for client in [&ann, &bob] {
-        let said = client.event().await;
+    for member in [&mut ann, &mut bob] {
+        let said = member.event().await;
         assert_eq!(said["type"], "said");
         assert_eq!(said["nickname"], "Bob");
         assert_eq!(said["text"], "<b>milk</b>?");
@@ -145,12 +120,11 @@ async fn a_room_hears_what_is_said_in_it() {
 #[tokio::test(start_paused = true)]
 async fn who_goes_has_left() {
     let server = Server::start();
-    let ann = server.join("Ann", "tea").await;
+    let mut ann = server.join("Ann", "tea").await;
     ann.event().await;
     let bob = server.join("Bob", "tea").await;
     assert_eq!(ann.event().await["type"], "came");
 
-    // Bob does not poll again, and is missed after the disconnect delay.
     drop(bob);
     assert_eq!(
         ann.event().await,
@@ -161,39 +135,40 @@ async fn who_goes_has_left() {
 #[tokio::test(start_paused = true)]
 async fn a_session_without_a_token_is_closed() {
     let server = Server::start();
-    let refused = r#"c[4401,"Log in first"]"#;
-    for (id, first) in [
-        ("wrong", json!({ "token": "x", "room": "tea" })),
-        ("missing", json!({ "room": "tea" })),
-        ("other", json!({ "text": "let me in" })),
+    let refused = (4401, "Log in first".to_owned());
+    for first in [
+        json!({ "token": "x", "room": "tea" }),
+        json!({ "room": "tea" }),
+        json!({ "text": "let me in" }),
     ] {
-        let client = server.open(id).await;
-        client.send(first).await;
-        assert_eq!(client.poll().await, refused, "{id}");
+        let member = server.open().await;
+        member.send(first.clone()).await;
+        assert_eq!(member.closed().await, refused, "{first}");
     }
 
     let start = Instant::now();
-    let silent = server.open("silent").await;
-    assert_eq!(silent.poll().await, refused);
+    let silent = server.open().await;
+    assert_eq!(silent.closed().await, refused);
     assert_eq!(start.elapsed().as_secs(), 10);
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_is_no_message_of_the_chat_ends_the_session() {
     let server = Server::start();
+    let not_understood = (4400, "Not understood".to_owned());
     let nowhere = server.join("Ann", " ").await;
-    assert_eq!(nowhere.poll().await, r#"c[4400,"Not understood"]"#);
+    assert_eq!(nowhere.closed().await, not_understood);
 
-    let bob = server.join("Bob", "tea").await;
+    let mut bob = server.join("Bob", "tea").await;
     bob.event().await;
     bob.send(json!({ "shout": "hello" })).await;
-    assert_eq!(bob.poll().await, r#"c[4400,"Not understood"]"#);
+    assert_eq!(bob.closed().await, not_understood);
 }
 
 #[tokio::test(start_paused = true)]
 async fn long_messages_are_not_passed_on() {
     let server = Server::start();
-    let ann = server.join("Ann", "tea").await;
+    let mut ann = server.join("Ann", "tea").await;
     ann.event().await;
     ann.say(&"ä".repeat(1001)).await;
     assert_eq!(ann.event().await["type"], "refused");
@@ -204,19 +179,18 @@ async fn long_messages_are_not_passed_on() {
 #[tokio::test(start_paused = true)]
 async fn who_comes_late_is_told_the_last_messages() {
     let server = Server::start();
-    let ann = server.join("Ann", "tea").await;
+    let mut ann = server.join("Ann", "tea").await;
     ann.event().await;
     for n in 0..60 {
         ann.say(&n.to_string()).await;
         assert_eq!(ann.event().await["text"], n.to_string());
     }
 
-    let bob = server.join("Bob", "tea").await;
-    let events = bob.events().await;
-    assert_eq!(events[0]["history"], 50);
-    let texts: Vec<_> = events[1..].iter().map(|it| it["text"].clone()).collect();
-    let last: Vec<_> = (10..60).map(|n| Value::from(n.to_string())).collect();
-    assert_eq!(texts, last);
+    let mut bob = server.join("Bob", "tea").await;
+    assert_eq!(bob.event().await["history"], 50);
+    for n in 10..60 {
+        assert_eq!(bob.event().await["text"], n.to_string());
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -229,45 +203,46 @@ async fn a_member_that_takes_nothing_holds_nobody_up() {
     // The fast one reads one response that does not end.
     let layer = layer.response_limit(usize::MAX);
     let app: Router = Router::new().fallback_service(layer.into_service());
-    let chat = Chat::default();
+    let name = |text: &str| Name::try_from(text.to_owned()).expect("a good name");
+    let room = Chat::default().rooms.find(name("tea"));
+    let room = room.expect("it is the first");
     let mut members = Vec::new();
     for nickname in ["Fast", "Slow"] {
         let path = format!("/000/{nickname}/xhr_streaming");
         let request = Request::post(path).body(Body::empty()).expect("a request");
         let Ok(response) = app.clone().oneshot(request).await;
         let session = opened.recv().await.expect("a session");
-        let name = |text: &str| Name::try_from(text.to_owned()).expect("a good name");
-        let seat = chat
-            .rooms
-            .enter(name("tea"), name(nickname), session.downgrade())
-            .expect("there is room");
-        members.push((response.into_body(), session, seat));
+        room.enter(&name(nickname), session.session_ref()).await;
+        members.push((response.into_body(), session));
     }
-    let [(fast_body, _, fast), (_slow_body, slow, _slow_seat)] = &mut members[..] else {
+    let [(fast_body, fast), (_slow_body, slow)] = &mut members[..] else {
         panic!("two members");
     };
+    let say = async |text: &str| room.say(&name("Fast"), text, fast.session_ref()).await;
 
     let text = "x".repeat(1000);
     let mut said = 0;
     while !matches!(slow.try_send(""), Err(TrySendError::Closed(_))) {
-        fast.say(&text);
+        say(&text).await;
         said += 1;
         let frame = fast_body.frame().await;
         assert!(frame.is_some_and(|frame| frame.is_ok()));
         assert!(said < 2000, "the slow one is still there");
     }
-    assert_eq!(slow.closed().await.reason().code(), 4408);
-    fast.say("Where are you?");
+    assert_eq!(slow.closed().await.cause(), Cause::SlowClient);
+    say("Where are you?").await;
     assert!(fast_body.frame().await.is_some());
 }
 
 #[tokio::test(start_paused = true)]
 async fn shutdown_says_goodbye() {
     let server = Server::start();
-    let ann = server.join("Ann", "tea").await;
+    let mut ann = server.join("Ann", "tea").await;
     ann.event().await;
-    let (goodbye, shutdown) =
-        tokio::join!(ann.poll(), server.handle.shutdown(Duration::from_secs(60)));
-    assert_eq!(goodbye, r#"c[1001,"Going away"]"#);
+    let (goodbye, shutdown) = tokio::join!(
+        ann.closed(),
+        server.handle.shutdown(Duration::from_secs(60))
+    );
+    assert_eq!(goodbye, (1001, "Going away".to_owned()));
     assert_eq!((shutdown.sessions, shutdown.cut), (1, 0));
 }

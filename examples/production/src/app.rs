@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use axum::extract::{ConnectInfo, State};
 use axum::http::{Method, StatusCode};
-use axum::routing::{get, post};
+use axum::routing::get;
 use axum::{Json, Router, middleware};
 use sockjs_axum::{SockJsHandle, SockJsLayer, Transport};
 use tower_http::compression::CompressionLayer;
@@ -44,7 +44,7 @@ pub(crate) fn app(settings: Settings) -> (Router, SockJsHandle) {
         .layer(cors);
 
     let app = Router::new()
-        .route("/login", post(user::log_in))
+        .route("/login", get(user::is_logged_in).post(user::log_in))
         .with_state(users.clone())
         .merge(settings.client.routes())
         .nest("/api", api)

@@ -233,7 +233,13 @@ mod tests {
     /// A failed test ends after this time.
     const PATIENCE: Duration = Duration::from_secs(20);
 
-    async fn start() -> (SocketAddr, oneshot::Sender<()>, tokio::task::JoinHandle<()>) {
+    type Started = (SocketAddr, oneshot::Sender<()>, tokio::task::JoinHandle<()>);
+
+    async fn start() -> Started {
+        start_with(LIMITS).await
+    }
+
+    async fn start_with(limits: Limits) -> Started {
         let slow = async || {
             tokio::time::sleep(3 * LIMITS.idle).await;
             "slow"
@@ -243,11 +249,12 @@ mod tests {
                 "/",
                 get(async |ConnectInfo(addr): ConnectInfo<SocketAddr>| addr.to_string()),
             )
-            .route("/slow", get(slow));
+            .route("/slow", get(slow))
+            .route("/never", get(std::future::pending::<()>));
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let addr = listener.local_addr().expect("it is bound");
         let (stop, stopped) = oneshot::channel();
-        let server = tokio::spawn(serve(listener, app, LIMITS, async {
+        let server = tokio::spawn(serve(listener, app, limits, async {
             let _ = stopped.await;
         }));
         (addr, stop, server)
@@ -333,6 +340,20 @@ mod tests {
         // SETTINGS_MAX_CONCURRENT_STREAMS.
         let streams = [0, 3, 0, 0, 0, 7];
         assert!(bytes.windows(6).any(|it| it == streams), "{bytes:?}");
+    }
+
+    #[tokio::test]
+    async fn an_http2_connection_whose_client_is_gone_ends() {
+        let ping = Duration::from_millis(100);
+        let (addr, _stop, _server) = start_with(Limits { ping, ..LIMITS }).await;
+        let mut stream = TcpStream::connect(addr).await.expect("it listens");
+        // The preface, empty settings, and a request for `/never`. Nobody answers the pings.
+        let settings = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
+        let request = b"\0\0\x0a\x01\x05\0\0\0\x01\x82\x86\x04\x06/never";
+        let bytes = [&settings[..], request].concat();
+        stream.write_all(&bytes).await.expect("it reads");
+        // The request lasts, so that the connection is not idle.
+        read_all(&mut stream).await;
     }
 
     #[tokio::test]

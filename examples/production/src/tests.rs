@@ -8,18 +8,20 @@ use axum::body::Body;
 use axum::http::{Request, Response, StatusCode, header};
 use axum::response::IntoResponse;
 use http_body_util::BodyExt;
-use tokio::time::Instant;
+use sockjs_axum::Transport;
+use sockjs_client::{Client, ConnectError};
+use tokio::time::timeout;
 use tower::ServiceExt;
 
 use crate::app::{self, Settings, TIMEOUT};
-use crate::page::Client;
+use crate::page;
 
 const OURS: &str = "https://app.example";
 
 fn app() -> Router {
     let settings = Settings {
         origins: vec![OURS.to_owned()],
-        client: Client::from_env().expect("no client of our own"),
+        client: page::Client::from_env().expect("no client of our own"),
     };
     app::app(settings).0
 }
@@ -73,6 +75,15 @@ impl Browser {
         self.call(request.expect("a valid request")).await
     }
 
+    async fn connect(&self, transport: Transport) -> Result<Client, ConnectError> {
+        Client::over(self.app.clone(), "/live")
+            .transport(transport)
+            .origin(OURS)
+            .header(header::COOKIE, &self.cookie)
+            .connect()
+            .await
+    }
+
     async fn post(&self, path: &str) -> Response<Body> {
         self.send("POST", path, OURS, "").await
     }
@@ -87,6 +98,20 @@ async fn next(response: &mut Response<Body>) -> String {
     let frame = response.body_mut().frame().await.expect("a frame");
     let data = frame.expect("a whole body").into_data().expect("data");
     String::from_utf8(data.to_vec()).expect("text that is not compressed")
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_transport_greets_and_echoes() {
+    let app = app();
+    let ann = Browser::log_in(&app, "Ann").await;
+    for transport in Client::TRANSPORTS {
+        let client = ann.connect(transport).await;
+        let mut client = client.expect("the session opens");
+        let greeting = client.recv().await.expect("a greeting");
+        assert_eq!(greeting, format!("Hello Ann over {transport}!"));
+        client.send("hello").await.expect("the session is open");
+        assert_eq!(client.recv().await.as_deref(), Some("hello"));
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -110,15 +135,18 @@ async fn compression_holds_no_frame_back() {
 async fn a_poll_may_take_longer_than_the_timeout() {
     let app = app();
     let ann = Browser::log_in(&app, "Ann").await;
-    assert_eq!(text(ann.post("/live/0/a/xhr").await).await, "o\n");
-    text(ann.post("/live/0/a/xhr").await).await;
+    let client = ann.connect(Transport::Xhr).await;
+    let mut client = client.expect("the session opens");
+    assert!(client.recv().await.is_some());
 
-    let start = Instant::now();
-    let poll = ann.post("/live/0/a/xhr").await;
-    assert_eq!(poll.status(), StatusCode::OK);
-    assert_eq!(text(poll).await, "h\n");
-    assert_eq!(start.elapsed().as_secs(), 25);
-    assert!(start.elapsed() > TIMEOUT);
+    // Polls end with a heartbeat after 25 s.
+    let silence = timeout(10 * TIMEOUT, client.recv()).await;
+    assert!(silence.is_err(), "{silence:?}");
+    client
+        .send("still here")
+        .await
+        .expect("the session is open");
+    assert_eq!(client.recv().await.as_deref(), Some("still here"));
 }
 
 #[tokio::test]
@@ -168,8 +196,9 @@ async fn a_session_is_its_users() {
         cookie: String::new(),
         encodings: "identity",
     };
-    let refused = nobody.post("/live/0/a/xhr").await;
-    assert_eq!(refused.status(), StatusCode::UNAUTHORIZED);
+    let refused = nobody.connect(Transport::Xhr).await;
+    let status = refused.err().and_then(|it| it.status());
+    assert_eq!(status, Some(StatusCode::UNAUTHORIZED));
 
     let ann = Browser::log_in(&app, "Ann").await;
     let bob = Browser::log_in(&app, "Bob").await;
@@ -199,6 +228,22 @@ async fn a_session_is_its_users() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_page_learns_whether_its_cookie_is_known() {
+    let app = app();
+    let ann = Browser::log_in(&app, "Ann").await;
+    let known = ann.send("GET", "/login", OURS, "").await;
+    assert_eq!(known.status(), StatusCode::NO_CONTENT);
+
+    // A server that was restarted knows nobody.
+    let ann = Browser {
+        app: self::app(),
+        ..ann
+    };
+    let forgotten = ann.send("GET", "/login", OURS, "").await;
+    assert_eq!(forgotten.status(), StatusCode::UNAUTHORIZED);
+}
+
+#[tokio::test(start_paused = true)]
 async fn sessions_are_counted() {
     // For this thread alone, as other tests open sessions, too.
     let recorder = crate::metrics::builder()
@@ -214,13 +259,16 @@ async fn sessions_are_counted() {
         text(response.into_response()).await
     };
     let ann = Browser::log_in(&app(), "Ann").await;
-    assert_eq!(text(ann.post("/live/0/counted/xhr").await).await, "o\n");
+    let client = ann.connect(Transport::Xhr).await;
+    // Until the client polls.
+    tokio::time::sleep(Duration::from_secs(1)).await;
     let sessions = r#"sockjs_sessions{mount="/live",transport="xhr-polling"}"#;
     let now = scrape().await;
     assert!(now.contains(&format!("{sessions} 1\n")), "{now}");
 
-    tokio::time::sleep(Duration::from_secs(6)).await;
+    drop(client);
+    tokio::time::sleep(Duration::from_secs(1)).await;
     let now = scrape().await;
     assert!(now.contains(&format!("{sessions} 0\n")), "{now}");
-    assert!(now.contains(r#"cause="disconnect_timeout"} 1"#), "{now}");
+    assert!(now.contains(r#"cause="receiver_lost"} 1"#), "{now}");
 }

@@ -86,6 +86,14 @@ pub(crate) async fn log_in(
     (StatusCode::NO_CONTENT, [(SET_COOKIE, header)]).into_response()
 }
 
+/// `GET /login`: 204 if the cookie is a user's, and otherwise 401.
+///
+/// Pages ask it before they reconnect, because the JavaScript client does not tell them with which
+/// status a session was refused.
+pub(crate) async fn is_logged_in(_: User) -> StatusCode {
+    StatusCode::NO_CONTENT
+}
+
 /// Reads the cookie of a request and tells who sent it, to handlers of routes and sessions alike.
 ///
 /// Handlers of sessions do not see the cookie itself, unless origins are restricted. A middleware

@@ -1,98 +1,55 @@
-//! Who subscribed to what.
-
-use std::collections::HashMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use sockjs_axum::{Sender, TrySendError};
-use uuid::Uuid;
+use sockjs_axum::SockJsHandle;
 
-use crate::frame::{Command, Frame};
+use crate::application::Audience;
+use crate::content::Content;
+use crate::subscriptions::{Outgoing, Subscriptions};
+use crate::topics;
 
-/// Hands what is sent to a destination to its subscribers. Clones are the same broker.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Broker {
-    destinations: Arc<Mutex<HashMap<String, Vec<Subscriber>>>>,
+/// Hands messages to those who subscribed to their destination. Clones are the same broker.
+///
+/// Messages are not kept: they are sent to those who are subscribed at that time, once, and without
+/// acknowledgement. Nobody waits for a client that does not keep up: its session is closed with 4001.
+#[derive(Clone, Debug)]
+pub struct Broker {
+    handle: SockJsHandle,
     messages: Arc<AtomicU64>,
 }
 
-#[derive(Clone, Debug)]
-struct Subscriber {
-    /// The client's name for its subscription.
-    id: String,
-    sender: Sender,
-}
-
-impl Subscriber {
-    fn is(&self, session: Uuid, id: &str) -> bool {
-        self.sender.id() == session && self.id == id
-    }
-}
-
 impl Broker {
-    pub(crate) fn subscribe(&self, destination: &str, id: &str, sender: Sender) {
-        let subscriber = Subscriber {
-            id: id.to_owned(),
-            sender,
-        };
-        self.destinations()
-            .entry(destination.to_owned())
-            .or_default()
-            .push(subscriber);
-    }
-
-    pub(crate) fn unsubscribe(&self, destination: &str, id: &str, session: Uuid) {
-        let mut destinations = self.destinations();
-        let Some(subscribers) = destinations.get_mut(destination) else {
-            return;
-        };
-        subscribers.retain(|subscriber| !subscriber.is(session, id));
-        if subscribers.is_empty() {
-            destinations.remove(destination);
+    /// Makes a broker for the sessions of a mount, whose topics it uses.
+    pub fn new(handle: SockJsHandle) -> Self {
+        Self {
+            handle,
+            messages: Arc::default(),
         }
     }
 
-    /// Passes a SEND on to all subscribers of its destination.
-    ///
-    /// It waits for none of them: a session whose buffer is full is closed, so that nobody has to
-    /// wait for a client that does not keep up.
-    pub(crate) fn publish(&self, destination: &str, send: &Frame) {
-        let subscribers = match self.destinations().get(destination) {
-            Some(subscribers) => subscribers.clone(),
-            None => return,
-        };
+    /// Sends a message to all who subscribed to `destination` as [`Audience::Everybody`], and returns for how
+    /// many subscriptions it was queued.
+    pub fn publish(&self, destination: &str, content: impl Into<Content>) -> usize {
+        self.pass(&Audience::Everybody, destination, &content.into())
+    }
+
+    /// Sends a message to all who subscribed to `destination` as [`Audience::Only`] with this name, and returns
+    /// for how many subscriptions it was queued.
+    pub fn publish_to(&self, name: &str, destination: &str, content: impl Into<Content>) -> usize {
+        let audience = Audience::Only(name.to_owned());
+        self.pass(&audience, destination, &content.into())
+    }
+
+    pub(crate) fn pass(&self, audience: &Audience, destination: &str, content: &Content) -> usize {
+        let topic = topics::name(audience, destination);
         let number = self.messages.fetch_add(1, Ordering::Relaxed);
-        for subscriber in subscribers {
-            let mut message = Frame::new(Command::Message)
-                .header("subscription", &subscriber.id)
-                .header("message-id", number.to_string())
-                .header("destination", destination);
-            for (name, value) in send.headers.iter() {
-                if !OWN_HEADERS.contains(&name) {
-                    message = message.header(name, value);
-                }
-            }
-            let message = message.body(&send.body).encode();
-            if let Err(TrySendError::Full(_)) = subscriber.sender.try_send(message) {
-                subscriber.sender.close(4001, "Too slow");
-            }
-        }
-    }
-
-    fn destinations(&self) -> MutexGuard<'_, HashMap<String, Vec<Subscriber>>> {
-        self.destinations
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        let mut outgoing = Outgoing::new(number, destination, content);
+        // The frames differ by the ids of the subscriptions, so that one message for all will not do.
+        let members = self.handle.topic(&topic).sessions();
+        let queued = members.filter_map(|session| {
+            let subscriptions: Arc<Subscriptions> = session.get()?;
+            Some(subscriptions.deliver(&session, &topic, &mut outgoing))
+        });
+        queued.sum()
     }
 }
-
-/// Headers that mean something between two ends only. All others are the application's, and are
-/// passed on.
-const OWN_HEADERS: [&str; 6] = [
-    "content-length",
-    "destination",
-    "message-id",
-    "receipt",
-    "subscription",
-    "transaction",
-];

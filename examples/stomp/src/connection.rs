@@ -1,224 +1,231 @@
 //! One client: what its frames do, and what they are answered with.
 
-use std::collections::HashMap;
+use std::sync::Arc;
 
-use axum::extract::State;
-use sockjs_axum::{SendError, Sender, Session};
+use sockjs_axum::{JoinError, Session};
+use tokio::time::timeout;
 
-use crate::broker::Broker;
-use crate::decoder::Decoder;
+use crate::application::{Application, Audience, Client, Connect, Delivery, Refusal};
+use crate::content::Content;
 use crate::frame::{Command, Frame};
-use crate::heartbeat::{Beat, HeartBeat, PERIOD, Wish};
+use crate::heartbeat::{HeartBeat, Wish};
+use crate::stomp::Stomp;
+use crate::subscriptions::{Key, Need, Subscriptions};
+use crate::topics;
+use crate::transactions::Transactions;
+use crate::version::{SUPPORTED, Version};
+use crate::wire::{End, Wire};
 
 /// Serves a session until either side ends it.
-pub(crate) async fn serve(State(broker): State<Broker>, session: Session) {
-    let (sender, mut receiver) = session.split();
-    let mut connection = Connection {
-        broker,
-        sender,
-        phase: Phase::Connecting,
-        subscriptions: HashMap::new(),
-        heart_beat: HeartBeat::none(),
+pub(crate) async fn serve<A: Application>(stomp: Stomp<A>, session: Session) {
+    let mut wire = Wire::new(session, stomp.limits);
+    let end = match connect(&stomp, &mut wire).await {
+        Ok(client) => Connection::new(stomp, client).run(&mut wire).await,
+        Err(end) => end,
     };
-    let mut decoder = Decoder::default();
-    loop {
-        // What has arrived comes first: a client is not late if its message only waits here.
-        let result = tokio::select! {
-            biased;
-            message = receiver.recv() => {
-                let Some(message) = message else { return };
-                connection.heart_beat.heard();
-                decoder.push(&message);
-                connection.handle_all(&mut decoder).await
-            }
-            beat = connection.heart_beat.next() => connection.beat(beat).await,
-        };
-        match result {
-            Ok(()) => {}
-            Err(End::Gone) => return,
-            Err(End::Disconnected) => return connection.sender.close(1000, "Disconnected"),
-            Err(End::Refused(refusal)) => return connection.refuse(refusal).await,
-        }
-    }
+    wire.close(end).await;
 }
 
-struct Connection {
-    broker: Broker,
-    sender: Sender,
-    phase: Phase,
-    /// Destinations by the client's names for its subscriptions.
-    subscriptions: HashMap<String, String>,
-    heart_beat: HeartBeat,
-}
-
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Phase {
-    /// CONNECT is yet to come.
-    Connecting,
-    Connected,
-}
-
-/// Why a connection is over.
-enum End {
-    /// The session is closed.
-    Gone,
-    /// The client said good-bye.
-    Disconnected,
-    /// The client did what it may not.
-    Refused(Refusal),
-}
-
-/// What an ERROR frame says.
-struct Refusal {
-    message: String,
-    receipt: Option<String>,
-}
-
-impl Connection {
-    async fn handle_all(&mut self, decoder: &mut Decoder) -> Result<(), End> {
-        while let Some(frame) = decoder.next_frame().map_err(refuse)? {
-            self.handle(&frame).await.map_err(|end| match end {
-                End::Refused(refusal) => End::Refused(Refusal {
-                    receipt: frame.headers.get("receipt").map(str::to_owned),
-                    ..refusal
-                }),
-                other => other,
-            })?;
-        }
-        Ok(())
+/// Waits for CONNECT, and answers it.
+async fn connect<A: Application>(
+    stomp: &Stomp<A>,
+    wire: &mut Wire,
+) -> Result<Client<A::User>, End> {
+    let Ok(frame) = timeout(stomp.limits.connect_timeout, wire.next_frame()).await else {
+        return Err(Refusal::new("CONNECT did not come in time").into());
+    };
+    let frame = frame?;
+    if frame.command != Command::Connect {
+        return Err(Refusal::new("CONNECT is expected first").into());
     }
+    let version = Version::choose(frame.headers.get("accept-version"))
+        .ok_or_else(|| Refusal::new("no common version").with("version", SUPPORTED))?;
+    wire.speak(version);
+    let wish = match frame.headers.get("heart-beat") {
+        Some(header) if version > Version::V1_0 => {
+            Wish::parse(header).ok_or_else(|| Refusal::new("malformed heart-beat"))?
+        }
+        _ => Wish::default(),
+    };
 
-    async fn handle(&mut self, frame: &Frame) -> Result<(), End> {
-        match (self.phase, frame.command) {
-            (Phase::Connecting, Command::Connect) => return self.connect(frame).await,
-            (Phase::Connecting, _) => return Err(refuse("CONNECT is expected first")),
-            (Phase::Connected, Command::Connect) => return Err(refuse("connected already")),
-            (Phase::Connected, Command::Send) => {
-                self.broker.publish(required(frame, "destination")?, frame);
-            }
-            (Phase::Connected, Command::Subscribe) => self.subscribe(frame)?,
-            (Phase::Connected, Command::Unsubscribe) => self.unsubscribe(frame)?,
-            (Phase::Connected, Command::Disconnect) => {}
-            (
-                Phase::Connected,
-                Command::Ack | Command::Nack | Command::Begin | Command::Commit | Command::Abort,
-            ) => return Err(refuse("not supported here")),
-            (
-                Phase::Connected,
-                Command::Connected | Command::Message | Command::Receipt | Command::Error,
-            ) => return Err(refuse("only a server may send that")),
-        }
-        if let Some(receipt) = frame.headers.get("receipt") {
-            let frame = Frame::new(Command::Receipt).header("receipt-id", receipt);
-            self.send(&frame).await?;
-        }
-        if frame.command == Command::Disconnect {
-            return Err(End::Disconnected);
-        }
-        Ok(())
+    let session = wire.session();
+    let connect = Connect {
+        headers: &frame.headers,
+        session: &session,
+        version,
+    };
+    let user = stomp.application.connect(&connect).await?;
+
+    let mut connected = Frame::new(Command::Connected)
+        .header("version", version.as_str())
+        .header(
+            "server",
+            concat!("sockjs-stomp/", env!("CARGO_PKG_VERSION")),
+        )
+        .header("session", session.id().to_string());
+    if version > Version::V1_0 {
+        let period = stomp.heart_beat.as_millis();
+        connected = connected.header("heart-beat", format!("{period},{period}"));
     }
-
-    async fn connect(&mut self, frame: &Frame) -> Result<(), End> {
-        // Clients that do not say speak version 1.0.
-        let versions = frame.headers.get("accept-version").unwrap_or("1.0");
-        if !versions.split(',').any(|version| version.trim() == VERSION) {
-            return Err(refuse("only version 1.2 is supported"));
-        }
-        let wish = match frame.headers.get("heart-beat") {
-            None => Wish::default(),
-            Some(header) => Wish::parse(header).ok_or_else(|| refuse("malformed heart-beat"))?,
-        };
-        let period = PERIOD.as_millis();
-        let connected = Frame::new(Command::Connected)
-            .header("version", VERSION)
-            .header(
-                "server",
-                concat!("sockjs-stomp/", env!("CARGO_PKG_VERSION")),
-            )
-            .header("session", self.sender.id().to_string())
-            .header("heart-beat", format!("{period},{period}"));
-        self.send(&connected).await?;
-        self.phase = Phase::Connected;
-        self.heart_beat = HeartBeat::new(wish);
-        Ok(())
-    }
-
-    fn subscribe(&mut self, frame: &Frame) -> Result<(), End> {
-        let destination = required(frame, "destination")?;
-        let id = required(frame, "id")?;
-        if frame.headers.get("ack").is_some_and(|ack| ack != "auto") {
-            return Err(refuse("only ack:auto is supported"));
-        }
-        if self.subscriptions.contains_key(id) {
-            return Err(refuse("subscription id is in use"));
-        }
-        if self.subscriptions.len() == MAX_SUBSCRIPTIONS {
-            return Err(refuse("too many subscriptions"));
-        }
-        self.subscriptions
-            .insert(id.to_owned(), destination.to_owned());
-        self.broker.subscribe(destination, id, self.sender.clone());
-        Ok(())
-    }
-
-    fn unsubscribe(&mut self, frame: &Frame) -> Result<(), End> {
-        let id = required(frame, "id")?;
-        let destination = self
-            .subscriptions
-            .remove(id)
-            .ok_or_else(|| refuse("no such subscription"))?;
-        self.broker.unsubscribe(&destination, id, self.sender.id());
-        Ok(())
-    }
-
-    async fn beat(&mut self, beat: Beat) -> Result<(), End> {
-        match beat {
-            Beat::Due => self
-                .sender
-                .send("\n")
-                .await
-                .map_err(|_: SendError| End::Gone),
-            Beat::Missed => Err(refuse("no heart-beat from you")),
-        }
-    }
-
-    async fn refuse(&self, refusal: Refusal) {
-        let mut frame = Frame::new(Command::Error).header("message", refusal.message);
-        if let Some(receipt) = refusal.receipt {
-            frame = frame.header("receipt-id", receipt);
-        }
-        // A session that is closed meanwhile needs no good-bye.
-        let _ = self.send(&frame).await;
-        self.sender.close(4000, "Refused");
-    }
-
-    async fn send(&self, frame: &Frame) -> Result<(), End> {
-        let sent = self.sender.send(frame.encode()).await;
-        sent.map_err(|_: SendError| End::Gone)
-    }
-}
-
-/// Takes the client's place with everyone it subscribed to, however its connection ended. The
-/// broker's senders would keep its session open.
-impl Drop for Connection {
-    fn drop(&mut self) {
-        for (id, destination) in &self.subscriptions {
-            self.broker.unsubscribe(destination, id, self.sender.id());
-        }
-    }
-}
-
-fn required<'a>(frame: &'a Frame, name: &str) -> Result<&'a str, End> {
-    let missing = || refuse(format!("header {name} is missing"));
-    frame.headers.get(name).ok_or_else(missing)
-}
-
-fn refuse(message: impl ToString) -> End {
-    End::Refused(Refusal {
-        message: message.to_string(),
-        receipt: None,
+    wire.send(&connected).await?;
+    wire.beat(HeartBeat::new(wish, stomp.heart_beat));
+    Ok(Client {
+        user,
+        session,
+        version,
     })
 }
 
-const VERSION: &str = "1.2";
-const MAX_SUBSCRIPTIONS: usize = 100;
+/// A client that is connected.
+struct Connection<A: Application> {
+    stomp: Stomp<A>,
+    client: Client<A::User>,
+    subscriptions: Arc<Subscriptions>,
+    transactions: Transactions,
+}
+
+/// Whether the client has more to say.
+enum Next {
+    Frame,
+    End,
+}
+
+impl<A: Application> Connection<A> {
+    fn new(stomp: Stomp<A>, client: Client<A::User>) -> Self {
+        let subscriptions = Arc::new(Subscriptions::new(client.version));
+        // The broker finds them there.
+        client.session.insert(subscriptions.clone());
+        Self {
+            subscriptions,
+            transactions: Transactions::new(stomp.limits),
+            stomp,
+            client,
+        }
+    }
+
+    async fn run(mut self, wire: &mut Wire) -> End {
+        loop {
+            let frame = match wire.next_frame().await {
+                Ok(frame) => frame,
+                Err(end) => return end,
+            };
+            let receipt = frame.headers.get("receipt").map(str::to_owned);
+            let next = match self.handle(frame).await {
+                Ok(next) => next,
+                Err(refusal) => return End::Refused { refusal, receipt },
+            };
+            if let Some(receipt) = receipt {
+                let frame = Frame::new(Command::Receipt).header("receipt-id", receipt);
+                if let Err(end) = wire.send(&frame).await {
+                    return end;
+                }
+            }
+            if let Next::End = next {
+                return End::Disconnected;
+            }
+        }
+    }
+
+    async fn handle(&mut self, frame: Frame) -> Result<Next, Refusal> {
+        match frame.command {
+            Command::Send => self.send(frame).await?,
+            Command::Subscribe => self.subscribe(&frame).await?,
+            Command::Unsubscribe => self.unsubscribe(&frame)?,
+            Command::Begin => self.transactions.begin(required(&frame, "transaction")?)?,
+            Command::Commit => self.commit(&frame).await?,
+            Command::Abort => {
+                self.transactions.end(required(&frame, "transaction")?)?;
+            }
+            Command::Disconnect => return Ok(Next::End),
+            Command::Ack | Command::Nack => {
+                return Err(Refusal::new("acknowledgements are not supported"));
+            }
+            Command::Connect => return Err(Refusal::new("connected already")),
+            Command::Connected | Command::Message | Command::Receipt | Command::Error => {
+                return Err(Refusal::new("only a server may send that"));
+            }
+        }
+        Ok(Next::Frame)
+    }
+
+    async fn send(&mut self, frame: Frame) -> Result<(), Refusal> {
+        let destination = required(&frame, "destination")?.to_owned();
+        let transaction = frame.headers.get("transaction").map(str::to_owned);
+        let content = Content::of(frame);
+        match transaction {
+            Some(name) => self.transactions.push(&name, destination, content),
+            None => self.pass(&[(destination, content)]).await,
+        }
+    }
+
+    async fn commit(&mut self, frame: &Frame) -> Result<(), Refusal> {
+        let messages = self.transactions.end(required(frame, "transaction")?)?;
+        self.pass(&messages).await
+    }
+
+    /// Passes messages on if the application allows all of them.
+    async fn pass(&self, messages: &[(String, Content)]) -> Result<(), Refusal> {
+        let Stomp {
+            application,
+            broker,
+            ..
+        } = &self.stomp;
+        let mut allowed = Vec::new();
+        for (destination, content) in messages {
+            match application.send(&self.client, destination, content).await? {
+                Delivery::Publish => allowed.push((destination, content)),
+                Delivery::Handled => {}
+            }
+        }
+        for (destination, content) in allowed {
+            broker.pass(&Audience::Everybody, destination, content);
+        }
+        Ok(())
+    }
+
+    async fn subscribe(&self, frame: &Frame) -> Result<(), Refusal> {
+        let destination = required(frame, "destination")?;
+        let key = self.key(frame)?;
+        if frame.headers.get("ack").is_some_and(|ack| ack != "auto") {
+            return Err(Refusal::new("only ack:auto is supported"));
+        }
+        if self.subscriptions.len() == self.stomp.limits.subscriptions {
+            return Err(Refusal::new("too many subscriptions"));
+        }
+        let application = &self.stomp.application;
+        let audience = application.subscribe(&self.client, destination).await?;
+        let topic = topics::name(&audience, destination);
+        self.subscriptions
+            .insert(key, topic.clone())
+            .map_err(|_| Refusal::new("subscription id is in use"))?;
+        let joined = self.client.session.join(&topic);
+        joined.map_err(|error| match error {
+            JoinError::NameTooLong => Refusal::new("destination is too long"),
+            error => Refusal::new(error.to_string()),
+        })
+    }
+
+    fn unsubscribe(&self, frame: &Frame) -> Result<(), Refusal> {
+        let removed = self.subscriptions.remove(&self.key(frame)?);
+        let (topic, need) = removed.ok_or_else(|| Refusal::new("no such subscription"))?;
+        if need == Need::Last {
+            self.client.session.leave(&topic);
+        }
+        Ok(())
+    }
+
+    /// Returns what a client calls a subscription. The id is optional in version 1.0.
+    fn key(&self, frame: &Frame) -> Result<Key, Refusal> {
+        let id = required(frame, "id");
+        if id.is_err() && self.client.version == Version::V1_0 {
+            let destination = required(frame, "destination")?;
+            return Ok(Key::Destination(destination.to_owned()));
+        }
+        id.map(|id| Key::Id(id.into()))
+    }
+}
+
+fn required<'a>(frame: &'a Frame, name: &str) -> Result<&'a str, Refusal> {
+    let missing = || Refusal::new(format!("header {name} is missing"));
+    frame.headers.get(name).ok_or_else(missing)
+}

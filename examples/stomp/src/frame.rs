@@ -1,6 +1,7 @@
 //! What STOMP sends: a command, headers, a body.
 
 use crate::header::{Escaping, Headers};
+use crate::version::Version;
 
 /// A STOMP frame. SockJS carries text, so its body is text too.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -32,17 +33,14 @@ impl Frame {
         self.header("content-length", length)
     }
 
-    /// Returns the frame as it goes over the wire.
-    pub(crate) fn encode(&self) -> String {
-        let escaping = self.command.escaping();
+    /// Returns the frame as it goes over the wire to a peer that speaks `version`.
+    pub(crate) fn encode(&self, version: Version) -> String {
+        let escaping = Escaping::new(version, self.command);
         let mut out = String::with_capacity(128 + self.body.len());
         out.push_str(self.command.as_str());
         out.push('\n');
         for (name, value) in self.headers.iter() {
-            escaping.write(name, &mut out);
-            out.push(':');
-            escaping.write(value, &mut out);
-            out.push('\n');
+            escaping.write_header(name, value, &mut out);
         }
         out.push('\n');
         out.push_str(&self.body);
@@ -98,13 +96,6 @@ impl Command {
         }
     }
 
-    pub(crate) fn escaping(self) -> Escaping {
-        match self {
-            Self::Connect | Self::Connected => Escaping::None,
-            _ => Escaping::Stomp12,
-        }
-    }
-
     pub(crate) fn may_have_body(self) -> bool {
         matches!(self, Self::Send | Self::Message | Self::Error)
     }
@@ -136,16 +127,22 @@ mod tests {
         let frame = Frame::new(Command::Message)
             .header("destination", "/topic/a:b")
             .body("grün\0");
-        assert_eq!(
-            frame.encode(),
-            "MESSAGE\ndestination:/topic/a\\cb\ncontent-length:6\n\ngrün\0\0"
-        );
+        for (version, destination) in [
+            (Version::V1_0, "/topic/a:b"),
+            (Version::V1_1, r"/topic/a\cb"),
+            (Version::V1_2, r"/topic/a\cb"),
+        ] {
+            assert_eq!(
+                frame.encode(version),
+                format!("MESSAGE\ndestination:{destination}\ncontent-length:6\n\ngrün\0\0")
+            );
+        }
     }
 
     #[test]
     fn connected_is_not_escaped() {
         let frame = Frame::new(Command::Connected).header("session", "a:b");
-        assert_eq!(frame.encode(), "CONNECTED\nsession:a:b\n\n\0");
+        assert_eq!(frame.encode(Version::V1_2), "CONNECTED\nsession:a:b\n\n\0");
     }
 
     #[test]

@@ -1,12 +1,9 @@
 //! Heart-beats: how often each side has to say something, be it only a line end.
 
-use std::future::pending;
+use std::future::{Future, pending};
 use std::time::Duration;
 
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, sleep_until};
-
-/// What the server offers and wishes for. Clients that can afford less are asked for less.
-pub(crate) const PERIOD: Duration = Duration::from_secs(1);
 
 /// How many periods a client may be late: the network delays what it sent in time.
 const PATIENCE: u32 = 3;
@@ -29,15 +26,22 @@ impl Wish {
         })
     }
 
-    /// How often the server has to send: as often as both can do with.
-    fn outgoing(self) -> Option<Duration> {
-        (!self.wants.is_zero()).then(|| self.wants.max(PERIOD))
+    /// How often the server has to send: as often as both can do with. The server itself offers and wants
+    /// `period`.
+    fn outgoing(self, period: Duration) -> Option<Duration> {
+        agree(self.wants, period)
     }
 
     /// How often the client will send.
-    fn incoming(self) -> Option<Duration> {
-        (!self.sends.is_zero()).then(|| self.sends.max(PERIOD))
+    fn incoming(self, period: Duration) -> Option<Duration> {
+        agree(self.sends, period)
     }
+}
+
+/// Returns the longer period, or `None` if one side has none.
+fn agree(client: Duration, server: Duration) -> Option<Duration> {
+    let both = !client.is_zero() && !server.is_zero();
+    both.then(|| client.max(server))
 }
 
 /// The two timers of a connection.
@@ -48,30 +52,21 @@ pub(crate) struct HeartBeat {
     heard: Instant,
 }
 
-/// What time it is.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Beat {
-    /// The server has to send something.
-    Due,
-    /// The client did not.
-    Missed,
-}
-
 impl HeartBeat {
     /// No heart-beats in either direction, as before CONNECT.
     pub(crate) fn none() -> Self {
-        Self::new(Wish::default())
+        Self::new(Wish::default(), Duration::ZERO)
     }
 
-    pub(crate) fn new(wish: Wish) -> Self {
+    pub(crate) fn new(wish: Wish, period: Duration) -> Self {
         let now = Instant::now();
         Self {
-            outgoing: wish.outgoing().map(|period| {
+            outgoing: wish.outgoing(period).map(|period| {
                 let mut interval = interval_at(now + period, period);
                 interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
                 interval
             }),
-            incoming: wish.incoming(),
+            incoming: wish.incoming(period),
             heard: now,
         }
     }
@@ -81,8 +76,9 @@ impl HeartBeat {
         self.heard = Instant::now();
     }
 
-    /// Waits for the next thing to do. Nothing is lost if the future is dropped.
-    pub(crate) async fn next(&mut self) -> Beat {
+    /// Returns two futures: the first is ready when the server has to send something, the second when the
+    /// client is late. Nothing is lost if they are dropped.
+    pub(crate) fn timers(&mut self) -> (impl Future<Output = ()>, impl Future<Output = ()>) {
         let Self {
             outgoing,
             incoming,
@@ -100,16 +96,15 @@ impl HeartBeat {
                 None => pending().await,
             }
         };
-        tokio::select! {
-            () = due => Beat::Due,
-            () = missed => Beat::Missed,
-        }
+        (due, missed)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const PERIOD: Duration = Duration::from_secs(1);
 
     fn wish(header: &str) -> Wish {
         Wish::parse(header).expect(header)
@@ -125,8 +120,9 @@ mod tests {
             ("10000,0", Some(slow), None),
             ("0,1", None, Some(PERIOD)),
         ] {
-            assert_eq!(wish(header).incoming(), incoming, "{header}");
-            assert_eq!(wish(header).outgoing(), outgoing, "{header}");
+            assert_eq!(wish(header).incoming(PERIOD), incoming, "{header}");
+            assert_eq!(wish(header).outgoing(PERIOD), outgoing, "{header}");
+            assert_eq!(wish(header).outgoing(Duration::ZERO), None, "{header}");
         }
     }
 
@@ -149,14 +145,14 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn it_beats_and_listens() {
-        let mut beat = HeartBeat::new(wish("1000,2000"));
+        let mut beat = HeartBeat::new(wish("1000,2000"), PERIOD);
         let start = Instant::now();
-        assert_eq!(beat.next().await, Beat::Due);
+        beat.timers().0.await;
         assert_eq!(start.elapsed(), 2 * PERIOD);
 
         beat.heard();
-        assert_eq!(beat.next().await, Beat::Due);
-        assert_eq!(beat.next().await, Beat::Missed);
+        beat.timers().0.await;
+        beat.timers().1.await;
         assert_eq!(start.elapsed(), 5 * PERIOD);
     }
 }

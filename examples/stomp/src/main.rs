@@ -1,53 +1,35 @@
-//! A small STOMP broker over SockJS, which is what Spring front ends speak: `cargo run -p stomp`.
+//! A STOMP broker with a page: `cargo run -p stomp`, then open the address it prints in a browser.
 //!
-//! Whatever a client sends to a destination goes to all who subscribed to it:
-//!
-//! ```js
-//! import { Client } from "@stomp/stompjs";
-//! import SockJS from "sockjs-client";
-//!
-//! const url = "http://localhost:3002/stomp";
-//! const client = new Client({ webSocketFactory: () => new SockJS(url) });
-//! client.onConnect = () => {
-//!   client.subscribe("/topic/echo", (message) => console.log(message.body));
-//!   client.publish({ destination: "/topic/echo", body: "hello" });
-//! };
-//! client.activate();
-//! ```
-//!
-//! It speaks STOMP 1.2 without acknowledgements and transactions. Client libraries may cut a large
-//! frame into several SockJS messages, and put several frames into one; the [`decoder`] does not
-//! mind. What it cannot mend is a character that was cut in two: `splitLargeFrames` of stompjs may do
-//! that to those above U+FFFF, and such a frame is refused.
-//!
-//! `PORT` changes the port.
+//! Everybody may connect, with any `login` or none. A client that gives a `passcode` must give the right one,
+//! which is `secret`. `PORT` changes the port.
 
-mod broker;
-mod connection;
-mod decoder;
-mod frame;
-mod header;
-mod heartbeat;
+mod desk;
+mod page;
 
 use std::{env, io};
 
 use axum::Router;
 use axum::serve::ListenerExt;
-use sockjs_axum::SockJsLayer;
+use sockjs_axum::{Session, SockJsLayer};
+use stomp::{Broker, PROTOCOLS, Stomp};
 use tokio::net::TcpListener;
 
-use crate::broker::Broker;
+use crate::desk::Desk;
 
 #[tokio::main]
 async fn main() -> io::Result<()> {
-    let stomp = SockJsLayer::new("/stomp")
-        .on_session(connection::serve)
-        .with_state(Broker::default());
-    let app = Router::new().layer(stomp);
+    let clients = page::Clients::from_env()?;
+    let sockjs = SockJsLayer::new("/stomp").protocols(PROTOCOLS);
+    let broker = Broker::new(sockjs.handle());
+    let stomp = Stomp::new(Desk::new(broker.clone()), broker);
+    let sockjs = sockjs
+        .on_session(move |session: Session| stomp.clone().serve(session))
+        .sockjs_url(clients.sockjs_url());
+    let app = Router::new().merge(clients.routes()).layer(sockjs);
 
     let port = env::var("PORT").unwrap_or_else(|_| "3002".to_owned());
     let listener = TcpListener::bind(format!("127.0.0.1:{port}")).await?;
-    println!("Listening on http://{}", listener.local_addr()?);
+    println!("Open http://{}/", listener.local_addr()?);
 
     // Frames are small writes, which Nagle's algorithm would hold back one behind the other.
     let listener = listener.tap_io(|tcp| drop(tcp.set_nodelay(true)));

@@ -1,6 +1,6 @@
 //! Bodies without a session.
 
-use support::{Connection, Server};
+use support::{Connection, Server, within};
 
 /// P30: Unknown sessions.
 /// Limit: body of a send request without a session
@@ -55,16 +55,19 @@ async fn all_bodies_without_a_session_share_one_buffer() {
     assert_eq!(short().await, 404);
     let stalled = stall(&server, 15_000).await;
     // The server may not have read all of the other one.
-    let response = loop {
-        let mut connection = stall(&server, 16_000).await;
-        let response = connection.response("POST").await;
-        match response.status {
-            // White space is no payload.
-            500 => drop(response.text().await),
-            503 => break (response.headers.clone(), response.text().await),
-            status => panic!("{status}"),
+    let refusal = async {
+        loop {
+            let mut connection = stall(&server, 16_000).await;
+            let response = connection.response("POST").await;
+            match response.status {
+                // White space is no payload.
+                500 => drop(response.text().await),
+                503 => break (response.headers.clone(), response.text().await),
+                status => panic!("{status}"),
+            }
         }
     };
+    let response = within("a refusal", refusal).await;
     assert_eq!(response.1, "Too many requests of unknown sessions.");
     assert_eq!(response.0.get("retry-after"), Some("1"));
     assert_eq!(short().await, 404);

@@ -7,9 +7,14 @@ use support::{Connection, Peer, Server, received, within};
 
 /// Starts a send request without its body.
 async fn start(server: &Server, peer: &Peer, len: usize) -> Connection {
+    start_with(server, peer, len, "").await
+}
+
+/// Starts a send request that has the header lines `more`, without its body.
+async fn start_with(server: &Server, peer: &Peer, len: usize, more: &str) -> Connection {
     let mut connection = server.connect().await;
     let path = peer.path("xhr_send");
-    let head = format!("POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: {len}\r\n\r\n");
+    let head = format!("POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: {len}\r\n{more}\r\n");
     connection.write(head).await;
     connection
 }
@@ -54,6 +59,40 @@ async fn a_hundred_heads_come_before_a_hundred_bodies() {
         let mut requests = join_all(heads).await;
         // A request that is answered was read after all of the heads.
         assert_eq!(server.get("/echo").send().await.status, 200);
+        for (n, request) in requests.iter_mut().enumerate().rev() {
+            request.write(format!("[\"{n:02}\"]")).await;
+        }
+
+        let mut messages = Vec::new();
+        for _ in 0..100 {
+            messages.push(received(&mut session).await);
+        }
+        messages.sort_unstable();
+        let expected: Vec<_> = (0..100).map(|n| format!("{n:02}")).collect();
+        assert_eq!(messages, expected);
+        for request in &mut requests {
+            assert_eq!(request.response("POST").await.status, 204);
+        }
+    }
+}
+
+/// P61: Backpressure.
+#[tokio::test]
+async fn a_hundred_clients_wait_for_permission_to_send_their_bodies() {
+    for receive_buffer in [1, 256 * 1024] {
+        let configure = |layer: SockJsLayer| layer.receive_buffer(receive_buffer);
+        let (server, mut sessions) = Server::capture(configure).await;
+        let peer = server.peer();
+        peer.open().await;
+        let mut session = sessions.next().await;
+
+        let expect = "Expect: 100-continue\r\n";
+        let heads = (0..100).map(|_| start_with(&server, &peer, 6, expect));
+        let mut requests = join_all(heads).await;
+        // Nobody sends a byte of a body before everybody may.
+        for request in &mut requests {
+            assert_eq!(request.response("POST").await.status, 100);
+        }
         for (n, request) in requests.iter_mut().enumerate().rev() {
             request.write(format!("[\"{n:02}\"]")).await;
         }

@@ -26,7 +26,7 @@ impl Bench {
     {
         let (tx, sessions) = mpsc::unbounded_channel();
         let layer = SockJsLayer::new("/echo").on_session(move |session: Session| {
-            tx.send(session.downgrade()).ok();
+            tx.send(session.session_ref().clone()).ok();
             handler(session)
         });
         Self {
@@ -82,7 +82,7 @@ async fn a_handler_that_fails_at_once_closes_its_session() {
 async fn a_handler_that_drops_its_session_and_then_fails_has_closed_it_before() {
     let fails = |mut session: Session| async move {
         session.recv().await;
-        let other = session.downgrade();
+        let other = session.session_ref().clone();
         drop(session);
         other.closed().await;
         Err("a test's error")

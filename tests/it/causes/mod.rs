@@ -32,8 +32,8 @@ const TABLE: &[(Cause, &[Transport], u16, &str, usize)] = &[
     (ReceiverLost, Transport::ALL, 1002, INTERRUPTED, 0),
     (DisconnectTimeout, HTTP, 1002, INTERRUPTED, 0),
     (HeartbeatTimeout, &[WebSocket], 3000, NO_RESPONSE, 0),
-    // One message is waiting; on a WebSocket, another one is written in part.
-    // One message waits, and one is usually not taken in full.
+    // One message waits. Another one is written in part, or is with hyper, which takes a slice of a
+    // response whole.
     (SlowClient, STREAMING, 1002, INTERRUPTED, 2),
     (SlowClient, WEBSOCKETS, 1002, INTERRUPTED, 2),
     (LimitExceeded, WEBSOCKETS, 1009, "Message too long", 0),
@@ -228,8 +228,8 @@ async fn each_cause_is_told_on_each_transport_where_it_can_occur() {
             let ending = ending(&session).await;
             assert_eq!(told(&ending), (*cause, *code, *reason));
             let counted = match ending.undelivered() {
-                // The client stopped between two frames and not within one.
-                1 if *cause == SlowClient => 2,
+                // hyper may have taken the last slice of a frame.
+                1 if *cause == SlowClient && STREAMING.contains(transport) => 2,
                 counted => counted,
             };
             assert_eq!(counted, *undelivered);

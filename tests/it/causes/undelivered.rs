@@ -187,6 +187,70 @@ async fn messages_read_after_the_close_are_delivered() {
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_long_close_reason_is_delivered_whole() {
+    let reason = "x".repeat(50_000);
+    for wire in Wire::ALL {
+        let mut bench = Bench::new();
+        let (mut body, session) = bench.open(wire).await;
+
+        session.close(3000, reason.clone());
+
+        if !wire.streams() {
+            body = bench.receive(wire).await;
+        }
+        let expected = wire.frame(&format!("c[3000,\"{reason}\"]"));
+        let piece = next_piece(&mut body).await;
+        assert!(piece == Some(expected), "{wire:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn messages_that_a_stream_has_read_are_delivered() {
+    // A short slice, a long one, and several.
+    for len in [1, 3000, 100_000] {
+        for wire in streaming() {
+            let mut bench = Bench::new();
+            let (mut body, session) = bench.open(wire).await;
+            let message = "x".repeat(len);
+            let expected = wire.frame(&format!("a[\"{message}\"]"));
+            session.try_send(message).unwrap();
+            let mut read = String::new();
+            while read.len() < expected.len() {
+                read += &next_piece(&mut body).await.expect("the stream goes on");
+            }
+            assert!(read == expected, "{len} bytes by {wire:?}");
+
+            drop(body);
+
+            let ending = ending(&session).await;
+            assert_eq!(ending.cause(), Cause::ReceiverLost);
+            assert_eq!(ending.undelivered(), 0, "{len} bytes by {wire:?}");
+        }
+    }
+}
+
+/// Limit: send_timeout
+#[tokio::test(start_paused = true)]
+async fn the_send_timeout_starts_when_a_message_begins_to_wait() {
+    for wire in streaming() {
+        let mut bench = Bench::new();
+        let (mut body, session) = bench.open(wire).await;
+        session.try_send("taken").unwrap();
+        let taken = next_piece(&mut body).await;
+        assert_eq!(taken, Some(wire.frame(r#"a["taken"]"#)));
+        tokio::time::sleep(Duration::from_secs(20)).await;
+
+        session.try_send("left").unwrap();
+
+        let (elapsed, ending) = timed(session.closed()).await;
+        assert_eq!(ending.cause(), Cause::SlowClient);
+        let late = elapsed.checked_sub(SEND_TIMEOUT);
+        let late = late.unwrap_or_else(|| panic!("after {elapsed:?}"));
+        assert!(late < Duration::from_millis(10), "{elapsed:?}");
+    }
+}
+
 /// Opens a WebSocket over a link that holds 100 bytes, up to its open frame.
 async fn websocket(transport: Transport) -> (WebSocket<DuplexStream>, Session, SockJsHandle) {
     let (layer, mut sessions) = Sessions::capture(SockJsLayer::new("/echo"));

@@ -2,6 +2,8 @@
 
 mod broadcast;
 mod stress;
+mod topics;
+mod values;
 
 use std::collections::{HashMap, HashSet};
 

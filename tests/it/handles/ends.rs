@@ -244,9 +244,9 @@ async fn a_reference_does_not_keep_the_session_open() {
     let peer = server.peer();
     peer.open().await;
     let session = sessions.next().await;
-    let from_session = session.downgrade();
+    let from_session = session.session_ref().clone();
     let (sender, receiver) = session.split();
-    let from_sender = sender.downgrade();
+    let from_sender = sender.session_ref().clone();
     assert_eq!(from_session.id(), sender.id());
     assert_eq!(from_sender.id(), sender.id());
     from_session.try_send("x").unwrap();

@@ -145,6 +145,21 @@ fn flush(sender: &mut Sender, cx: &mut Context<'_>) -> Poll<()> {
     Sink::<Message>::poll_flush(Pin::new(sender), cx).map(|result| result.expect(OPEN))
 }
 
+#[tokio::test]
+async fn the_sink_of_a_session_is_flushed_once_its_message_is_queued() {
+    let (_server, peer, mut session) = full().await;
+    let task = Task::new();
+    Pin::new(&mut session).start_send("second".into()).unwrap();
+    let mut flush = |cx: &mut Context<'_>| Sink::<Message>::poll_flush(Pin::new(&mut session), cx);
+    assert!(task.poll(&mut flush).is_pending());
+
+    assert_eq!(peer.poll().await, "a[\"first\"]\n");
+
+    assert_eq!(task.woken(), 1);
+    assert!(task.poll(&mut flush).is_ready());
+    assert_eq!(peer.poll().await, "a[\"second\"]\n");
+}
+
 /// The time of each wait must not depend on how many others wait: one that looks at all of them
 /// would look five billion times here.
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! A span for each session, an event when it opens and closes, and one for each request refused.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use axum::{
     Router,
@@ -175,6 +175,33 @@ async fn an_ordinary_end_is_logged_at_debug() {
     }
 }
 
+#[test]
+fn a_handler_that_panics_when_its_runtime_drops_it_is_logged_at_error() {
+    let log = Log::start();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build();
+    let runtime = runtime.expect("a runtime is made");
+    runtime.block_on(async {
+        let layer = SockJsLayer::new("/echo").on_session(async |_: Session| {
+            let _bomb = Bomb;
+            std::future::pending::<()>().await;
+        });
+        let direct = Direct::new(layer.disconnect_delay(Duration::MAX));
+        let path = unique_path("/echo") + "/xhr";
+        assert_eq!(direct.post(&path).await, "o\n");
+        tokio::task::yield_now().await;
+    });
+
+    drop(runtime);
+
+    let [panicked] = &log.events("session handler panicked")[..] else {
+        panic!("{:?}", log.ours());
+    };
+    assert_eq!(panicked.level, Level::ERROR);
+    assert_closed(&log, Level::DEBUG, "shutting_down", None);
+}
+
 #[tokio::test]
 async fn an_end_by_a_limit_or_a_panic_is_logged_at_warn() {
     for cause in ["slow_client", "limit_exceeded", "handler_panicked"] {
@@ -222,6 +249,37 @@ async fn an_end_by_a_limit_or_a_panic_is_logged_at_warn() {
             assert_within(panicked, &log.sessions()[0]);
         }
     }
+}
+
+/// Panics when it is dropped.
+struct Bomb;
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        panic!("a test's panic");
+    }
+}
+
+#[tokio::test]
+async fn a_value_that_panics_is_logged_at_error() {
+    let log = Log::start();
+    let layer = SockJsLayer::new("/echo").on_session(async |mut session: Session| {
+        session.insert(Arc::new(Bomb));
+        session.recv().await;
+    });
+    let server = Server::start(Router::new().layer(layer)).await;
+    let mut client = Client::open(server.addr(), "/echo", Transport::WebSocket).await;
+    client.send("x").await;
+    client.expect_close(1000, "Normal closure").await;
+
+    let events = || log.events("value of a session panicked");
+    until("the event", || !events().is_empty()).await;
+    let [event] = &events()[..] else {
+        panic!("{:?}", events());
+    };
+    assert_eq!(event.level, Level::ERROR);
+    assert_eq!(event.field("panic"), Some("a test's panic"));
+    assert_within(event, &log.sessions()[0]);
 }
 
 #[tokio::test]

@@ -5,7 +5,8 @@ use std::{error::Error, fmt, future::Future};
 use anyhow::Context as _;
 use axum::Router;
 use sockjs_axum::{
-    SendError, SendJsonError, Session, SockJsHandle, SockJsLayer, Transport, TrySendError,
+    JoinError, SendError, SendJsonError, Session, SockJsHandle, SockJsLayer, Transport,
+    TrySendError,
 };
 use support::{Client, Frame, Server, until};
 use tracing::Level;
@@ -152,7 +153,7 @@ fn assert_silent(log: &Log) {
 }
 
 #[tokio::test]
-async fn a_message_that_is_too_late_is_no_failure() {
+async fn what_is_too_late_is_no_failure() {
     type Boxed = Box<dyn Error + Send + Sync>;
     async fn boxed(session: Session) -> Result<(), Boxed> {
         session.send("late").await?;
@@ -191,6 +192,7 @@ async fn a_message_that_is_too_late_is_no_failure() {
         &logged_when_gone::<SendJsonError, _>(async |session| session.send_json("late").await)
             .await,
     );
+    assert_silent(&logged_when_gone::<JoinError, _>(async |session| session.join("late")).await);
     assert_silent(&logged_when_gone(boxed).await);
     assert_silent(&logged_when_gone(boxed_try).await);
     assert_silent(&logged_when_gone(boxed_json).await);

@@ -14,7 +14,9 @@ use axum::{Router, extract::FromRequestParts};
 use futures_util::{FutureExt as _, pin_mut};
 use http::request::Parts;
 use sockjs_axum::{Cause, Ending, Session, SessionState, ShutdownOutcome, SockJsLayer, Transport};
-use support::{Client, Clock, Frozen, Server, Wire, ending, until, within};
+use support::{
+    Client, Clock, Direct, Frozen, Server, Sessions, Wire, ending, unique_path, until, within,
+};
 use tokio::sync::{Notify, mpsc, oneshot};
 
 const DEADLINE: Duration = Duration::from_secs(60);
@@ -61,6 +63,27 @@ async fn waiting_messages_are_delivered_before_the_close() {
     // No time had to pass for that.
     assert_eq!(counts(shutdown), (7, 0, 0));
     assert!(bench.handle.is_empty());
+}
+
+#[tokio::test]
+async fn a_session_that_is_being_closed_keeps_the_code_of_the_application() {
+    let mut bench = Frozen::start().await;
+    let mut open = Vec::new();
+    for &transport in Transport::ALL {
+        open.push(bench.open(transport).await);
+    }
+
+    bench.handle.close_all(3001, "A new version is coming");
+    let shutdown = bench.handle.shutdown(DEADLINE);
+    let clients = async {
+        for (client, session) in &mut open {
+            client.expect_close(3001, "A new version is coming").await;
+            assert_eq!(ending(session).await.cause(), Cause::ClosedByApp);
+        }
+    };
+    let (shutdown, ()) = tokio::join!(shutdown, clients);
+
+    assert_eq!(shutdown.cut, 0);
 }
 
 /// P60: No room.
@@ -130,6 +153,29 @@ async fn a_second_shutdown_waits_as_well() {
     within("its end", two).await;
     let shutdown = bench.handle.shutdown(DEADLINE).now_or_never();
     assert_eq!(shutdown.map(counts), Some((0, 0, 0)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_poll_that_waits_at_the_deadline_is_told_the_reason() {
+    let (layer, mut sessions) = Sessions::capture(SockJsLayer::new("/echo"));
+    let handle = layer.handle();
+    let direct = Direct::new(layer);
+    let path = unique_path("/echo") + "/xhr";
+    assert_eq!(direct.post(&path).await, "o\n");
+    let session = sessions.next().await;
+    let poll = direct.post(&path);
+    pin_mut!(poll);
+    assert_eq!(poll.as_mut().now_or_never(), None);
+
+    // The deadline has passed before the poll takes the close frame.
+    let shutdown = handle.shutdown(Duration::ZERO);
+    pin_mut!(shutdown);
+    assert_eq!(shutdown.as_mut().now_or_never(), None);
+    assert_eq!(session.state(), SessionState::Closed);
+
+    assert_eq!(poll.await, "c[1001,\"Going away\"]\n");
+    drop(session);
+    assert_eq!(counts(shutdown.await), (1, 1, 0));
 }
 
 #[tokio::test]

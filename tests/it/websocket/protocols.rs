@@ -56,7 +56,7 @@ async fn the_first_offer_that_is_listed_is_chosen() {
             assert_eq!(socket.headers.list(NAME), answer, "{path} {offers:?}");
             let session = sessions.next().await;
             assert_eq!(session.protocol(), *chosen, "{path} {offers:?}");
-            assert_eq!(session.downgrade().protocol(), *chosen);
+            assert_eq!(session.session_ref().protocol(), *chosen);
         }
     }
 }
@@ -83,7 +83,7 @@ async fn over_http2_the_first_offer_that_is_listed_is_chosen() {
             assert_eq!(answer, expected, "{path} {offers:?}");
             let session = sessions.next().await;
             assert_eq!(session.protocol(), *chosen, "{path} {offers:?}");
-            assert_eq!(session.downgrade().protocol(), *chosen);
+            assert_eq!(session.session_ref().protocol(), *chosen);
         }
     }
 }

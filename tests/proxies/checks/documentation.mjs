@@ -13,7 +13,7 @@ export async function documentation() {
   await check("docs/deployment.md shows the files that are tested", () => {
     const text = readFileSync(new URL("docs/deployment.md", root), "utf8");
     const shown = new Map([...text.matchAll(BLOCK)].map(([, path, code]) => [path, code]));
-    for (const directory of ["nginx", "haproxy"]) {
+    for (const directory of ["nginx", "haproxy", "caddy"]) {
       for (const name of readdirSync(new URL(`tests/proxies/${directory}/`, root))) {
         const path = `tests/proxies/${directory}/${name}`;
         assert.equal(shown.get(path), readFileSync(new URL(path, root), "utf8"), path);

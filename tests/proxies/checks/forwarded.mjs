@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { check } from "../../clients/check.mjs";
 import { Backend } from "../lib/backend.mjs";
 import { Http1, Http2 } from "../lib/http.mjs";
-import { HAProxy, Nginx } from "../lib/proxies.mjs";
+import { Caddy, HAProxy, Nginx } from "../lib/proxies.mjs";
 import { ALL, HTTP, open } from "../lib/sessions.mjs";
 
 const CLIENT = "127.0.0.7";
@@ -13,7 +13,7 @@ const FORGED = { "x-forwarded-for": "203.0.113.9", "x-forwarded-proto": "gopher"
 export async function forwarded() {
   const backend = await Backend.start();
   const ports = [backend.port];
-  for (const Proxy of [Nginx, HAProxy]) {
+  for (const Proxy of [Nginx, HAProxy, Caddy]) {
     const proxy = await Proxy.start("one-server", { ports });
     const options = { ca: proxy.ca, localAddress: CLIENT };
     for (const [title, client, transports, proto] of [

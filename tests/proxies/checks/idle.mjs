@@ -5,7 +5,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { check } from "../../clients/check.mjs";
 import { Backend } from "../lib/backend.mjs";
 import { Http1, Http2 } from "../lib/http.mjs";
-import { HAProxy, Nginx } from "../lib/proxies.mjs";
+import { Caddy, HAProxy, Nginx } from "../lib/proxies.mjs";
 import { ALL, HTTP, open, WEBSOCKETS } from "../lib/sessions.mjs";
 
 /** Longer than the 60 s after which both proxies, as configured, let go of a silent connection. */
@@ -15,10 +15,11 @@ const SILENCE = 65_000;
 export async function idle() {
   const backend = await Backend.start();
   const ports = [backend.port];
-  const [minimal, nginx, haproxy] = [
+  const [minimal, nginx, haproxy, caddy] = [
     await Nginx.start("minimal", { ports }),
     await Nginx.start("one-server", { ports }),
     await HAProxy.start("one-server", { ports }),
+    await Caddy.start("one-server", { ports }),
   ];
   const withHeartbeats = ALL.filter((transport) => transport !== "raw websocket");
   const cases = [
@@ -28,6 +29,8 @@ export async function idle() {
     // Its tunnels may be silent for longer.
     ["haproxy", new Http1(haproxy.url), ALL],
     ["haproxy, HTTP/2", new Http2(haproxy.tlsUrl, { ca: haproxy.ca }), ALL],
+    ["caddy", new Http1(caddy.url), ALL],
+    ["caddy, HTTP/2", new Http2(caddy.tlsUrl, { ca: caddy.ca }), HTTP],
   ];
   const seconds = SILENCE / 1000;
   await Promise.all(
@@ -36,7 +39,7 @@ export async function idle() {
     ),
   );
   for (const [, client] of cases) client.close();
-  for (const each of [minimal, nginx, haproxy, backend]) await each.stop();
+  for (const each of [minimal, nginx, haproxy, caddy, backend]) await each.stop();
 }
 
 async function survives(client, transports) {

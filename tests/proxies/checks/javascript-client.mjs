@@ -6,14 +6,14 @@ import { check, within } from "../../clients/check.mjs";
 import { SockJS } from "../../clients/packages.mjs";
 import { Backend } from "../lib/backend.mjs";
 import { run } from "../lib/processes.mjs";
-import { HAProxy, Nginx } from "../lib/proxies.mjs";
+import { Caddy, HAProxy, Nginx } from "../lib/proxies.mjs";
 
 const ECHO = fileURLToPath(new URL("../../clients/echo.mjs", import.meta.url));
 
 export async function javascriptClient() {
   const backend = await Backend.start({ RESPONSE_LIMIT: 4096 });
   const ports = [backend.port];
-  for (const Proxy of [Nginx, HAProxy]) {
+  for (const Proxy of [Nginx, HAProxy, Caddy]) {
     const proxy = await Proxy.start("one-server", { ports });
     await check(`${Proxy.title}: 1000 messages of the JavaScript client over each transport`, () =>
       run(process.execPath, [ECHO, proxy.url]),

@@ -1,11 +1,14 @@
 // One server behind each proxy: every transport, over HTTP/1.1 and HTTP/2, with TLS and without.
 
 import assert from "node:assert/strict";
+import { chmodSync } from "node:fs";
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { check } from "../../clients/check.mjs";
 import { Backend } from "../lib/backend.mjs";
 import { Http1, Http2 } from "../lib/http.mjs";
-import { HAProxy, Nginx } from "../lib/proxies.mjs";
+import { scratch } from "../lib/processes.mjs";
+import { Caddy, HAProxy, Nginx } from "../lib/proxies.mjs";
 import { ALL, HTTP, open, WEBSOCKETS } from "../lib/sessions.mjs";
 
 /** Half of the messages have to be back within so many milliseconds. A buffer never gives them back. */
@@ -23,12 +26,21 @@ const TEXTS = [
   "x".repeat(50_000),
 ];
 
+/** How each proxy writes the address of a Unix socket: as docs/deployment.md says. */
+const UNIX_SOCKETS = [
+  [Nginx, (path) => `unix:${path}`],
+  [HAProxy, (path) => `unix@${path}`],
+  [Caddy, (path) => `unix/${path}`],
+];
+
 export async function oneServer() {
+  const socket = join(scratch, "sockjs.sock");
   // Streams that end often.
-  const backend = await Backend.start({ RESPONSE_LIMIT: 4096 });
+  const backend = await Backend.start({ RESPONSE_LIMIT: 4096, SOCKET: socket });
   const minimal = await Nginx.start("minimal", { ports: [backend.port] });
   const nginx = await Nginx.start("one-server", { ports: [backend.port] });
   const haproxy = await HAProxy.start("one-server", { ports: [backend.port] });
+  const caddy = await Caddy.start("one-server", { ports: [backend.port] });
 
   const client = new Http1(minimal.url);
   await everyTransport("nginx as it is", client, backend, HTTP, { version: "HTTP/1.0" });
@@ -37,7 +49,7 @@ export async function oneServer() {
     assert.equal(await postLarge(client), 413);
   });
 
-  for (const proxy of [nginx, haproxy]) {
+  for (const proxy of [nginx, haproxy, caddy]) {
     const { title } = proxy.constructor;
     const { ca } = proxy;
     const plain = new Http1(proxy.url);
@@ -54,8 +66,19 @@ export async function oneServer() {
     for (const each of [plain, tls, h2]) each.close();
   }
 
+  // Nginx opens it as another user.
+  chmodSync(socket, 0o777);
+  for (const [Proxy, address] of UNIX_SOCKETS) {
+    const replace = [["127.0.0.1:0", address(socket)]];
+    const proxy = await Proxy.start("one-server", { ports: [0], replace });
+    const client = new Http1(proxy.url);
+    await everyTransport(`${Proxy.title}, Unix socket`, client, backend, ALL, { version: "HTTP/1.1" });
+    client.close();
+    await proxy.stop();
+  }
+
   client.close();
-  for (const each of [minimal, nginx, haproxy, backend]) await each.stop();
+  for (const each of [minimal, nginx, haproxy, caddy, backend]) await each.stop();
 }
 
 async function everyTransport(title, client, backend, transports, expected) {

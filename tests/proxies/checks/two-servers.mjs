@@ -6,7 +6,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { check } from "../../clients/check.mjs";
 import { Backend } from "../lib/backend.mjs";
 import { Http1 } from "../lib/http.mjs";
-import { HAProxy, Nginx } from "../lib/proxies.mjs";
+import { Caddy, HAProxy, Nginx } from "../lib/proxies.mjs";
 import { open } from "../lib/sessions.mjs";
 
 const TRANSPORTS = ["xhr", "jsonp", "xhr_streaming"];
@@ -33,6 +33,7 @@ const CASES = [
   { Proxy: HAProxy, site: "by-server", ids: sameServer, jsessionid: "off" },
   { Proxy: HAProxy, site: "by-session", ids: anyServer, jsessionid: "off", keeps: true, drains: true },
   { Proxy: HAProxy, site: "by-cookie", ids: anyServer, jsessionid: "dummy", keeps: true, drains: true },
+  { Proxy: Caddy, site: "by-server", ids: sameServer, jsessionid: "off" },
 ];
 
 export async function twoServers() {

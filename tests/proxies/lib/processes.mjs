@@ -67,8 +67,8 @@ export class Process {
 }
 
 /** Runs a command to its end. */
-export async function run(command, args) {
-  const process = new Process(command, args);
+export async function run(command, args, environment) {
+  const process = new Process(command, args, environment);
   const [code] = await process.exited;
   if (code !== 0) throw new Error(`${command} ${args.join(" ")}: ${process.output}`);
 }

@@ -1,4 +1,4 @@
-// nginx and HAProxy as ordinary processes, with the files that docs/deployment.md shows.
+// nginx, HAProxy and Caddy as ordinary processes, with the files that docs/deployment.md shows.
 //
 // Those name real ports, paths and times; each is replaced by what the test needs instead, and has to
 // be there.
@@ -36,7 +36,7 @@ class Proxy {
     // nginx opens some files as another user.
     for (const directory of [scratch, proxy.directory]) chmodSync(directory, 0o755);
 
-    proxy.ca = (await makeCertificate()).certificate;
+    ({ certificate: proxy.ca, path: proxy.caFile } = await makeCertificate());
     proxy.plain = await freePort();
     proxy.tls = await freePort();
     proxy.replacements = replace.map(([from, to]) => ({ from, to, done: false }));
@@ -84,6 +84,8 @@ class Proxy {
       .replace(/^( *listen )443 /m, `$1${listen[1]} `)
       .replace(/^( *bind ):80$/m, `$1${listen[0]}`)
       .replace(/^( *bind ):443 /m, `$1${listen[1]} `)
+      .replace(/^:80 /m, `http://${listen[0]} `)
+      .replace(/^:443 /m, `https://${listen[1]} `)
       .replaceAll("/etc/ssl/example", join(scratch, "certificate"));
     for (const replacement of this.replacements) {
       if (text.includes(replacement.from)) replacement.done = true;
@@ -149,6 +151,37 @@ export class HAProxy extends Proxy {
   }
 }
 
+export class Caddy extends Proxy {
+  static title = "caddy";
+
+  configure(site) {
+    this.admin = `unix/${this.directory}/admin`;
+    const options = `{
+	admin ${this.admin}
+	auto_https off
+	default_bind 127.0.0.1
+	servers {
+		protocols h1 h2
+	}
+}
+
+`;
+    this.main = this.write("Caddyfile", options + this.fit(`caddy/${site}.caddyfile`));
+    // Where it would keep its last configuration.
+    const environment = { XDG_CONFIG_HOME: this.directory, XDG_DATA_HOME: this.directory };
+    return ["caddy", ["run", ...this.#arguments], environment];
+  }
+
+  async reload() {
+    await run("caddy", ["reload", "--force", "--address", this.admin, ...this.#arguments]);
+    await sleep(SETTLE);
+  }
+
+  get #arguments() {
+    return ["--config", this.main, "--adapter", "caddyfile"];
+  }
+}
+
 function accepts(port) {
   return new Promise((resolve) => {
     const socket = connect(port, "127.0.0.1");
@@ -165,9 +198,11 @@ function makeCertificate() {
       ...["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"],
       ...["-days", "2", "-subj", "/CN=localhost"],
       ...["-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"],
+      // rustls takes no certificate of an authority for that of a server.
+      ...["-addext", "basicConstraints=critical,CA:FALSE"],
       ...["-keyout", key, "-out", chain],
     ]);
-    // HAProxy wants both in one file, and nginx does not mind.
+    // HAProxy wants both in one file, nginx does not mind, and Caddy wants two.
     const pem = readFileSync(chain, "utf8") + readFileSync(key, "utf8");
     writeFileSync(join(scratch, "certificate.pem"), pem);
     return { certificate: readFileSync(chain, "utf8"), path: chain };

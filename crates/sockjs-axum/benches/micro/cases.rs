@@ -14,6 +14,8 @@ use sockjs_axum::{ResponseBody, Session, SockJs, SockJsLayer};
 use tokio::runtime::{self, Runtime};
 use tower::{Layer, Service, service_fn};
 
+use crate::many;
+
 /// Something to do over and over.
 pub(crate) struct Case {
     pub(crate) name: &'static str,
@@ -21,7 +23,7 @@ pub(crate) struct Case {
 }
 
 impl Case {
-    fn new(name: &'static str, run: impl FnMut() + 'static) -> Self {
+    pub(crate) fn new(name: &'static str, run: impl FnMut() + 'static) -> Self {
         Self {
             name,
             run: Box::new(run),
@@ -30,7 +32,7 @@ impl Case {
 }
 
 pub(crate) fn all() -> Vec<Case> {
-    vec![
+    let mut cases = vec![
         bare(),
         passed_on(),
         answered("route/greeting", get("/echo"), 200),
@@ -41,7 +43,9 @@ pub(crate) fn all() -> Vec<Case> {
         polling_echo(),
         streaming_echo(),
         life(),
-    ]
+    ];
+    cases.extend(many::all());
+    cases
 }
 
 /// A service without the layer. All other cases have in them what this costs: to make a request,
@@ -121,7 +125,7 @@ fn life() -> Case {
     })
 }
 
-async fn read(mut session: Session) {
+pub(crate) async fn read(mut session: Session) {
     while session.recv().await.is_some() {}
 }
 
@@ -129,8 +133,8 @@ async fn leave(_: Session) {}
 
 /// A service, and what it runs on. Without connections, so that requests and nothing else are
 /// measured.
-struct Client {
-    runtime: Runtime,
+pub(crate) struct Client {
+    pub(crate) runtime: Runtime,
     service: SockJs<Inner>,
     xhr: Request<Full<Bytes>>,
     xhr_send: Request<Full<Bytes>>,
@@ -139,7 +143,7 @@ struct Client {
 type Body = ResponseBody<Empty<Bytes>>;
 
 impl Client {
-    fn new(layer: SockJsLayer) -> Self {
+    pub(crate) fn new(layer: SockJsLayer) -> Self {
         Self {
             runtime: runtime(),
             // Valgrind is slow, and a session must not end for that.
@@ -174,6 +178,12 @@ impl Client {
         let res = self.call(&req);
         assert_eq!(res.status(), 204);
         self.runtime.block_on(tokio::task::yield_now());
+    }
+
+    /// Polls for the session with that id.
+    pub(crate) fn poll_as(&mut self, session: &str) {
+        let res = self.call(&post_to(session, "xhr", ""));
+        assert!(!self.read(res).is_empty());
     }
 
     fn poll(&mut self) {

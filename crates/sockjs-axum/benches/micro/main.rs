@@ -4,6 +4,7 @@
 //! Run by `cargo bench`, it measures times; by `benches/instructions` of sockjs-core, instructions.
 
 mod cases;
+mod many;
 
 use std::env;
 

@@ -170,6 +170,7 @@ impl Admission {
             self.connection,
             Meter::new(mount.prefix().clone(), transport),
             mount.session_config(transport),
+            mount.topics().clone(),
         );
         mount.registry().insert(&shared)?;
         let registration = self.place.register(shared.clone());

@@ -165,6 +165,20 @@ mod tests {
     }
 
     #[test]
+    fn a_table_that_was_large_is_small_when_it_is_empty() {
+        let digest = DigestKey::new();
+        let start = Instant::now();
+        let mut ended = Ended::default();
+        for n in 0..20 * MAX_OLD {
+            ended.push(digest.of(&n), ended_session(), start, DELAY);
+        }
+        ended.forget(start + DELAY + REMEMBER);
+        assert!(ended.sessions.is_empty() && ended.order.is_empty());
+        assert!(ended.order.capacity() <= 2 * MAX_OLD);
+        assert!(ended.sessions.capacity() <= 2 * MAX_OLD);
+    }
+
+    #[test]
     fn table_is_full_of_young_records_only() {
         let digest = DigestKey::new();
         let start = Instant::now();
@@ -197,6 +211,8 @@ mod tests {
         let now = Instant::now();
         let mut ended = Ended::default();
         ended.push(key, ended_session(), now, Duration::MAX);
-        assert!(reason(&mut ended, &key, now + Duration::from_secs(3600)).is_some());
+        let months = Duration::from_secs(300 * 24 * 60 * 60);
+        assert!(reason(&mut ended, &key, now + months).is_some());
+        assert!(ended.is_full(1, now + months));
     }
 }

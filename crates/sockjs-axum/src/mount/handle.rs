@@ -3,13 +3,12 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::StreamExt;
-use futures_util::stream::FuturesUnordered;
 use sockjs_core::{Cause, CloseReason, Message, Transport};
 use uuid::Uuid;
 
+use super::broadcast::{Broadcast, BroadcastOutcome, SlowPolicy};
 use super::registry::{Phase, Registry};
-use crate::error::TrySendError;
+use super::topic::Topic;
 use crate::session::SessionRef;
 
 /// A handle to all sessions of a mount, for use outside their handlers.
@@ -107,37 +106,19 @@ impl SockJsHandle {
         message: impl Into<Message>,
         slow: SlowPolicy,
     ) -> BroadcastOutcome {
-        let message = message.into();
-        let mut broadcast = BroadcastOutcome::default();
-        let mut full = Vec::new();
-        for session in self.sessions().filter(filter) {
-            match session.try_send(message.clone()) {
-                Ok(()) => broadcast.sent += 1,
-                Err(TrySendError::Full(_)) => full.push(session),
-                // The session has ended since the list was made.
-                Err(_) => {}
+        let broadcast = {
+            let mut broadcast = Broadcast::new(message.into());
+            for session in self.sessions().filter(filter) {
+                broadcast.offer(session.shared());
             }
-        }
-        match slow {
-            SlowPolicy::Skip => broadcast.skipped += full.len(),
-            SlowPolicy::Close => {
-                full.iter().for_each(SessionRef::close_as_slow);
-                broadcast.closed += full.len();
-            }
-            SlowPolicy::Wait => {
-                let mut waiting: FuturesUnordered<_> = full
-                    .iter()
-                    .map(|session| session.send(message.clone()))
-                    .collect();
-                while let Some(result) = waiting.next().await {
-                    match result {
-                        Ok(()) => broadcast.sent += 1,
-                        Err(_) => broadcast.closed += 1,
-                    }
-                }
-            }
-        }
-        broadcast
+            broadcast
+        };
+        broadcast.finish(slow).await
+    }
+
+    /// Returns a topic of the mount. Sessions [join](crate::Session::join) it by its name.
+    pub fn topic(&self, name: &str) -> Topic {
+        Topic::new(self.registry.topics().clone(), name)
     }
 
     /// Closes all sessions and returns their number. See [`Session::close`](crate::Session::close).
@@ -205,30 +186,6 @@ impl SockJsHandle {
             undelivered,
         }
     }
-}
-
-/// What [`SockJsHandle::broadcast`] does with sessions whose send buffer is full.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-#[non_exhaustive]
-pub enum SlowPolicy {
-    /// Wait until the buffer has room or the session ends. All other sessions get the message before.
-    Wait,
-    /// Skip the session.
-    Skip,
-    /// End the session as [`SlowClient`](crate::Cause::SlowClient).
-    Close,
-}
-
-/// The outcome of a [broadcast](SockJsHandle::broadcast).
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-#[non_exhaustive]
-pub struct BroadcastOutcome {
-    /// The number of sessions for which the message was queued.
-    pub sent: usize,
-    /// The number of sessions that were skipped.
-    pub skipped: usize,
-    /// The number of sessions that the broadcast ended, or that ended while it waited for them.
-    pub closed: usize,
 }
 
 /// The outcome of a [shutdown](SockJsHandle::shutdown).

@@ -3,8 +3,10 @@
 //! Sessions are opened, found, counted and ended here alone.
 
 mod admission;
+mod broadcast;
 mod handle;
 mod task;
+mod topic;
 
 mod clients;
 mod ended;
@@ -21,16 +23,18 @@ use sockjs_core::{SessionConfig, Transport};
 
 use crate::config::{Config, SessionConfigs};
 use crate::http::page::Iframe;
-use crate::session::ErasedHandler;
+use crate::session::{ErasedHandler, Shared, TopicsOfMount};
 use crate::throttle::Throttle;
 
 use self::registry::Phase;
 
 pub(crate) use self::admission::{Admission, Opener, Receiving};
-pub use self::handle::{BroadcastOutcome, ShutdownOutcome, SlowPolicy, SockJsHandle};
+pub use self::broadcast::{BroadcastOutcome, SlowPolicy};
+pub use self::handle::{ShutdownOutcome, SockJsHandle};
 pub(crate) use self::registry::Registry;
 pub(crate) use self::strays::Stray;
 pub(crate) use self::task::{SessionTask, Timer, spawn};
+pub use self::topic::Topic;
 
 /// One mount.
 pub(crate) struct Mount {
@@ -40,6 +44,7 @@ pub(crate) struct Mount {
     handler: ErasedHandler<()>,
     iframe: Iframe,
     registry: Arc<Registry>,
+    topics: Arc<TopicsOfMount<Arc<Shared>>>,
 }
 
 impl Mount {
@@ -53,6 +58,10 @@ impl Mount {
             prefix,
             sessions: SessionConfigs::new(&config.session),
             iframe: Iframe::new(&config.sockjs_url, &config.allowed_origins),
+            topics: Arc::new(TopicsOfMount {
+                topics: registry.topics().clone(),
+                max_topics: config.max_topics,
+            }),
             config,
             handler,
             registry,
@@ -102,6 +111,10 @@ impl Mount {
 
     fn registry(&self) -> &Arc<Registry> {
         &self.registry
+    }
+
+    fn topics(&self) -> &Arc<TopicsOfMount<Arc<Shared>>> {
+        &self.topics
     }
 }
 

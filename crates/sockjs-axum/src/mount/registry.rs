@@ -15,6 +15,7 @@ use crate::clock;
 use crate::session::{Digest, DigestKey, Even, Key, Shared};
 use crate::sync::{AtomicUsize, Mutex, MutexGuard, Ordering};
 use crate::throttle::Throttle;
+use crate::topics::Topics;
 
 /// The sessions of one mount.
 ///
@@ -31,6 +32,7 @@ pub(crate) struct Registry {
     warnings: Throttle,
     phase: watch::Sender<Phase>,
     strays: Strays,
+    topics: Arc<Topics<Arc<Shared>>>,
 }
 
 /// The sessions are stored under ids and keys that they hold themselves, so that neither is copied.
@@ -80,6 +82,7 @@ impl Registry {
             warnings: Throttle::default(),
             phase: watch::Sender::new(Phase::Running),
             strays: Strays::default(),
+            topics: Arc::new(Topics::new()),
         }
     }
 
@@ -181,6 +184,11 @@ impl Registry {
 
     pub(super) fn strays(&self) -> &Strays {
         &self.strays
+    }
+
+    /// Returns the sessions by topic.
+    pub(super) fn topics(&self) -> &Arc<Topics<Arc<Shared>>> {
+        &self.topics
     }
 
     pub(super) fn phase(&self) -> Phase {
@@ -293,8 +301,8 @@ impl Registration {
         &self.place.registry
     }
 
-    /// Removes the entry of a session that is over. The session keeps its place until the
-    /// registration is dropped.
+    /// Removes the entry of a session that is over, and the session from its topics. The session keeps
+    /// its place until the registration is dropped.
     pub(super) fn end(&mut self) {
         if !mem::take(&mut self.is_entered) {
             return;
@@ -303,6 +311,7 @@ impl Registration {
         self.shared
             .abort(CloseReason::INTERRUPTED, Cause::ShuttingDown);
         self.shared.end_sends();
+        self.shared.leave_topics();
         let opening = self.shared.opening();
         self.registry().shard(&opening.id).by_id.remove(&opening.id);
         let Some(ending) = self.shared.ending() else {
@@ -323,6 +332,7 @@ impl Registration {
 impl Drop for Registration {
     fn drop(&mut self) {
         self.end();
+        self.shared.task_ended();
     }
 }
 
@@ -399,8 +409,10 @@ mod tests {
     use sockjs_core::{SessionConfig, Transport};
 
     use super::*;
+    use crate::error::JoinError;
     use crate::meter::Meter;
-    use crate::session::{Attachment, Connection, Opening, Prefix};
+    use crate::session::SessionRef;
+    use crate::session::{Attachment, Connection, Opening, Prefix, TopicsOfMount};
 
     fn registry() -> Arc<Registry> {
         Arc::new(Registry::new())
@@ -412,6 +424,11 @@ mod tests {
 
     /// A session that no registry knows.
     fn session(key: Option<Key>) -> Arc<Shared> {
+        session_of(&registry(), key)
+    }
+
+    /// A session that its registry does not know yet.
+    fn session_of(registry: &Registry, key: Option<Key>) -> Arc<Shared> {
         let (parts, ()) = Request::new(()).into_parts();
         let opening = Opening::new(&parts, Prefix::Mount("/echo".into()), key, None);
         let connection = Connection {
@@ -420,7 +437,11 @@ mod tests {
         };
         let meter = Meter::new("/echo".into(), connection.transport);
         let config = Arc::new(SessionConfig::default());
-        let (shared, attachment) = Attachment::open(opening, connection, meter, config);
+        let topics = Arc::new(TopicsOfMount {
+            topics: registry.topics().clone(),
+            max_topics: usize::MAX,
+        });
+        let (shared, attachment) = Attachment::open(opening, connection, meter, config, topics);
         attachment.into_writer().complete();
         shared
     }
@@ -431,7 +452,7 @@ mod tests {
 
     /// Enters a session as an admission does.
     fn enter(registry: &Arc<Registry>, key: Option<Key>) -> Registration {
-        let shared = session(key);
+        let shared = session_of(registry, key);
         assert!(registry.insert(&shared).is_ok());
         place(registry).register(shared)
     }
@@ -466,6 +487,27 @@ mod tests {
         assert_eq!(registry.places(), 1);
         drop(registration);
         assert_eq!(registry.places(), 0);
+    }
+
+    #[test]
+    fn a_session_leaves_its_topics_where_it_leaves_the_registry() {
+        let registry = registry();
+        let mut registration = enter(&registry, None);
+        let session = SessionRef::new(registration.shared().clone());
+        let ended = SessionRef::new(enter(&registry, None).shared().clone());
+        for topic in ["a", "b"] {
+            assert_eq!(session.join(topic), Ok(()));
+            assert_eq!(session.join(topic), Ok(()));
+        }
+        assert_eq!(registry.topics().len("a"), 1);
+        assert_eq!(ended.join("a"), Err(JoinError::Closed));
+
+        registration.end();
+
+        assert_eq!((registry.topics().len("a"), session.topics().len()), (0, 0));
+        assert_eq!(session.join("a"), Err(JoinError::Closed));
+        assert!(!session.leave("a"));
+        assert_eq!(registry.topics().len("a"), 0);
     }
 
     #[test]

@@ -14,6 +14,7 @@ use tracing::{Instrument, Span};
 
 use super::registry::Registration;
 use crate::error::{BoxError, Chain, is_session_gone};
+use crate::panics::{drop_panic, panic_message};
 use crate::session::{HandlerFuture, Parking, Shared};
 
 /// The part of a session's task that all transports share: the handler and the timer.
@@ -206,23 +207,6 @@ fn spawn_in(span: Span, task: impl Future<Output = ()> + Send + 'static) {
         spawn(task);
     } else {
         spawn(task.instrument(span));
-    }
-}
-
-/// Drops what a panic carries, which may panic too. What that second panic carries is leaked.
-fn drop_panic(panic: Box<dyn Any + Send>) {
-    if let Err(panic) = catch_unwind(AssertUnwindSafe(|| drop(panic))) {
-        std::mem::forget(panic);
-    }
-}
-
-fn panic_message(panic: &(dyn Any + Send)) -> &str {
-    if let Some(message) = panic.downcast_ref::<&str>() {
-        message
-    } else if let Some(message) = panic.downcast_ref::<String>() {
-        message
-    } else {
-        "unknown"
     }
 }
 

@@ -3,6 +3,7 @@ use std::task::{Context, Poll};
 
 use sockjs_core::{Cause, CloseReason, Ending, Frame, Payload, SessionConfig};
 
+use super::belongings::TopicsOfMount;
 use super::opening::Opening;
 use super::output::ReceiverNumber;
 use super::shared::{Connection, Next, Shared};
@@ -28,8 +29,10 @@ impl Attachment {
         connection: Connection,
         meter: Meter,
         config: Arc<SessionConfig>,
+        topics: Arc<TopicsOfMount<Arc<Shared>>>,
     ) -> (Arc<Shared>, Self) {
-        let shared = Arc::new(Shared::open(opening, connection, meter, config));
+        let shared = Shared::open(opening, connection, meter, config, topics);
+        let shared = Arc::new(shared);
         (shared.clone(), Self::new(shared, ReceiverNumber::default()))
     }
 

@@ -12,6 +12,8 @@ pub(super) struct Holds(AtomicUsize);
 pub(super) enum Hold {
     /// The handler, which has not returned.
     Handler,
+    /// The session's task. It does not keep the session open, because it is over after the session.
+    Task,
     /// A `Session` or a `Receiver`.
     Receiver,
     /// A `Sender`. A `Session` contains one.
@@ -33,12 +35,13 @@ const HANDLER: usize = 1;
 /// There are two for a moment, while a session is split.
 const RECEIVER: usize = 2;
 const RECEIVERS: usize = 3 * RECEIVER;
-const SENDER: usize = 8;
+const TASK: usize = 8;
+const SENDER: usize = 16;
 
 impl Holds {
-    /// The handler is about to run.
+    /// The handler is about to run, in the session's task.
     pub(super) fn new() -> Self {
-        Self(AtomicUsize::new(HANDLER))
+        Self(AtomicUsize::new(HANDLER | TASK))
     }
 
     pub(super) fn add(&self, hold: Hold) {
@@ -56,6 +59,12 @@ impl Holds {
             Left::Others
         }
     }
+
+    /// Returns whether the session's task is over, and nobody can receive messages any more. A session
+    /// that is abandoned stays so.
+    pub(super) fn is_abandoned(&self) -> bool {
+        self.0.load(Ordering::Acquire) & (TASK | RECEIVERS) == 0
+    }
 }
 
 /// A `Sender` counts only while the handler runs, because a room that keeps the senders of its
@@ -68,6 +77,7 @@ impl Hold {
     fn weight(self) -> usize {
         match self {
             Self::Handler => HANDLER,
+            Self::Task => TASK,
             Self::Receiver => RECEIVER,
             Self::Sender => SENDER,
         }
@@ -76,7 +86,7 @@ impl Hold {
 
 #[cfg(test)]
 mod tests {
-    use super::Hold::{Handler, Receiver, Sender};
+    use super::Hold::{Handler, Receiver, Sender, Task};
     use super::*;
 
     /// Releases these in this order, of a session with two senders.
@@ -122,6 +132,20 @@ mod tests {
             ),
         ] {
             assert_eq!(release(&order), left, "{order:?}");
+        }
+    }
+
+    #[test]
+    fn a_session_is_abandoned_when_its_task_is_over_and_its_receiver_is_dropped() {
+        for (first, second) in [(Task, Receiver), (Receiver, Task)] {
+            let all = Holds::new();
+            all.add(Receiver);
+            all.add(Sender);
+            all.release(Handler);
+            all.release(first);
+            assert!(!all.is_abandoned());
+            all.release(second);
+            assert!(all.is_abandoned());
         }
     }
 }

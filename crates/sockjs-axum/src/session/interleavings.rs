@@ -14,8 +14,9 @@ use sockjs_core::{Cause, CloseReason, Frame, Payload, SessionConfig, SessionStat
 
 use super::shared::{Connection, Shared};
 use super::wakers::Parking;
-use super::{Attachment, Opening, Prefix, SendQueue, Session};
+use super::{Attachment, Opening, Prefix, SendQueue, Session, TopicsOfMount};
 use crate::meter::Meter;
+use crate::topics::Topics;
 
 const SCHEDULES: usize = 2000;
 
@@ -32,7 +33,11 @@ fn open() -> (Arc<Shared>, Attachment, Session) {
     let (parts, ()) = Request::new(()).into_parts();
     let opening = Opening::new(&parts, Prefix::Mount("/echo".into()), None, None);
     let meter = Meter::new("/echo".into(), CONNECTION.transport);
-    let (shared, attachment) = Attachment::open(opening, CONNECTION, meter, config.into());
+    let topics = Arc::new(TopicsOfMount {
+        topics: Arc::new(Topics::new()),
+        max_topics: 1,
+    });
+    let (shared, attachment) = Attachment::open(opening, CONNECTION, meter, config.into(), topics);
     let session = Session::new(shared.clone());
     (shared, attachment, session)
 }
@@ -234,7 +239,7 @@ fn who_lets_go_last_closes_the_session_and_whoever_waits_is_told() {
     check(|| {
         let (shared, attachment, session) = open();
         let (sender, receiver) = session.split();
-        let reference = sender.downgrade();
+        let reference = sender.session_ref().clone();
         let others = [
             thread::spawn(move || drop(sender)),
             thread::spawn(move || drop(receiver)),

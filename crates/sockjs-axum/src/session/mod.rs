@@ -4,6 +4,7 @@
 //! its wakers.
 
 mod handler;
+mod keeping;
 mod session_ref;
 
 mod attachment;
@@ -14,6 +15,7 @@ mod waits;
 
 mod shared;
 
+mod belongings;
 mod crowd;
 mod holds;
 mod line;
@@ -29,6 +31,7 @@ mod path_params;
 mod interleavings;
 
 pub(crate) use self::attachment::Attachment;
+pub(crate) use self::belongings::TopicsOfMount;
 pub(crate) use self::binding::{Binding, Digest, DigestKey, Even};
 pub use self::handler::SessionHandler;
 pub(crate) use self::handler::{Accepted, ErasedHandler, HandlerFuture, StateOf, Supplied, echo};
@@ -185,16 +188,17 @@ impl Session {
     ///
     /// If the receiver alone is dropped, messages from the client are checked, answered and discarded.
     pub fn split(mut self) -> (Sender, Receiver) {
-        let receiver = Receiver::new(self.sender.shared.clone());
+        let receiver = Receiver::new(self.shared().clone());
         let mut sender = self.sender.clone();
         // What the sink took belongs to the sender.
         sender.sending = mem::take(&mut self.sender.sending);
         (sender, receiver)
     }
 
-    /// Returns a reference, which does not keep the session open.
-    pub fn downgrade(&self) -> SessionRef {
-        self.sender.downgrade()
+    /// Returns a reference, which has what other tasks need of the session. Its clones do not keep the
+    /// session open.
+    pub fn session_ref(&self) -> &SessionRef {
+        self.sender.session_ref()
     }
 
     /// Returns an id that the server made. It is unique among all sessions.
@@ -255,8 +259,8 @@ impl Session {
         self.shared().state()
     }
 
-    fn shared(&self) -> &Shared {
-        &self.sender.shared
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        self.sender.shared()
     }
 }
 
@@ -299,10 +303,11 @@ impl Sink<Message> for Session {
 /// The sending half of a [`Session`]. Clones belong to the same session.
 ///
 /// A sender keeps the session open only until its handler has returned and the [`Receiver`] is dropped.
-/// [`downgrade`](Self::downgrade) makes a [`SessionRef`], which never keeps it open.
+/// Through its [`session_ref`](Self::session_ref), a sender reaches everything that a [`Session`] knows of
+/// its client. A clone of that reference never keeps the session open.
 #[derive(Debug)]
 pub struct Sender {
-    shared: Arc<Shared>,
+    session: SessionRef,
     /// The place in line of a message that the sink took, and that found no room in the send buffer.
     sending: Option<Ticket>,
     /// The place among those that wait for the end of the session, while the sink closes.
@@ -313,7 +318,7 @@ impl Sender {
     fn new(shared: Arc<Shared>) -> Self {
         shared.hold_open(Hold::Sender);
         Self {
-            shared,
+            session: SessionRef::new(shared),
             sending: None,
             closing: None,
         }
@@ -332,7 +337,7 @@ impl Sender {
         &self,
         message: impl Into<Message>,
     ) -> impl Future<Output = Result<(), SendError>> + Send {
-        Sending::new(&self.shared, message.into())
+        Sending::new(self.shared(), message.into())
     }
 
     /// Sends a message if the send buffer has room for it. See [`Session::try_send`].
@@ -341,7 +346,7 @@ impl Sender {
     ///
     /// If the send buffer is full, or the session is closing or closed. The error holds the message.
     pub fn try_send(&self, message: impl Into<Message>) -> Result<(), TrySendError> {
-        self.shared.try_send(message.into())
+        self.shared().try_send(message.into())
     }
 
     /// Sends any value as JSON. See [`Session::send_json`].
@@ -360,8 +365,7 @@ impl Sender {
 
     /// Closes the session. See [`Session::close`].
     pub fn close(&self, code: u16, reason: impl Into<Cow<'static, str>>) {
-        self.shared
-            .close(CloseReason::new(code, reason), Cause::ClosedByApp);
+        self.session.close(code, reason);
     }
 
     /// Waits for the end of the session. See [`Session::closed`].
@@ -370,40 +374,44 @@ impl Sender {
     ///
     /// Dropping the future has no effect.
     pub async fn closed(&self) -> Ending {
-        Closed::new(&self.shared).await
+        Closed::new(self.shared()).await
     }
 
     /// Returns whether the session is closing or closed. Nothing can be sent then.
     pub fn is_closed(&self) -> bool {
-        self.shared.is_closed()
+        self.shared().is_closed()
     }
 
-    /// Returns a reference, which does not keep the session open.
-    pub fn downgrade(&self) -> SessionRef {
-        SessionRef::new(self.shared.clone())
+    /// Returns a reference to the session. See [`Session::session_ref`].
+    pub fn session_ref(&self) -> &SessionRef {
+        &self.session
     }
 
     /// Returns the id that the server made for the session. See [`Session::id`].
     pub fn id(&self) -> Uuid {
-        self.shared.opening().id
+        self.session.id()
+    }
+
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        self.session.shared()
     }
 }
 
 impl Clone for Sender {
     fn clone(&self) -> Self {
-        Self::new(self.shared.clone())
+        Self::new(self.shared().clone())
     }
 }
 
 impl Drop for Sender {
     fn drop(&mut self) {
         if let Some(ticket) = self.sending.take() {
-            self.shared.leave_line(ticket);
+            self.shared().leave_line(ticket);
         }
         if let Some(ticket) = self.closing.take() {
-            self.shared.stop_waiting(ticket);
+            self.shared().stop_waiting(ticket);
         }
-        self.shared.release(Hold::Sender);
+        self.shared().release(Hold::Sender);
     }
 }
 
@@ -431,7 +439,7 @@ impl Sink<Message> for Sender {
             "`start_send` was called without `poll_ready`"
         );
         // Another sender may have filled the send buffer since `poll_ready`.
-        self.sending = self.shared.queue(message)?;
+        self.sending = self.shared().queue(message)?;
         Ok(())
     }
 
@@ -439,7 +447,7 @@ impl Sink<Message> for Sender {
         let Some(ticket) = self.sending else {
             return Poll::Ready(Ok(()));
         };
-        let result = ready!(self.shared.poll_line(cx, ticket));
+        let result = ready!(self.shared().poll_line(cx, ticket));
         self.sending = None;
         Poll::Ready(result)
     }
@@ -447,8 +455,9 @@ impl Sink<Message> for Sender {
     fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
         ready!(self.as_mut().poll_flush(cx))?;
         let Self {
-            shared, closing, ..
+            session, closing, ..
         } = &mut *self;
+        let shared = session.shared();
         shared.close(CloseReason::NORMAL, Cause::ClosedByApp);
         shared.poll_closed(cx, closing).map(|_| Ok(()))
     }
@@ -458,15 +467,20 @@ impl Sink<Message> for Sender {
 ///
 /// If it is dropped, messages from the client are checked, answered and discarded. They do not count
 /// against the receive buffer. If the handler has returned by then, the session closes.
+///
+/// Through its [`session_ref`](Self::session_ref), a receiver reaches everything that a [`Session`] knows of
+/// its client.
 #[derive(Debug)]
 pub struct Receiver {
-    shared: Arc<Shared>,
+    session: SessionRef,
 }
 
 impl Receiver {
     fn new(shared: Arc<Shared>) -> Self {
         shared.hold_open(Hold::Receiver);
-        Self { shared }
+        Self {
+            session: SessionRef::new(shared),
+        }
     }
 
     /// Receives the next message. See [`Session::recv`].
@@ -475,7 +489,7 @@ impl Receiver {
     ///
     /// If the future is dropped, no message is lost.
     pub async fn recv(&mut self) -> Option<Message> {
-        poll_fn(|cx| self.shared.poll_recv(cx)).await
+        poll_fn(|cx| self.shared().poll_recv(cx)).await
     }
 
     /// Waits for the end of the session. See [`Session::closed`].
@@ -484,13 +498,22 @@ impl Receiver {
     ///
     /// Dropping the future has no effect.
     pub async fn closed(&self) -> Ending {
-        Closed::new(&self.shared).await
+        Closed::new(self.shared()).await
+    }
+
+    /// Returns a reference to the session. See [`Session::session_ref`].
+    pub fn session_ref(&self) -> &SessionRef {
+        &self.session
+    }
+
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        self.session.shared()
     }
 }
 
 impl Drop for Receiver {
     fn drop(&mut self) {
-        self.shared.release(Hold::Receiver);
+        self.shared().release(Hold::Receiver);
     }
 }
 
@@ -499,6 +522,6 @@ impl Stream for Receiver {
     type Item = Message;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Message>> {
-        self.shared.poll_recv(cx)
+        self.shared().poll_recv(cx)
     }
 }

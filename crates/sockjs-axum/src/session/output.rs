@@ -99,6 +99,8 @@ pub(crate) const SHORT: usize = SLICE / 8;
 
 #[cfg(test)]
 mod tests {
+    use sockjs_core::{Callback, Frame, ResponseEncoder, SessionConfig};
+
     use super::*;
 
     fn slices(frame: &Bytes, then: Then) -> Vec<Bytes> {
@@ -139,8 +141,34 @@ mod tests {
                         .iter()
                         .all(|slice| (1..=SLICE).contains(&slice.len()))
                 );
+                assert!(slices.len() <= len.div_ceil(SLICE) + 1, "{len}");
                 let last = slices.last().expect("there is one");
                 assert!(then == Then::NextFrame || last.len() <= TAIL, "{len}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_short_frame_is_one_slice_in_every_format() {
+        const OVERHEAD: usize = SessionConfig::MESSAGE_OVERHEAD;
+        let callback = Callback::parse(&"c".repeat(32)).expect("a valid name");
+        for (count, len) in [
+            (1, SHORT - OVERHEAD),
+            (SHORT / (OVERHEAD + 1), 1),
+            (SHORT / OVERHEAD, 0),
+        ] {
+            // No character grows more.
+            let message = "\u{1}".repeat(len);
+            let frame = Frame::Messages(vec![message.into(); count]);
+            for mut encoder in [
+                ResponseEncoder::xhr(),
+                ResponseEncoder::xhr_streaming(usize::MAX),
+                ResponseEncoder::eventsource(usize::MAX),
+                ResponseEncoder::htmlfile(callback.clone(), usize::MAX),
+                ResponseEncoder::jsonp(callback.clone()),
+            ] {
+                let encoded = encoder.encode(&frame);
+                assert!(encoded.len() <= SLICE, "{} bytes", encoded.len());
             }
         }
     }

@@ -105,6 +105,10 @@ impl SessionRef {
         self.shared.state()
     }
 
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+
     pub(crate) fn close_as_slow(&self) {
         self.shared
             .abort(CloseReason::INTERRUPTED, Cause::SlowClient);

@@ -447,21 +447,34 @@ mod tests {
 
     #[test]
     fn senders_are_woken_once_half_of_the_send_buffer_is_empty() {
-        let mut bench = Bench::with_send_buffer(4 * 65);
-        for _ in 0..4 {
+        let mut bench = Bench::with_send_buffer(6 * 65);
+        for _ in 0..6 {
             bench.send();
         }
         let waker = Waker::from(bench.other.clone());
         let cx = Context::from_waker(&waker);
         let ticket = bench.wakers.add_sender("x".into(), Some(&cx));
         assert_eq!(bench.woken(), (0, 0));
-        // Each frame has two messages.
+        // Each frame has two messages. There is room for one more after the first frame.
+        bench.session.poll_frame(bench.now).unwrap();
+        assert_eq!(bench.woken(), (0, 0));
         bench.session.poll_frame(bench.now).unwrap();
         assert_eq!(bench.woken(), (0, 1));
         bench.session.poll_frame(bench.now).unwrap();
         assert_eq!(bench.woken(), (0, 0));
         assert_eq!(bench.wakers.remove_sender(ticket), Some("x".into()));
         assert!(bench.wakers.crowd.is_none());
+    }
+
+    #[test]
+    fn task_that_waits_for_something_else_is_not_woken() {
+        let mut bench = Bench::open();
+        let other = bench.other.clone();
+        bench.wait(Awaited::Frame, &other);
+        bench.post();
+        assert_eq!(bench.woken(), (0, 0));
+        bench.send();
+        assert_eq!(bench.woken(), (0, 1));
     }
 
     #[test]

@@ -8,6 +8,7 @@
 //! | Variable | Default | |
 //! |---|---|---|
 //! | `PORT` | any | where it listens |
+//! | `SOCKET` | none | the path of a Unix socket where it listens, too |
 //! | `NODE` | `a` | its name |
 //! | `HEARTBEAT` | 25000 | heartbeat delay in milliseconds |
 //! | `RESPONSE_LIMIT` | 131072 | bytes of a streaming response |
@@ -27,7 +28,7 @@ use axum::serve::ListenerExt;
 use axum::{Json, Router, routing::get};
 use serde_json::{Value, json};
 use sockjs_axum::{JSessionId, Message, Session, SockJsLayer};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, UnixListener};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::ledger::Ledger;
@@ -59,6 +60,11 @@ async fn main() -> io::Result<()> {
     let port: u16 = variable("PORT", 0)?;
     let listener = TcpListener::bind(("127.0.0.1", port)).await?;
     println!("Listening on http://{}", listener.local_addr()?);
+
+    if let Some(path) = env::var_os("SOCKET") {
+        let socket = UnixListener::bind(path)?;
+        tokio::spawn(axum::serve(socket, app.clone()).into_future());
+    }
 
     let listener = listener.tap_io(|tcp| drop(tcp.set_nodelay(true)));
     let service = app.into_make_service_with_connect_info::<SocketAddr>();

@@ -112,6 +112,26 @@ fn messages_beyond_the_frame_limit_go_into_the_next_frame() {
 }
 
 #[test]
+fn text_that_grows_most_is_within_the_frame_limit() {
+    for count in [2, 10] {
+        // Eight bytes for each message, and what is around them.
+        let all = 9 * count + 2;
+        for (limit, expected) in [(all, count), (all - 1, count - 1)] {
+            let config = SessionConfig::default().with_frame_limit(limit);
+            let mut bench = Bench::open_with(config);
+            for _ in 0..count {
+                bench.send("\u{1}").unwrap();
+            }
+            assert_eq!(
+                bench.take(),
+                Some(Frame::Messages(vec!["\u{1}".into(); expected])),
+                "{count} messages"
+            );
+        }
+    }
+}
+
+#[test]
 fn a_frame_that_is_taken_frees_what_its_messages_count() {
     let config = SessionConfig::default().with_frame_limit(0);
     let mut bench = Bench::open_with(config);
