@@ -94,6 +94,7 @@ mod refusal;
 
 mod quote;
 
+mod dense;
 mod plain;
 
 mod config;

@@ -1,3 +1,4 @@
+use crate::dense::insert_backslashes;
 use crate::plain::{Special, copy_plain};
 
 /// Appends `text` to `out` as a JSON string with its quotation marks. The output is UTF-8.
@@ -50,15 +51,7 @@ pub(crate) fn escape(text: &[u8], out: &mut Vec<u8>) {
             return;
         };
         rest = match (first, after.split_first_chunk()) {
-            (b'"' | b'\\', _) => {
-                let behind = copy_with_backslashes(rest, out);
-                if behind.len() < rest.len() {
-                    behind
-                } else {
-                    out.extend_from_slice(&[b'\\', first]);
-                    after
-                }
-            }
+            (b'"' | b'\\', _) => insert_backslashes(rest, out),
             (0xe2 | 0xef, Some((&[second, third], after))) => {
                 let code = code_of([first, second, third]);
                 if is_special(code) {
@@ -84,40 +77,7 @@ pub(crate) fn escaped_len(json: &[u8]) -> usize {
         return json.len() + json.len() / 8 + 8;
     }
     let escapes = json.iter().filter(|&&b| b == b'"' || b == b'\\').count();
-    // `copy_with_backslashes` writes up to eight bytes too many before it takes them back.
-    json.len() + escapes + 8
-}
-
-/// Escapes quotation marks and backslashes, eight bytes at a time, and returns the rest.
-///
-/// It stops at the first eight bytes that have neither, or that have another special byte.
-///
-/// Text that is itself JSON has many quotation marks. Treating all bytes alike is faster there than
-/// searching for each mark.
-#[inline]
-fn copy_with_backslashes<'a>(text: &'a [u8], out: &mut Vec<u8>) -> &'a [u8] {
-    let mut rest = text;
-    while let Some((word, after)) = rest.split_first_chunk::<8>() {
-        let mut escaped = [0; 16];
-        let mut len = 0;
-        let mut others = false;
-        for &byte in word {
-            // `len` is below 16 here. The remainder lets the compiler drop the bounds check.
-            escaped[len % 16] = b'\\';
-            len += usize::from((byte == b'"') | (byte == b'\\'));
-            escaped[len % 16] = byte;
-            len += 1;
-            others |= (byte < 0x20) | (byte == 0xe2) | (byte == 0xef);
-        }
-        if others || len == word.len() {
-            break;
-        }
-        let end = out.len() + len;
-        out.extend_from_slice(&escaped);
-        out.truncate(end);
-        rest = after;
-    }
-    rest
+    json.len() + escapes
 }
 
 /// Returns the code of a character from its three bytes in UTF-8.

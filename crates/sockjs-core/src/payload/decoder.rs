@@ -1,3 +1,4 @@
+use crate::dense::remove_backslashes;
 use crate::plain::{Special, copy_plain};
 
 /// A decoder for JSON text that is an array of strings, or one string.
@@ -61,16 +62,40 @@ impl<'a> Decoder<'a> {
         let start = self.decoded.messages.len();
         loop {
             self.rest = copy_plain(self.rest, Special::InJson, &mut self.decoded.messages);
-            match self.byte()? {
-                b'"' => break,
-                b'\\' => self.escape()?,
-                _ => return None,
+            if self.specials()? {
+                break;
             }
         }
         let len = self.decoded.messages.len() - start;
         self.decoded.longest = self.decoded.longest.max(len);
         self.decoded.count += 1;
         Some(())
+    }
+
+    /// Decodes escapes that follow each other, and what is near them. Returns whether the string has
+    /// ended.
+    #[inline]
+    fn specials(&mut self) -> Option<bool> {
+        loop {
+            match self.rest {
+                [b'"', rest @ ..] => {
+                    self.rest = rest;
+                    return Some(true);
+                }
+                [b'\\', rest @ ..] => {
+                    let before = self.rest.len();
+                    if let [b'"', ..] = rest {
+                        self.rest = remove_backslashes(self.rest, &mut self.decoded.messages);
+                    }
+                    if self.rest.len() == before {
+                        self.rest = rest;
+                        self.escape()?;
+                    }
+                }
+                [] | [..0x20, ..] => return None,
+                _ => return Some(false),
+            }
+        }
     }
 
     fn escape(&mut self) -> Option<()> {
