@@ -12,7 +12,7 @@ pub(crate) fn code(close: u16) -> u8 {
 pub(crate) const HELP: &str = "\
 Exit status:
   0      closed with 1000, by either side
-  1      could not connect
+  1      could not connect, or could not read or write
   2      invalid arguments
   3      closed with a code of the application, 3000 to 4999
   11-25  closed with 1001 to 1015: 16 is 1006, the connection was lost

@@ -171,13 +171,46 @@ async fn a_session_leaves_its_topics_when_it_ends_however_that_is() {
             }
 
             within("the end", outside.closed()).await;
-            until("empty topics", || one.is_empty() && two.is_empty()).await;
+            assert!(one.is_empty() && two.is_empty(), "{transport} {end}");
             assert_eq!(outside.topics(), []);
             assert_eq!(outside.join("one"), Err(JoinError::Closed), "{end}");
             assert!(!outside.leave("one"));
             assert!(one.is_empty());
         }
     }
+}
+
+#[tokio::test]
+async fn a_session_has_left_its_topics_when_nothing_more_is_received() {
+    for &transport in Transport::ALL {
+        let mut bench = Bench::start(|layer| layer).await;
+        let (mut client, mut session) = bench.open(transport).await;
+        client.attach().await;
+        session.join("tea").unwrap();
+        let tea = session.topic("tea");
+        client.reset();
+
+        let end = async { while session.recv().await.is_some() {} };
+        within("the end", end).await;
+
+        assert!(tea.is_empty(), "{transport}");
+        assert_eq!(session.topics(), []);
+    }
+}
+
+#[tokio::test]
+async fn a_session_that_is_closing_is_a_member_but_is_not_closed_again() {
+    let mut bench = Bench::start(|layer| layer).await;
+    // Nobody polls, so that the client is not told.
+    let (_client, session) = bench.open(Transport::Xhr).await;
+    session.join("tea").unwrap();
+    let tea = session.topic("tea");
+
+    assert_eq!(tea.close(3000, "Go away!"), 1);
+    assert_eq!(tea.close(3000, "Go away!"), 0);
+    assert_eq!(bench.handle.close_all(3000, "Go away!"), 0);
+
+    assert_eq!((tea.len(), bench.handle.len()), (1, 1));
 }
 
 #[tokio::test]

@@ -50,7 +50,7 @@ impl SockJsHandle {
         Self { registry }
     }
 
-    /// Returns the number of sessions.
+    /// Returns the number of sessions. Sessions that are closing count until they are over.
     pub fn len(&self) -> usize {
         self.registry.len()
     }
@@ -69,7 +69,7 @@ impl SockJsHandle {
         counts
     }
 
-    /// Returns all sessions, in no particular order.
+    /// Returns all sessions, in no particular order. Some may be closing.
     pub fn sessions(&self) -> impl Iterator<Item = SessionRef> + use<> {
         self.registry.all().into_iter().map(SessionRef::new)
     }
@@ -117,6 +117,8 @@ impl SockJsHandle {
     }
 
     /// Returns a topic of the mount. Sessions [join](crate::Session::join) it by its name.
+    ///
+    /// There is no list of all topics. [`SessionRef::topics`] has those of a session.
     pub fn topic(&self, name: &str) -> Topic {
         Topic::new(self.registry.topics().clone(), name)
     }
@@ -126,17 +128,18 @@ impl SockJsHandle {
         self.close_where(|_| true, code, reason)
     }
 
-    /// Closes the sessions for which `filter` returns `true`, and returns their number.
+    /// Closes the sessions for which `filter` returns `true`, and returns their number. Sessions that are
+    /// closing already do not count.
     pub fn close_where(
         &self,
         filter: impl Fn(&SessionRef) -> bool,
         code: u16,
         reason: impl Into<Cow<'static, str>>,
     ) -> usize {
-        let reason = reason.into();
+        let reason = CloseReason::new(code, reason);
         self.sessions()
             .filter(filter)
-            .map(|session| session.close(code, reason.clone()))
+            .filter(|session| session.shared().close(reason.clone(), Cause::ClosedByApp))
             .count()
     }
 

@@ -260,7 +260,9 @@ impl Place {
         shared.meter().opened();
         match self.registry.phase() {
             Phase::Running => {}
-            Phase::Stopping => shared.close(CloseReason::GOING_AWAY, Cause::ShuttingDown),
+            Phase::Stopping => {
+                shared.close(CloseReason::GOING_AWAY, Cause::ShuttingDown);
+            }
             Phase::Stopped => shared.abort(CloseReason::GOING_AWAY, Cause::ShuttingDown),
         }
         Registration {

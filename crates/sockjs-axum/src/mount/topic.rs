@@ -2,7 +2,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
-use sockjs_core::Message;
+use sockjs_core::{Cause, CloseReason, Message};
 use uuid::Uuid;
 
 use super::broadcast::{Broadcast, BroadcastOutcome, SlowPolicy};
@@ -61,7 +61,9 @@ impl Topic {
     ///
     /// `slow` says what happens to members whose send buffer is full. Messages that one task sends arrive
     /// in their order. Messages that two tasks send at the same time may arrive in different orders at
-    /// different members.
+    /// different members. So send a list of the members from one task, or send who joined and who left.
+    ///
+    /// [`Message::from_json`] makes a message of a value: `topic.send(Message::from_json(&value)?, slow)`.
     ///
     /// A session that joins while the message is sent may get it or not.
     ///
@@ -95,7 +97,7 @@ impl Topic {
         sessions.collect::<Vec<_>>().into_iter()
     }
 
-    /// Returns the number of members.
+    /// Returns the number of members. A session that is closing is a member until it is over.
     pub fn len(&self) -> usize {
         self.topics.len(&self.name)
     }
@@ -105,12 +107,13 @@ impl Topic {
         self.len() == 0
     }
 
-    /// Closes the sessions of all members, and returns their number. See [`Session::close`].
+    /// Closes the sessions of all members, and returns their number. Sessions that are closing already do
+    /// not count. See [`Session::close`].
     pub fn close(&self, code: u16, reason: impl Into<Cow<'static, str>>) -> usize {
-        let reason = reason.into();
+        let reason = CloseReason::new(code, reason);
         let sessions = self.sessions();
         sessions
-            .map(|session| session.close(code, reason.clone()))
+            .filter(|session| session.shared().close(reason.clone(), Cause::ClosedByApp))
             .count()
     }
 

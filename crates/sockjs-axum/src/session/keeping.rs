@@ -17,7 +17,7 @@ macro_rules! impl_keeping {
             ///
             /// Joining a topic twice is the same as joining it once. A topic needs no other
             /// preparation, and is forgotten when the last session leaves it. A session leaves its topics
-            /// when it ends.
+            /// when it ends, before `recv` returns `None`.
             ///
             /// # Errors
             ///
@@ -50,6 +50,8 @@ macro_rules! impl_keeping {
         /// and is logged.
         impl $type {
             /// Keeps a value, and returns the value of the same type that it replaces.
+            ///
+            /// Keep a value before you [join](Self::join) a topic, so that every member has one.
             ///
             /// When the values of the session have been dropped, the value is dropped at once.
             pub fn insert<T: Clone + Send + Sync + 'static>(&self, value: T) -> Option<T> {

@@ -106,7 +106,10 @@ impl Session {
     }
 
     /// Receives the next message. Returns `None` when the session is over and all messages that arrived
-    /// before its end were received.
+    /// before its end were received. The session has left its topics then.
+    ///
+    /// A session that was [closed](Self::close) is over once its client has been told, or after the
+    /// disconnect delay. Messages that its client sends meanwhile are discarded.
     ///
     /// # Cancel safety
     ///

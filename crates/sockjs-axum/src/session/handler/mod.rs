@@ -47,7 +47,9 @@ use crate::error::{BoxError, SendError};
 /// [`SendError`], [`TrySendError::Closed`](crate::TrySendError::Closed) and
 /// [`SendJsonError::Closed`](crate::SendJsonError::Closed) are a normal end, and are not logged, if the
 /// handler's own session is closing or closed. The same holds for an error that has one of them among
-/// its sources. So a handler can use `?` on every send.
+/// its sources. So a handler can use `?` on every send. Code behind the loop does not run then: a handler
+/// that has to clean up, for example tell a room who has left, calls a function with the loop, and cleans
+/// up behind the call.
 ///
 /// # Example
 ///

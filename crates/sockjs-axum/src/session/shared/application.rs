@@ -95,6 +95,10 @@ impl Shared {
             live.wakers.set(Awaited::Message, None);
             Poll::Ready(message)
         }));
+        if message.is_none() {
+            // The handler may tell the others who is still there.
+            self.leave_topics();
+        }
         budget.made_progress();
         Poll::Ready(message)
     }
@@ -173,6 +177,8 @@ impl Shared {
         if let Some(ticket) = ticket.take() {
             live.wakers.remove_closer(ticket);
         }
+        drop(live);
+        self.leave_topics();
         Poll::Ready(ending)
     }
 

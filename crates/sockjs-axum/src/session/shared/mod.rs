@@ -130,9 +130,14 @@ impl Shared {
         self.lock().session.config().disconnect_delay()
     }
 
-    /// Closes the session: the client is sent all queued messages, then the close frame.
-    pub(crate) fn close(&self, reason: CloseReason, cause: Cause) {
-        self.update(|live| live.close(reason, cause));
+    /// Closes the session: the client is sent all queued messages, then the close frame. Returns whether
+    /// the session was not closing already.
+    pub(crate) fn close(&self, reason: CloseReason, cause: Cause) -> bool {
+        self.update(|live| {
+            let state = live.session.state();
+            live.close(reason, cause);
+            matches!(state, SessionState::Connecting | SessionState::Open)
+        })
     }
 
     /// Ends the session at once.
