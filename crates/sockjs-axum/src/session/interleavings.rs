@@ -243,7 +243,11 @@ fn who_lets_go_last_closes_the_session_and_whoever_waits_is_told() {
         let others = [
             thread::spawn(move || drop(sender)),
             thread::spawn(move || drop(receiver)),
-            thread::spawn(move || shared.handler_returned()),
+            // As the session's task does, which closes the session if it was let go meanwhile.
+            thread::spawn(move || {
+                shared.handler_returned();
+                while matches!(shared.park(), Parking::Missed) {}
+            }),
         ];
         let client = thread::spawn(move || {
             // `None` follows the close frame.
