@@ -8,6 +8,7 @@ use sockjs_axum::{
     BroadcastOutcome, Cause, JoinError, Session, SessionState, SlowPolicy, SockJsLayer, Transport,
 };
 use support::{Client, Server, Sessions, ending, received, until, within};
+use tokio::sync::mpsc;
 
 use super::Bench;
 
@@ -180,21 +181,36 @@ async fn a_session_leaves_its_topics_when_it_ends_however_that_is() {
     }
 }
 
+/// The handler runs in the task of its session, which goes on after the handler has heard of the end.
 #[tokio::test]
-async fn a_session_has_left_its_topics_when_nothing_more_is_received() {
+async fn a_handler_that_hears_of_the_end_finds_its_session_in_no_topic() {
     for &transport in Transport::ALL {
-        let mut bench = Bench::start(|layer| layer).await;
-        let (mut client, mut session) = bench.open(transport).await;
-        client.attach().await;
-        session.join("tea").unwrap();
-        let tea = session.topic("tea");
-        client.reset();
+        for receives in [true, false] {
+            let (sender, mut found) = mpsc::unbounded_channel();
+            let handler = move |mut session: Session| {
+                let sender = sender.clone();
+                async move {
+                    session.join("tea").expect("it is open");
+                    let tea = session.topic("tea");
+                    if receives {
+                        while session.recv().await.is_some() {}
+                    } else {
+                        session.closed().await;
+                    }
+                    let found = (session.topics().len(), tea.len());
+                    sender.send(found).expect("the test listens");
+                }
+            };
+            let layer = SockJsLayer::new("/echo").on_session(handler);
+            let server = Server::start(Router::new().layer(layer)).await;
+            let mut client = Client::open(server.addr(), "/echo", transport).await;
+            client.attach().await;
 
-        let end = async { while session.recv().await.is_some() {} };
-        within("the end", end).await;
+            client.reset();
 
-        assert!(tea.is_empty(), "{transport}");
-        assert_eq!(session.topics(), []);
+            let found = within("the end", found.recv()).await;
+            assert_eq!(found, Some((0, 0)), "{transport} {receives}");
+        }
     }
 }
 
