@@ -109,7 +109,7 @@ async fn live_sessions() {
     assert!(kept < SESSIONS * 24 * KIB, "{kept} bytes");
 }
 
-/// In as many topics as they may be, each of which has the longest name and one member.
+/// The sessions are in as many topics as possible. Each topic has the longest name and one member.
 async fn memberships() {
     const SESSIONS: usize = 200;
     const TOPICS: usize = 128;

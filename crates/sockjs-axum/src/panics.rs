@@ -1,4 +1,4 @@
-//! What is left of a panic that was caught.
+//! The message of a panic that was caught, and how its payload is dropped.
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};

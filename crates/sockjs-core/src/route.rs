@@ -80,7 +80,7 @@ impl<'a> Route<'a> {
 
     /// Returns the session id; empty if the URL has none.
     ///
-    /// The id is a secret between the client and the server, because whoever knows it can join the
+    /// The id is a secret between the client and the server: knowing it is all that it takes to join the
     /// session. Keep it out of logs. The id of a WebSocket URL means nothing: each WebSocket
     /// connection is a session of its own.
     pub fn session_id(&self) -> &'a str {
@@ -239,7 +239,7 @@ impl Endpoint {
 /// Returns a prefix as it is in a URL: without slashes at its ends but with one in front, and with
 /// the characters percent-encoded that browsers encode in a path.
 ///
-/// An empty prefix stays empty. What is encoded already stays as it is.
+/// An empty prefix stays empty. Escapes that are there already stay as they are.
 ///
 /// ```
 /// assert_eq!(sockjs_core::encode_prefix("live/ch\u{e4}t/"), "/live/ch%C3%A4t");

@@ -139,7 +139,7 @@ async fn the_clients_close_ends_the_channel_without_an_answer() {
     assert_eq!(first.recv().await, None);
     assert_eq!(first.send("late").await, Err(ChannelClosed));
 
-    // What is left of the first channel does not touch the second of that name.
+    // The end of the first channel does not touch the second one of that name.
     client.send("sub,ann").await;
     let second = opened.recv().await.expect("another channel");
     let sender: ChannelSender = first.sender();

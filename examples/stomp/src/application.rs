@@ -128,10 +128,11 @@ impl<U> Client<U> {
 /// Whose messages a subscription hears.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Audience {
-    /// What is sent to the destination by [`Delivery::Publish`] or
-    /// [`Broker::publish`](crate::Broker::publish).
+    /// The subscription hears the messages that [`Delivery::Publish`] and
+    /// [`Broker::publish`](crate::Broker::publish) send to the destination.
     Everybody,
-    /// What is sent to this name and the destination by [`Broker::publish_to`](crate::Broker::publish_to).
+    /// The subscription hears the messages that [`Broker::publish_to`](crate::Broker::publish_to) sends to
+    /// the destination and to this name.
     /// The name is the application's: of a user, whose every session hears it, or of one session.
     Only(String),
 }

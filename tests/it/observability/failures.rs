@@ -1,4 +1,4 @@
-//! What is logged of a handler that returned an error.
+//! The log of a handler that returned an error.
 
 use std::{error::Error, fmt, future::Future};
 

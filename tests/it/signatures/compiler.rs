@@ -26,7 +26,7 @@ pub(super) struct Note {
     pub(super) labels: Vec<Label>,
 }
 
-/// What is said at a place of the source.
+/// A message of the compiler about a place of the source.
 #[derive(Debug)]
 pub(super) struct Label {
     pub(super) at: String,
