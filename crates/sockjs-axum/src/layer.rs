@@ -9,6 +9,7 @@ use tower_layer::Layer;
 use crate::config::{BaseUrl, Config, MaxPerKey};
 use crate::http::header::{AllowedOrigins, Cors, JSessionId, NullOriginPolicy, PrivateNetwork};
 use crate::mount::{Mount, Registry, SockJsHandle};
+use crate::peers::Peers;
 use crate::service::{NotFound, SockJs};
 use crate::session::{Binding, ErasedHandler, SessionHandler, StateOf, Supplied, echo};
 
@@ -619,6 +620,15 @@ impl<S> SockJsLayer<S> {
     pub fn handshake_timeout(self, timeout: Duration) -> Self {
         assert!(!timeout.is_zero(), "the handshake timeout must not be zero");
         self.configure(|config| config.handshake_timeout = timeout)
+    }
+
+    /// Connects the mount with those of other nodes, so that any node answers any request of a session,
+    /// and messages to topics reach the sessions of all nodes. Default: the mount is on its own.
+    ///
+    /// The crate `sockjs-cluster` makes the peers. Set them before the layer is applied, and set the same
+    /// options on all nodes.
+    pub fn peers(self, peers: impl Peers) -> Self {
+        self.configure(|config| config.peers = Some(Arc::new(peers)))
     }
 
     fn configure_session(self, change: impl FnOnce(SessionConfig) -> SessionConfig) -> Self {

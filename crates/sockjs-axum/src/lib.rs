@@ -92,6 +92,8 @@ mod http;
 
 mod config;
 
+pub mod peers;
+
 mod meter;
 
 mod throttle;
@@ -112,7 +114,8 @@ pub use error::{JoinError, SendError, SendJsonError, TrySendError};
 pub use future::ResponseFuture;
 pub use http::header::{AllowedOrigins, InvalidOrigin, JSessionId, SameSite};
 pub use layer::SockJsLayer;
-pub use mount::{BroadcastOutcome, ShutdownOutcome, SlowPolicy, SockJsHandle, Topic};
+pub use mount::{BroadcastOutcome, ShutdownOutcome, SockJsHandle, Topic};
 pub use service::{NotFound, SockJs};
 pub use session::{Receiver, Sender, Session, SessionHandler, SessionRef};
 pub use sockjs_core::{Cause, CloseReason, Ending, JsonError, Message, SessionState, Transport};
+pub use topics::SlowPolicy;

@@ -163,6 +163,19 @@ impl<M> Default for Members<M> {
     }
 }
 
+/// What [`SockJsHandle::broadcast`](crate::SockJsHandle::broadcast) and
+/// [`Topic::send`](crate::Topic::send) do with sessions whose send buffer is full.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum SlowPolicy {
+    /// Wait until the buffer has room or the session ends. All other sessions get the message before.
+    Wait,
+    /// Skip the session.
+    Skip,
+    /// End the session as [`SlowClient`](crate::Cause::SlowClient).
+    Close,
+}
+
 const SHARDS: usize = 16;
 
 /// How many members are copied at most when a member joins or leaves.

@@ -88,6 +88,8 @@ pub enum Cause {
     HandlerPanicked,
     /// The server is shutting down.
     ShuttingDown,
+    /// Another node of the server's cluster owns the session now.
+    ClaimLost,
 }
 
 impl Cause {
@@ -105,6 +107,7 @@ impl Cause {
             Self::HandlerFailed => "handler_failed",
             Self::HandlerPanicked => "handler_panicked",
             Self::ShuttingDown => "shutting_down",
+            Self::ClaimLost => "claim_lost",
         }
     }
 }

@@ -6,19 +6,7 @@ use sockjs_core::Message;
 
 use crate::error::TrySendError;
 use crate::session::{SessionRef, Shared};
-
-/// What [`SockJsHandle::broadcast`](crate::SockJsHandle::broadcast) and
-/// [`Topic::send`](crate::Topic::send) do with sessions whose send buffer is full.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-#[non_exhaustive]
-pub enum SlowPolicy {
-    /// Wait until the buffer has room or the session ends. All other sessions get the message before.
-    Wait,
-    /// Skip the session.
-    Skip,
-    /// End the session as [`SlowClient`](crate::Cause::SlowClient).
-    Close,
-}
+use crate::topics::SlowPolicy;
 
 /// The outcome of a [broadcast](crate::SockJsHandle::broadcast), or of a message to a
 /// [topic](crate::Topic::send).

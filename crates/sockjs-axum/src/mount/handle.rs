@@ -6,10 +6,11 @@ use std::time::Duration;
 use sockjs_core::{Cause, CloseReason, Message, Transport};
 use uuid::Uuid;
 
-use super::broadcast::{Broadcast, BroadcastOutcome, SlowPolicy};
+use super::broadcast::{Broadcast, BroadcastOutcome};
 use super::registry::{Phase, Registry};
 use super::topic::Topic;
 use crate::session::SessionRef;
+use crate::topics::SlowPolicy;
 
 /// A handle to all sessions of a mount, for use outside their handlers.
 ///

@@ -29,7 +29,7 @@ use crate::throttle::Throttle;
 use self::registry::Phase;
 
 pub(crate) use self::admission::{Admission, Opener, Receiving};
-pub use self::broadcast::{BroadcastOutcome, SlowPolicy};
+pub use self::broadcast::BroadcastOutcome;
 pub use self::handle::{ShutdownOutcome, SockJsHandle};
 pub(crate) use self::registry::Registry;
 pub(crate) use self::strays::Stray;

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use sockjs_core::{Cause, CloseReason, Message};
 use uuid::Uuid;
 
-use super::broadcast::{Broadcast, BroadcastOutcome, SlowPolicy};
+use super::broadcast::{Broadcast, BroadcastOutcome};
 use crate::session::{Receiver, Sender, Session, SessionRef, Shared};
-use crate::topics::{Members, Topics};
+use crate::topics::{Members, SlowPolicy, Topics};
 
 /// The sessions of a mount that have [joined](Session::join) one topic, such as the members of a room.
 ///

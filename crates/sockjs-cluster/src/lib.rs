@@ -1,0 +1,5 @@
+//! Scale-out for [`sockjs_axum`]: any node answers any request of a session.
+
+mod store;
+
+pub use store::{Claimed, Directory, Entry, NodeId, Renewal, StoreFuture, Topics, Unavailable};
