@@ -2,4 +2,6 @@
 
 mod store;
 
-pub use store::{Claimed, Directory, Entry, NodeId, Renewal, StoreFuture, Topics, Unavailable};
+pub use store::{
+    Claimed, Directory, Entry, NodeId, Renewal, SETTLING, Store, StoreFuture, Topics, Unavailable,
+};
