@@ -3,5 +3,8 @@
 mod store;
 
 pub use store::{
-    Claimed, Directory, Entry, NodeId, Renewal, SETTLING, Store, StoreFuture, Topics, Unavailable,
+    Claimed, Directory, Entry, Memory, NodeId, Renewal, SETTLING, Store, StoreFuture, Topics,
+    Unavailable,
 };
+#[cfg(feature = "redis")]
+pub use store::{ConnectError, Redis};

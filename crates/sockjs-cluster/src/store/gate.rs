@@ -83,9 +83,13 @@ impl<C: Clone> Gate<C> {
 
     /// Has calls wait for another connection than that of the number `line`.
     pub(super) fn down(&self, line: u64) {
-        self.0.send_if_modified(|state| {
-            state.lines == line && state.line.take().is_some()
-        });
+        self.0
+            .send_if_modified(|state| state.lines == line && state.line.take().is_some());
+    }
+
+    /// Has calls wait for another connection.
+    pub(super) fn close(&self) {
+        self.0.send_if_modified(|state| state.line.take().is_some());
     }
 
     /// Waits until the connection of the number `line` is not in use any more.
@@ -98,10 +102,10 @@ impl<C: Clone> Gate<C> {
 
     pub(super) async fn emptied(&self, seen: u64) -> u64 {
         let mut states = self.0.subscribe();
-        match states.wait_for(|state| state.emptied > seen).await {
-            Ok(state) => state.emptied,
-            Err(_) => std::future::pending().await,
-        }
+        let state = states.wait_for(|state| state.emptied > seen).await;
+        // The sender is in `self`, so that the wait does not fail.
+        let emptied = state.map(|state| state.emptied);
+        emptied.unwrap_or(seen)
     }
 
     pub(super) fn is_up(&self) -> bool {

@@ -4,7 +4,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use bytes::Bytes;
 use tokio::sync::Notify;
 
-use super::Unavailable;
+use super::{Unavailable, meter};
 
 /// Messages of subscribed channels that nobody has taken yet.
 ///
@@ -45,6 +45,7 @@ impl Inbox {
         let bytes = cost(&channel, &message);
         if queue.bytes > 0 && queue.bytes + bytes > self.limit {
             queue.put_gap();
+            meter::lost("full");
         } else {
             queue.bytes += bytes;
             queue.items.push_back(Item::Message(channel, message));
@@ -107,7 +108,10 @@ mod tests {
     use super::*;
 
     fn message(text: &'static str) -> (Bytes, Bytes) {
-        (Bytes::from_static(b"channel"), Bytes::from_static(text.as_bytes()))
+        (
+            Bytes::from_static(b"channel"),
+            Bytes::from_static(text.as_bytes()),
+        )
     }
 
     #[tokio::test]
