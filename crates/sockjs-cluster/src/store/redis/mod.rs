@@ -19,7 +19,9 @@ use self::directory::RedisDirectory;
 use self::names::Names;
 use self::server::Server;
 use self::topics::RedisTopics;
-use super::{Directory, Store, Topics};
+use super::directory::Directory;
+use super::join::Store;
+use super::topics::Topics;
 
 /// A store in a Redis or Valkey server of version 7.0 or later.
 ///
