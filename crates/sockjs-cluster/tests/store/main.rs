@@ -1,6 +1,8 @@
 //! What every store has to do, tried on the one in memory under a paused clock, and on a real Redis
 //! server.
 
+#![expect(clippy::unwrap_used, reason = "every line of these files is a test's")]
+
 mod bench;
 mod directory;
 mod outages;

@@ -147,26 +147,20 @@ async fn subscriptions_outlive_a_restart(mut bench: Bench) {
     to.unsubscribe(channels[7].as_bytes());
     bench.restart();
     until_subscribed(&*from, &*to, b"late").await;
-    for (number, channel) in channels.iter().enumerate() {
-        until_subscribed(&*from, &*to, channels[0].as_bytes()).await;
-        let outcome = from.publish(channel.as_bytes(), Bytes::from_static(b"x"));
-        assert_eq!(outcome.await, Ok(()));
-        if number != 7 {
-            let arrival = loop {
-                // The gap was told, and told again at its end.
-                if let Ok(arrival) = receive(&*to).await {
-                    break arrival;
-                }
-            };
-            assert_eq!(arrival.0, channel.as_bytes());
-        }
-        if number == 20 {
-            break;
-        }
-    }
-    for channel in channels.iter().rev().step_by(97) {
+    for channel in channels.iter().skip(8).step_by(97) {
         until_subscribed(&*from, &*to, channel.as_bytes()).await;
     }
+    let message = Bytes::from_static(b"x");
+    for channel in [channels[7].as_bytes(), b"late"] {
+        assert_eq!(from.publish(channel, message.clone()).await, Ok(()));
+    }
+    let arrival = loop {
+        // The gap was told at its begin, and is told at its end.
+        if let Ok(arrival) = receive(&*to).await {
+            break arrival;
+        }
+    };
+    assert_eq!(arrival, (Bytes::from_static(b"late"), message));
     assert!(from.is_connected() && to.is_connected());
 }
 

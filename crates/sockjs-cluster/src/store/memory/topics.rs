@@ -37,7 +37,7 @@ impl MemoryTopics {
 }
 
 impl Topics for MemoryTopics {
-    fn publish<'a>(&'a self, channel: &'a [u8], message: Bytes) -> StoreFuture<'a, ()> {
+    fn publish(&self, channel: &[u8], message: Bytes) -> StoreFuture<'_, ()> {
         if !self.shared.gate.is_up() {
             return Box::pin(ready(Err(Unavailable)));
         }

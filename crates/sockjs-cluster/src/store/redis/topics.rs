@@ -30,7 +30,7 @@ impl RedisTopics {
 }
 
 impl Topics for RedisTopics {
-    fn publish<'a>(&'a self, channel: &'a [u8], message: Bytes) -> StoreFuture<'a, ()> {
+    fn publish(&self, channel: &[u8], message: Bytes) -> StoreFuture<'_, ()> {
         let outcome = self.publisher.publish(self.names.channel(channel), message);
         Box::pin(async { outcome?.await.map_err(|_| Unavailable) })
     }
