@@ -6,13 +6,16 @@ use std::time::Duration;
 use sockjs_core::{Cause, CloseReason, Message, Transport};
 use uuid::Uuid;
 
-use super::broadcast::{Broadcast, BroadcastOutcome};
+use super::broadcast::{Broadcast, BroadcastOutcome, Scope};
 use super::registry::{Phase, Registry};
 use super::topic::Topic;
 use crate::session::SessionRef;
-use crate::topics::SlowPolicy;
+use crate::slow_policy::SlowPolicy;
 
 /// A handle to all sessions of a mount, for use outside their handlers.
+///
+/// With [peers](crate::SockJsLayer::peers) these are the sessions that this node owns. Only
+/// [`broadcast`](Self::broadcast) and messages to a [`topic`](Self::topic) reach those of other nodes.
 ///
 /// [`SockJsLayer::handle`](crate::SockJsLayer::handle) makes it. Clones belong to the same mount. A
 /// handle keeps no session open.
@@ -44,11 +47,24 @@ use crate::topics::SlowPolicy;
 #[derive(Clone, Debug)]
 pub struct SockJsHandle {
     registry: Arc<Registry>,
+    scope: Scope,
 }
 
 impl SockJsHandle {
     pub(crate) fn new(registry: Arc<Registry>) -> Self {
-        Self { registry }
+        Self {
+            registry,
+            scope: Scope::All,
+        }
+    }
+
+    /// Returns a handle whose messages do not reach the sessions of other nodes. Without
+    /// [peers](crate::SockJsLayer::peers) it makes no difference.
+    pub fn local(&self) -> Self {
+        Self {
+            registry: self.registry.clone(),
+            scope: Scope::Local,
+        }
     }
 
     /// Returns the number of sessions. Sessions that are closing count until they are over.
@@ -82,6 +98,9 @@ impl SockJsHandle {
 
     /// Sends a message to all sessions. The message is encoded once, whatever the number of sessions.
     ///
+    /// With [peers](crate::SockJsLayer::peers), the message reaches the sessions of all nodes, those of the
+    /// other nodes at most once. [`local`](Self::local) restricts it to this node.
+    ///
     /// `slow` says what happens to sessions whose send buffer is full.
     ///
     /// # Cancel safety
@@ -92,10 +111,12 @@ impl SockJsHandle {
         message: impl Into<Message>,
         slow: SlowPolicy,
     ) -> BroadcastOutcome {
-        self.broadcast_to(|_| true, message, slow).await
+        let peers = self.registry.peers().filter(|_| self.scope == Scope::All);
+        let broadcast = self.offer(|_| true, message.into());
+        broadcast.publish(peers, None, None, slow).await
     }
 
-    /// Sends a message to the sessions for which `filter` returns `true`. See
+    /// Sends a message to the sessions of this node for which `filter` returns `true`. See
     /// [`broadcast`](Self::broadcast).
     ///
     /// # Cancel safety
@@ -107,21 +128,28 @@ impl SockJsHandle {
         message: impl Into<Message>,
         slow: SlowPolicy,
     ) -> BroadcastOutcome {
-        let broadcast = {
-            let mut broadcast = Broadcast::new(message.into());
-            for session in self.sessions().filter(filter) {
-                broadcast.offer(session.shared());
-            }
-            broadcast
-        };
+        let broadcast = self.offer(filter, message.into());
         broadcast.finish(slow).await
+    }
+
+    /// Queues a message for the sessions whose send buffer has room.
+    fn offer(&self, filter: impl Fn(&SessionRef) -> bool, message: Message) -> Broadcast {
+        let mut broadcast = Broadcast::new(message);
+        for session in self.sessions().filter(filter) {
+            broadcast.offer(session.shared());
+        }
+        broadcast
     }
 
     /// Returns a topic of the mount. Sessions [join](crate::Session::join) it by its name.
     ///
     /// There is no list of all topics. [`SessionRef::topics`] has those of a session.
     pub fn topic(&self, name: &str) -> Topic {
-        Topic::new(self.registry.topics().clone(), name)
+        let topic = Topic::new(self.registry.topics().clone(), name);
+        match self.scope {
+            Scope::All => topic,
+            Scope::Local => topic.local(),
+        }
     }
 
     /// Closes all sessions and returns their number. See [`Session::close`](crate::Session::close).

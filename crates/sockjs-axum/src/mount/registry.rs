@@ -2,16 +2,18 @@ use std::borrow::Borrow;
 use std::collections::HashSet;
 use std::hash::{BuildHasher, BuildHasherDefault, Hash, Hasher, RandomState};
 use std::mem;
-use std::sync::{Arc, PoisonError};
+use std::sync::{Arc, OnceLock, PoisonError};
 
 use sockjs_core::{Cause, CloseReason, Ending};
 use tokio::sync::watch;
 use uuid::Uuid;
 
 use super::clients::Clients;
-use super::ended::{Ended, EndedSession};
+use super::ended::{Ended, EndedSession, REMEMBER};
+use super::nodes::Nodes;
 use super::strays::Strays;
 use crate::clock;
+use crate::peers::Peers;
 use crate::session::{Digest, DigestKey, Even, Key, Shared};
 use crate::sync::{AtomicUsize, Mutex, MutexGuard, Ordering};
 use crate::throttle::Throttle;
@@ -26,6 +28,7 @@ pub(crate) struct Registry {
     shards: [Mutex<Shard>; SHARDS],
     hasher: RandomState,
     digest: DigestKey,
+    nodes: OnceLock<Arc<Nodes>>,
     /// How many places are taken, by sessions and by requests that are about to open one.
     places: AtomicUsize,
     clients: Clients,
@@ -77,6 +80,7 @@ impl Registry {
             shards: std::array::from_fn(|_| Mutex::default()),
             hasher: RandomState::new(),
             digest: DigestKey::new(),
+            nodes: OnceLock::new(),
             places: AtomicUsize::new(0),
             clients: Clients::new(),
             warnings: Throttle::default(),
@@ -88,7 +92,30 @@ impl Registry {
 
     /// Returns the secret of the digests of the mount's keys.
     pub(super) fn digest(&self) -> &DigestKey {
-        &self.digest
+        match self.nodes.get() {
+            Some(nodes) => nodes.digest(),
+            None => &self.digest,
+        }
+    }
+
+    /// Connects the mount with the other nodes of its cluster.
+    ///
+    /// # Panics
+    ///
+    /// If it is connected already.
+    pub(crate) fn connect(&self, peers: Arc<dyn Peers>) {
+        self.topics.connect(peers.clone());
+        let nodes = Arc::new(Nodes::new(peers));
+        assert!(self.nodes.set(nodes).is_ok(), "the mount has peers already");
+    }
+
+    pub(crate) fn peers(&self) -> Option<&Arc<dyn Peers>> {
+        self.nodes().map(|nodes| nodes.peers())
+    }
+
+    /// Returns the other nodes of the mount's cluster.
+    pub(super) fn nodes(&self) -> Option<&Arc<Nodes>> {
+        self.nodes.get()
     }
 
     pub(super) fn warnings(&self) -> &Throttle {
@@ -327,6 +354,10 @@ impl Registration {
             let mut shard = self.registry().shard_of(key);
             shard.by_key.remove(key);
             shard.ended.push(*key, ended, clock::now(), delay);
+            drop(shard);
+            if let Some(nodes) = self.registry().nodes() {
+                nodes.ended(*key, delay.saturating_add(REMEMBER));
+            }
         }
     }
 }

@@ -1,9 +1,11 @@
 use std::fmt;
 use std::hash::{Hash, Hasher};
+use std::io::{self, Write};
 use std::num::NonZeroU64;
 use std::sync::Arc;
 
 use http::request::Parts;
+use serde::Serialize;
 use siphasher::sip128::{Hash128, Hasher128, SipHasher13};
 use uuid::Uuid;
 
@@ -19,8 +21,23 @@ pub(crate) struct Binding(Arc<DigestOfRequest>);
 type DigestOfRequest = dyn Fn(&Parts, &DigestKey) -> Digest + Send + Sync;
 
 impl Binding {
-    pub(crate) fn new<K: Hash>(key: impl Fn(&Parts) -> K + Send + Sync + 'static) -> Self {
+    /// Compares keys within this process.
+    pub(crate) fn by_hash<K: Hash>(key: impl Fn(&Parts) -> K + Send + Sync + 'static) -> Self {
         Self(Arc::new(move |parts, digest| digest.of(&key(parts))))
+    }
+
+    /// Compares keys by the bytes that they are serialized to, which are the same on all nodes of a
+    /// cluster.
+    pub(crate) fn by_bytes<K: Serialize>(
+        key: impl Fn(&Parts) -> K + Send + Sync + 'static,
+    ) -> Self {
+        Self(Arc::new(move |parts, digest| {
+            digest.of_serialized(&key(parts)).unwrap_or_else(|error| {
+                tracing::error!(error = %error, "the key of a session cannot be serialized");
+                // Equal to no other, so that nobody joins the session.
+                digest.of_bytes(&[Uuid::new_v4().as_bytes()])
+            })
+        }))
     }
 
     pub(crate) fn of(&self, parts: &Parts, digest: &DigestKey) -> Digest {
@@ -44,6 +61,15 @@ pub(crate) struct Digest(NonZeroU64, u64);
 impl Digest {
     /// The digest of no value, for values that are not looked up.
     pub(crate) const NONE: Self = Self(NonZeroU64::MAX, 0);
+
+    pub(crate) fn from_bytes(bytes: [u8; 16]) -> Self {
+        let bits = u128::from_le_bytes(bytes);
+        Self(nonzero(bits as u64), (bits >> 64) as u64)
+    }
+
+    pub(crate) fn to_bytes(self) -> [u8; 16] {
+        (u128::from(self.0.get()) | u128::from(self.1) << 64).to_le_bytes()
+    }
 
     /// Returns one of `shards` tables, evenly, and independently of the place in the table.
     pub(crate) fn shard(self, shards: usize) -> usize {
@@ -71,16 +97,62 @@ pub(crate) struct DigestKey(SipHasher13);
 
 impl DigestKey {
     pub(crate) fn new() -> Self {
-        Self(SipHasher13::new_with_key(Uuid::new_v4().as_bytes()))
+        Self::from_secret(Uuid::new_v4().as_bytes())
+    }
+
+    /// Makes the key of a mount whose digests other nodes compute, too.
+    pub(crate) fn from_secret(secret: &[u8; 16]) -> Self {
+        Self(SipHasher13::new_with_key(secret))
     }
 
     /// Computes the digest of a value. Equal values have the same digest, as [`Hash`] demands.
     pub(crate) fn of<T: Hash + ?Sized>(&self, value: &T) -> Digest {
         let mut hasher = self.0;
         value.hash(&mut hasher);
-        let Hash128 { h1, h2 } = hasher.finish128();
-        Digest(NonZeroU64::new(h1).unwrap_or(NonZeroU64::MIN), h2)
+        digest(&hasher)
     }
+
+    /// Computes the digest of a list of texts. Nodes that were built for other machines, or by other
+    /// compilers, compute the same digest.
+    pub(crate) fn of_bytes(&self, texts: &[&[u8]]) -> Digest {
+        let mut hasher = self.0;
+        for text in texts {
+            hasher.write(text);
+            // The end of each text, so that no two lists are the same.
+            hasher.write(&(text.len() as u64).to_le_bytes());
+        }
+        digest(&hasher)
+    }
+
+    /// Computes the digest of the JSON text of a value.
+    fn of_serialized(&self, value: &impl Serialize) -> serde_json::Result<Digest> {
+        let mut writer = HashWriter(self.0);
+        serde_json::to_writer(&mut writer, value)?;
+        Ok(digest(&writer.0))
+    }
+}
+
+/// Hashes what is written.
+struct HashWriter(SipHasher13);
+
+impl Write for HashWriter {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.write(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn digest(hasher: &SipHasher13) -> Digest {
+    let Hash128 { h1, h2 } = hasher.finish128();
+    Digest(nonzero(h1), h2)
+}
+
+fn nonzero(part: u64) -> NonZeroU64 {
+    NonZeroU64::new(part).unwrap_or(NonZeroU64::MIN)
 }
 
 /// The hasher of tables whose keys are digests: it takes a part of the digest as it is.
