@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Buf, Bytes};
-use http::header::CONTENT_LENGTH;
+use http::header::{CONNECTION, CONTENT_LENGTH};
 use http::request::Parts;
-use http::{Method, Response, StatusCode};
+use http::{HeaderValue, Method, Response, StatusCode, Version};
 use http_body::Body;
 use sockjs_core::{Endpoint, Info};
 
@@ -53,6 +53,11 @@ where
             Headers::for_request(config.cors, &config.jsessionid, &route, &parts, judgement);
         let is_head = parts.method == Method::HEAD;
         let is_receive = route.is_receive();
+        // HTTP/2 has no such header. A session is led to another node by its next connection.
+        let closes = mount.is_leaving()
+            && parts.version <= Version::HTTP_11
+            && route.endpoint().has_session_id()
+            && route.endpoint() != Endpoint::WebSocket;
         let answer = match judgement {
             Judgement::Allowed | Judgement::NullOrigin | Judgement::NoOrigin => {
                 let credentials = credentials(config, &route, &parts, judgement);
@@ -70,6 +75,10 @@ where
             Box::pin(upload.discard(bounds(config, is_polled))).await;
         }
         headers.apply(response.headers_mut());
+        if closes {
+            let headers = response.headers_mut();
+            headers.insert(CONNECTION, HeaderValue::from_static("close"));
+        }
         if is_head {
             remove_body(&mut response);
         }

@@ -3,7 +3,6 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use http::request::Parts;
-use serde::Serialize;
 use sockjs_core::{SessionConfig, Transport, encode_prefix};
 use tower_layer::Layer;
 
@@ -13,7 +12,7 @@ use crate::mount::{Mount, Registry, SockJsHandle};
 use crate::owner::MountOwner;
 use crate::peers::{PeerMount, Peers};
 use crate::service::{NotFound, SockJs};
-use crate::session::{Binding, ErasedHandler, SessionHandler, StateOf, Supplied, echo};
+use crate::session::{Binding, BindingKey, ErasedHandler, SessionHandler, StateOf, Supplied, echo};
 
 /// Answers SockJS requests under a prefix, and passes all other requests on to the inner service.
 ///
@@ -606,10 +605,9 @@ impl<S> SockJsLayer<S> {
     /// later request of the session with another key is answered with 404. Default: sessions are not
     /// bound, and a client that knows a session's id may use the session.
     ///
-    /// The key itself is dropped at once. The session keeps a digest of 128 bits, made of the key's JSON
-    /// text and a secret of the mount, and the digests are compared. So a part of the key that is not
-    /// serialized is not compared. A key must have the same JSON text each time: a `HashMap` has not. If a
-    /// key cannot be serialized, an error is logged, and no later request joins the session.
+    /// The key itself is dropped at once. The session keeps a digest of 128 bits, made of the bytes of the
+    /// [`BindingKey`] and a secret of the mount, and the digests are compared. So a part of the key that is
+    /// not written is not compared.
     ///
     /// Choose a key that stays the same for a client: a user, or a token. The client's port changes
     /// with every connection, and its address changes when a phone changes networks.
@@ -619,9 +617,9 @@ impl<S> SockJsLayer<S> {
     /// use http::header::AUTHORIZATION;
     ///
     /// let layer = SockJsLayer::echo("/echo")
-    ///     .bind_session(|parts| Some(parts.headers.get(AUTHORIZATION)?.as_bytes().to_vec()));
+    ///     .bind_session(|parts| parts.headers.get(AUTHORIZATION).cloned());
     /// ```
-    pub fn bind_session<K: Serialize>(
+    pub fn bind_session<K: BindingKey>(
         self,
         key: impl Fn(&Parts) -> K + Send + Sync + 'static,
     ) -> Self {

@@ -120,6 +120,6 @@ pub use http::header::{AllowedOrigins, InvalidOrigin, JSessionId, SameSite};
 pub use layer::SockJsLayer;
 pub use mount::{BroadcastOutcome, ShutdownOutcome, SockJsHandle, Topic};
 pub use service::{NotFound, SockJs};
-pub use session::{Receiver, Sender, Session, SessionHandler, SessionRef};
+pub use session::{BindingKey, KeyWriter, Receiver, Sender, Session, SessionHandler, SessionRef};
 pub use slow_policy::SlowPolicy;
 pub use sockjs_core::{Cause, CloseReason, Ending, JsonError, Message, SessionState, Transport};

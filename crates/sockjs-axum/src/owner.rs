@@ -201,7 +201,7 @@ impl Confirmation {
     }
 
     /// Waits for the end. Returns whether the client has the response.
-    async fn is_delivered(mut self) -> bool {
+    async fn delivered(mut self) -> bool {
         loop {
             match poll_fn(|cx| self.poll(cx)).await {
                 Word::Delivered => return true,
@@ -278,7 +278,7 @@ impl Drop for Settled {
             return settling.lose();
         };
         runtime.spawn(async move {
-            if !confirmation.is_delivered().await {
+            if !confirmation.delivered().await {
                 settling.lose();
             }
             // The disconnect delay starts.

@@ -79,7 +79,17 @@ impl Mount {
             // The session is over, and this node has forgotten it.
             Wanted::Peer(_) => return Ok(Receiving::TurnedAway(CloseReason::GOING_AWAY)),
         };
-        let place = self.reserve(&opener.parts, Some(key))?;
+        let place = match self.reserve(&opener.parts, Some(key)) {
+            Ok(place) => place,
+            // A node that opens no session still serves those of other nodes.
+            Err(reject) => {
+                let found = Box::pin(self.find_elsewhere(&opener.parts, endpoint, key, bound_to));
+                let Ok(remote) = found.await else {
+                    return Err(reject.into());
+                };
+                return Ok(Box::pin(receive_from(remote)).await);
+            }
+        };
         let claimed = match self.registry().nodes() {
             None => None,
             // Boxed, because the future of every request would otherwise reserve space for it.
@@ -125,18 +135,26 @@ impl Mount {
                 Err(Reject::NoSession)
             }
             (None, Wanted::Client(endpoint, _)) => {
-                let Some(nodes) = self.registry().nodes() else {
-                    return Err(Reject::NoSession);
-                };
-                match Box::pin(nodes.find(key)).await {
-                    Found::Peer(peer) => {
-                        let remote = Remote::new(nodes, peer, endpoint, key, bound_to, parts);
-                        Ok(Sending::Elsewhere(remote))
-                    }
-                    Found::Nobody => Err(Reject::NoSession),
-                    Found::Unavailable => Err(Reject::DirectoryUnavailable),
-                }
+                let found = self.find_elsewhere(parts, endpoint, key, bound_to);
+                // Boxed, because the future of every request would otherwise reserve space for it.
+                Box::pin(found).await.map(Sending::Elsewhere)
             }
+        }
+    }
+
+    /// Finds the node that owns a session which this node does not know.
+    async fn find_elsewhere(
+        &self,
+        parts: &Parts,
+        endpoint: Endpoint,
+        key: Key,
+        bound_to: Option<Digest>,
+    ) -> Result<Remote, Reject> {
+        let nodes = self.registry().nodes().ok_or(Reject::NoSession)?;
+        match nodes.find(key).await {
+            Found::Peer(peer) => Ok(Remote::new(nodes, peer, endpoint, key, bound_to, parts)),
+            Found::Nobody => Err(Reject::NoSession),
+            Found::Unavailable => Err(Reject::DirectoryUnavailable),
         }
     }
 
@@ -328,13 +346,17 @@ async fn claimed_elsewhere(
     owner: impl FnOnce(Arc<dyn Peer>) -> Remote,
 ) -> Result<Receiving, Refusal> {
     match claim {
-        Claim::Peer(peer) => Ok(match owner(peer).receive().await {
-            Ok(relayed) => Receiving::Relayed(relayed),
-            // The session ends, if it is not over: its client will not ask for it again.
-            Err(_) => Receiving::TurnedAway(CloseReason::GOING_AWAY),
-        }),
+        Claim::Peer(peer) => Ok(receive_from(owner(peer)).await),
         Claim::Lost => Ok(Receiving::TurnedAway(CloseReason::GOING_AWAY)),
         Claim::Ours | Claim::Unavailable => Err(Reject::DirectoryUnavailable.into()),
+    }
+}
+
+async fn receive_from(remote: Remote) -> Receiving {
+    match remote.receive().await {
+        Ok(relayed) => Receiving::Relayed(relayed),
+        // The session ends, if it is not over: its client will not ask for it again.
+        Err(_) => Receiving::TurnedAway(CloseReason::GOING_AWAY),
     }
 }
 

@@ -89,7 +89,12 @@ impl Mount {
     }
 
     pub(crate) fn is_shutting_down(&self) -> bool {
-        self.registry.phase() != Phase::Running
+        self.registry.phase() >= Phase::Stopping
+    }
+
+    /// Returns whether clients are to come back through other nodes.
+    pub(crate) fn is_leaving(&self) -> bool {
+        self.registry.phase() != Phase::Running && self.registry.nodes().is_some()
     }
 
     /// Enters the body of a send request without a session.

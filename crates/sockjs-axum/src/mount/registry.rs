@@ -50,6 +50,8 @@ struct Shard {
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(super) enum Phase {
     Running,
+    /// The mount goes on, and its clients are led to other nodes.
+    Draining,
     /// The open sessions are closed, and no session is opened.
     Stopping,
     /// Every task that still runs is cut off.
@@ -203,7 +205,7 @@ impl Registry {
         };
         // Checked after the place is taken, so that either this sees the shutdown or the shutdown
         // sees the place.
-        if self.phase() != Phase::Running {
+        if self.phase() >= Phase::Stopping {
             return Err(NoPlace::ShuttingDown);
         }
         Ok(place)
@@ -237,7 +239,7 @@ impl Registry {
         let _ = phase.wait_for(|phase| *phase == Phase::Stopped).await;
     }
 
-    /// Waits until all places of a mount that is shutting down are free.
+    /// Waits until all places of a mount that is draining or shutting down are free.
     pub(super) async fn vacant(&self) {
         let mut phase = self.phase.subscribe();
         while self.places() > 0 {
@@ -286,7 +288,7 @@ impl Place {
         drop(shard);
         shared.meter().opened();
         match self.registry.phase() {
-            Phase::Running => {}
+            Phase::Running | Phase::Draining => {}
             Phase::Stopping => {
                 shared.close(CloseReason::GOING_AWAY, Cause::ShuttingDown);
             }

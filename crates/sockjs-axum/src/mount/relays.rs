@@ -19,6 +19,8 @@ struct Running {
     next: u64,
     /// How to reach the owner; `None` if it was asked to finish.
     owners: HashMap<u64, Option<mpsc::Sender<Delivery>>>,
+    /// Whether each new one is asked to finish at once.
+    is_closing: bool,
 }
 
 /// The place of one request among the [`Relays`]. Its holder removes it.
@@ -30,7 +32,13 @@ impl Relays {
         let mut running = self.lock();
         let id = running.next;
         running.next += 1;
-        running.owners.insert(id, Some(owner));
+        let owner = if running.is_closing {
+            let _ = owner.try_send(Delivery::finish());
+            None
+        } else {
+            Some(owner)
+        };
+        running.owners.insert(id, owner);
         RelayId(id)
     }
 
@@ -44,30 +52,25 @@ impl Relays {
         }
     }
 
-    /// Returns how many there are.
-    pub(super) fn len(&self) -> usize {
-        self.lock().owners.len()
+    /// Returns those whose owners were not asked to finish.
+    pub(super) fn all(&self) -> Vec<RelayId> {
+        let running = self.lock();
+        let unasked = running.owners.iter().filter(|(_, owner)| owner.is_some());
+        unasked.map(|(id, _)| RelayId(*id)).collect()
     }
 
-    /// Asks up to `max` owners to end their responses soon without loss. Returns whether there are more.
-    pub(super) fn finish(&self, max: usize) -> bool {
-        let mut running = self.lock();
-        let unasked = running.owners.values_mut().filter(|owner| owner.is_some());
-        let mut owners = Vec::new();
-        let mut is_more = false;
-        for owner in unasked {
-            if owners.len() == max {
-                is_more = true;
-                break;
-            }
-            owners.extend(owner.take());
-        }
-        drop(running);
-        for owner in owners {
-            // There is room for this byte and for the end.
+    /// Asks the owner to end the response soon without loss.
+    pub(super) fn finish(&self, id: RelayId) {
+        let owner = self.lock().owners.get_mut(&id.0).and_then(Option::take);
+        if let Some(owner) = owner {
+            // There is room for this and for the end.
             let _ = owner.try_send(Delivery::finish());
         }
-        is_more
+    }
+
+    /// Has all responses that are relayed from now on end soon.
+    pub(super) fn close(&self) {
+        self.lock().is_closing = true;
     }
 
     /// Waits until there is none.

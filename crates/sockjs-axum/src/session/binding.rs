@@ -1,13 +1,13 @@
 use std::fmt;
 use std::hash::{Hash, Hasher};
-use std::io::{self, Write};
 use std::num::NonZeroU64;
 use std::sync::Arc;
 
 use http::request::Parts;
-use serde::Serialize;
 use siphasher::sip128::{Hash128, Hasher128, SipHasher13};
 use uuid::Uuid;
+
+use super::binding_key::{BindingKey, KeyWriter};
 
 /// A function of a request that returns a key. Only the digest of the key is kept. It is the function of
 /// [`bind_session`](crate::SockJsLayer::bind_session), or of
@@ -26,18 +26,11 @@ impl Binding {
         Self(Arc::new(move |parts, digest| digest.of(&key(parts))))
     }
 
-    /// Compares keys by the bytes that they are serialized to, which are the same on all nodes of a
-    /// cluster.
-    pub(crate) fn by_bytes<K: Serialize>(
+    /// Compares keys with those that other nodes of a cluster compute.
+    pub(crate) fn by_bytes<K: BindingKey>(
         key: impl Fn(&Parts) -> K + Send + Sync + 'static,
     ) -> Self {
-        Self(Arc::new(move |parts, digest| {
-            digest.of_serialized(&key(parts)).unwrap_or_else(|error| {
-                tracing::error!(error = %error, "the key of a session cannot be serialized");
-                // Equal to no other, so that nobody joins the session.
-                digest.of_bytes(&[Uuid::new_v4().as_bytes()])
-            })
-        }))
+        Self(Arc::new(move |parts, digest| digest.of_key(&key(parts))))
     }
 
     pub(crate) fn of(&self, parts: &Parts, digest: &DigestKey) -> Digest {
@@ -112,37 +105,18 @@ impl DigestKey {
         digest(&hasher)
     }
 
-    /// Computes the digest of a list of texts. Nodes that were built for other machines, or by other
-    /// compilers, compute the same digest.
+    /// Computes the digest of a list of texts, which is the same on all nodes of a cluster.
     pub(crate) fn of_bytes(&self, texts: &[&[u8]]) -> Digest {
-        let mut hasher = self.0;
-        for text in texts {
-            hasher.write(text);
-            // The end of each text, so that no two lists are the same.
-            hasher.write(&(text.len() as u64).to_le_bytes());
-        }
-        digest(&hasher)
+        let mut writer = KeyWriter(self.0);
+        texts.iter().for_each(|text| writer.write(text));
+        digest(&writer.0)
     }
 
-    /// Computes the digest of the JSON text of a value.
-    fn of_serialized(&self, value: &impl Serialize) -> serde_json::Result<Digest> {
-        let mut writer = HashWriter(self.0);
-        serde_json::to_writer(&mut writer, value)?;
-        Ok(digest(&writer.0))
-    }
-}
-
-/// Hashes what is written.
-struct HashWriter(SipHasher13);
-
-impl Write for HashWriter {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.write(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
+    /// Computes the digest of a key, which is the same on all nodes of a cluster.
+    pub(crate) fn of_key(&self, key: &(impl BindingKey + ?Sized)) -> Digest {
+        let mut writer = KeyWriter(self.0);
+        key.write_to(&mut writer);
+        digest(&writer.0)
     }
 }
 
