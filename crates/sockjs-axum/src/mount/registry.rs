@@ -379,7 +379,7 @@ fn log(ending: &Ending, warnings: &Throttle) {
         Cause::HandlerPanicked => {
             tracing::warn!(cause, code, undelivered, "session closed");
         }
-        Cause::SlowClient | Cause::LimitExceeded => {
+        Cause::SlowClient | Cause::LimitExceeded | Cause::ClaimLost => {
             if warnings.passes(cause) {
                 tracing::warn!(cause, code, undelivered, "session closed");
             } else {
