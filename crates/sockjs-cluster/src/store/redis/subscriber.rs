@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use redis::{Pipeline, RedisResult, Value};
+use redis::{RedisResult, Value};
 use tokio::sync::Notify;
 use tokio::time::sleep;
 
@@ -119,20 +119,17 @@ impl Wishes {
 }
 
 impl Changes {
-    /// Each channel has a command of its own, because versions of `redis` below 1.8 expect one answer a
-    /// command, and the server answers for each channel.
     async fn make(&self, link: &Link) -> RedisResult<()> {
-        let mut commands = Pipeline::new();
-        for channel in &self.subscribe {
-            commands.cmd("SUBSCRIBE").arg(&channel[..]).ignore();
+        let mut connection = link.connection.clone();
+        if !self.subscribe.is_empty() {
+            let names: Vec<&[u8]> = self.subscribe.iter().map(|name| &name[..]).collect();
+            connection.subscribe(names).await?;
         }
-        for channel in &self.unsubscribe {
-            commands.cmd("UNSUBSCRIBE").arg(&channel[..]).ignore();
+        if !self.unsubscribe.is_empty() {
+            let names: Vec<&[u8]> = self.unsubscribe.iter().map(|name| &name[..]).collect();
+            connection.unsubscribe(names).await?;
         }
-        if commands.is_empty() {
-            return Ok(());
-        }
-        commands.exec_async(&mut link.connection.clone()).await
+        Ok(())
     }
 }
 
@@ -214,7 +211,7 @@ fn put(inbox: &Inbox, data: Vec<Value>, prefix_len: usize) {
     }
 }
 
-/// How many channels are subscribed to together.
+/// How many channels one command subscribes to.
 const BATCH: usize = 500;
 
 /// How many bytes wait for a node that does not take them.
