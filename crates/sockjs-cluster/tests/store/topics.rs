@@ -115,10 +115,11 @@ async fn unsubscribed_channel_falls_silent(bench: Bench) {
 async fn channels_of_other_namespaces_are_other_channels(bench: Bench) {
     let (_, from) = bench.join_as("chat");
     let (_, to) = bench.join_as("chat");
-    let (_, other) = bench.join_as("chat2");
+    let (_, other) = bench.join_as("chat:2");
     for topics in [&to, &other] {
         topics.subscribe(b"a");
-        topics.subscribe(b"2a");
+        // With a colon between the two only, the other namespace's channel had the same name.
+        topics.subscribe(b"2:a");
     }
     until_subscribed(&*other, &*other, b"a").await;
     until_subscribed(&*from, &*to, b"a").await;
