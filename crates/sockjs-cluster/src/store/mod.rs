@@ -95,7 +95,7 @@ pub trait Topics: fmt::Debug + Send + Sync + 'static {
     /// [`Unavailable`] at once if there is no connection, or if too many bytes are in flight already.
     /// [`Unavailable`] later if the connection breaks or the store does not answer in time. Then the
     /// message may have arrived.
-    fn publish<'a>(&'a self, channel: &'a [u8], message: Bytes) -> StoreFuture<'a, ()>;
+    fn publish(&self, channel: &[u8], message: Bytes) -> StoreFuture<'_, ()>;
 
     /// Subscribes to a channel, also after the connection was lost and is there again. It takes effect
     /// soon. It does not block, and may be called from anywhere.
