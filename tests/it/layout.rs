@@ -13,13 +13,14 @@ const FLOORS: &[&[&str]] = &[
     &["service"],
     &["future"],
     &["body"],
-    &["endpoint"],
+    &["endpoint", "owner"],
     &["transport"],
     &["mount"],
     &["config"],
     &["session", "http"],
     &["meter", "throttle", "topics"],
-    &["clock", "error", "panics", "sync"],
+    &["peers"],
+    &["clock", "error", "panics", "slow_policy", "sync"],
 ];
 
 #[test]

@@ -7,7 +7,6 @@ use http::request::Parts;
 use sockjs_core::{SessionConfig, Transport};
 
 use crate::http::header::{AllowedOrigins, Cors, JSessionId, NullOriginPolicy, PrivateNetwork};
-use crate::peers::Peers;
 use crate::session::Binding;
 
 /// The options of a mount, each with the default of the reference server where it has the option.
@@ -37,7 +36,6 @@ pub(crate) struct Config {
     pub(crate) max_ended_sessions: usize,
     pub(crate) max_topics: usize,
     pub(crate) handshake_timeout: Duration,
-    pub(crate) peers: Option<Arc<dyn Peers>>,
 }
 
 impl Default for Config {
@@ -65,7 +63,6 @@ impl Default for Config {
             max_ended_sessions: 256 * 1024,
             max_topics: 128,
             handshake_timeout: Duration::from_secs(10),
-            peers: None,
         }
     }
 }

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Buf, Bytes};
-use http::header::CONTENT_LENGTH;
+use http::header::{CONNECTION, CONTENT_LENGTH};
 use http::request::Parts;
-use http::{Method, Response, StatusCode};
+use http::{HeaderValue, Method, Response, StatusCode, Version};
 use http_body::Body;
 use sockjs_core::{Endpoint, Info};
 
@@ -18,7 +18,7 @@ use crate::http::page;
 use crate::http::reject::{Refusal, Reject};
 use crate::http::route::Route;
 use crate::meter;
-use crate::mount::{Mount, Opener};
+use crate::mount::{Mount, Opener, Wanted};
 use crate::session::Credentials;
 use crate::transport::{self, Beside, Bounds, OwnBody, Upload, max_form_len};
 
@@ -53,6 +53,11 @@ where
             Headers::for_request(config.cors, &config.jsessionid, &route, &parts, judgement);
         let is_head = parts.method == Method::HEAD;
         let is_receive = route.is_receive();
+        // HTTP/2 has no such header. A session is led to another node by its next connection.
+        let closes = mount.is_leaving()
+            && parts.version <= Version::HTTP_11
+            && route.endpoint().has_session_id()
+            && route.endpoint() != Endpoint::WebSocket;
         let answer = match judgement {
             Judgement::Allowed | Judgement::NullOrigin | Judgement::NoOrigin => {
                 let credentials = credentials(config, &route, &parts, judgement);
@@ -70,6 +75,10 @@ where
             Box::pin(upload.discard(bounds(config, is_polled))).await;
         }
         headers.apply(response.headers_mut());
+        if closes {
+            let headers = response.headers_mut();
+            headers.insert(CONNECTION, HeaderValue::from_static("close"));
+        }
         if is_head {
             remove_body(&mut response);
         }
@@ -94,15 +103,16 @@ async fn answer(
     if parts.method == Method::OPTIONS {
         return Ok(preflight(config, &route, parts));
     }
-    let (id, limit) = (route.session_id(), config.body_limit);
+    let wanted = Wanted::Client(route.endpoint(), route.session_id());
+    let limit = config.body_limit;
     let response = match route.endpoint() {
         Endpoint::Greeting => return Ok(page::greeting().map(OwnBody::from)),
         // Without `/info`, a client does not try any transport.
         Endpoint::Info if mount.is_shutting_down() => return Err(Reject::ShuttingDown.into()),
         Endpoint::Info => return Ok(info(config, parts).map(OwnBody::from)),
         Endpoint::Iframe => return Ok(mount.iframe().response(parts).map(OwnBody::from)),
-        Endpoint::XhrSend => return transport::xhr_send(mount, parts, upload, id).await,
-        Endpoint::JsonpSend => return transport::jsonp_send(mount, parts, upload, id).await,
+        Endpoint::XhrSend => return transport::xhr_send(mount, parts, upload, wanted).await,
+        Endpoint::JsonpSend => return transport::jsonp_send(mount, parts, upload, wanted).await,
         Endpoint::RawWebSocket => {
             let response = transport::raw_websocket(mount, opener).await?;
             upload.abandon();
@@ -113,17 +123,24 @@ async fn answer(
             upload.abandon();
             return Ok(response);
         }
-        Endpoint::Xhr => Beside::new(upload, limit, transport::xhr(mount, opener, id)).await?,
+        Endpoint::Xhr => Beside::new(upload, limit, transport::xhr(mount, opener, wanted)).await?,
         Endpoint::XhrStreaming => {
-            Beside::new(upload, limit, transport::xhr_streaming(mount, opener, id)).await?
+            Beside::new(
+                upload,
+                limit,
+                transport::xhr_streaming(mount, opener, wanted),
+            )
+            .await?
         }
         Endpoint::EventSource => {
-            Beside::new(upload, limit, transport::eventsource(mount, opener, id)).await?
+            Beside::new(upload, limit, transport::eventsource(mount, opener, wanted)).await?
         }
         Endpoint::HtmlFile => {
-            Beside::new(upload, limit, transport::htmlfile(mount, opener, id)).await?
+            Beside::new(upload, limit, transport::htmlfile(mount, opener, wanted)).await?
         }
-        Endpoint::Jsonp => Beside::new(upload, limit, transport::jsonp(mount, opener, id)).await?,
+        Endpoint::Jsonp => {
+            Beside::new(upload, limit, transport::jsonp(mount, opener, wanted)).await?
+        }
         Endpoint::Unknown => return Err(Reject::NotFound.into()),
     };
     Ok(response.map(|body| body.beside(upload, limit)))

@@ -1,5 +1,5 @@
 use std::hash::Hash;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use http::request::Parts;
@@ -9,9 +9,10 @@ use tower_layer::Layer;
 use crate::config::{BaseUrl, Config, MaxPerKey};
 use crate::http::header::{AllowedOrigins, Cors, JSessionId, NullOriginPolicy, PrivateNetwork};
 use crate::mount::{Mount, Registry, SockJsHandle};
-use crate::peers::Peers;
+use crate::owner::MountOwner;
+use crate::peers::{PeerMount, Peers};
 use crate::service::{NotFound, SockJs};
-use crate::session::{Binding, ErasedHandler, SessionHandler, StateOf, Supplied, echo};
+use crate::session::{Binding, BindingKey, ErasedHandler, SessionHandler, StateOf, Supplied, echo};
 
 /// Answers SockJS requests under a prefix, and passes all other requests on to the inner service.
 ///
@@ -85,6 +86,8 @@ pub struct SockJsLayer<S = ()> {
     config: Arc<Config>,
     handler: ErasedHandler<S>,
     registry: Arc<Registry>,
+    /// The mount, once the layer is applied. All services of a layer have the same.
+    mount: Arc<OnceLock<Arc<Mount>>>,
 }
 
 impl SockJsLayer<()> {
@@ -103,6 +106,7 @@ impl SockJsLayer<()> {
             prefix,
             config: Arc::default(),
             registry: Arc::new(Registry::new()),
+            mount: Arc::default(),
         }
     }
 
@@ -147,12 +151,14 @@ impl SockJsLayer<()> {
             config,
             handler: _,
             registry,
+            mount: _,
         } = self;
         SockJsLayer {
             prefix,
             config,
             handler: ErasedHandler::new(handler),
             registry,
+            mount: Arc::default(),
         }
     }
 }
@@ -170,12 +176,14 @@ where
             config,
             handler,
             registry,
+            mount: _,
         } = self;
         SockJsLayer {
             prefix,
             config,
             handler: handler.with_state(state),
             registry,
+            mount: Arc::default(),
         }
     }
 }
@@ -206,10 +214,17 @@ where
     type Service = SockJs<I>;
 
     fn layer(&self, inner: I) -> SockJs<I> {
-        let handler = Supplied::complete(self.handler.clone());
-        let (prefix, config) = (self.prefix.clone(), self.config.clone());
-        let mount = Mount::new(prefix, config, handler, self.registry.clone());
-        SockJs::new(inner, Arc::new(mount))
+        let mount = self.mount.get_or_init(|| {
+            let handler = Supplied::complete(self.handler.clone());
+            let (prefix, config) = (self.prefix.clone(), self.config.clone());
+            let mount = Mount::new(prefix, config, handler, self.registry.clone());
+            let mount = Arc::new(mount);
+            if let Some(peers) = self.registry.peers() {
+                peers.mounted(PeerMount::new(MountOwner::new(&mount)));
+            }
+            mount
+        });
+        SockJs::new(inner, mount.clone())
     }
 }
 
@@ -520,7 +535,7 @@ impl<S> SockJsLayer<S> {
         sessions: usize,
         key: impl Fn(&Parts) -> K + Send + Sync + 'static,
     ) -> Self {
-        let key = Binding::new(key);
+        let key = Binding::by_hash(key);
         self.configure(|config| config.max_per_key = Some(MaxPerKey { sessions, key }))
     }
 
@@ -590,9 +605,9 @@ impl<S> SockJsLayer<S> {
     /// later request of the session with another key is answered with 404. Default: sessions are not
     /// bound, and a client that knows a session's id may use the session.
     ///
-    /// The key itself is dropped at once. The session keeps a digest of 128 bits, made by the key's
-    /// [`Hash`] and a secret of the mount, and the digests are compared. So a part of the key that
-    /// `Hash` ignores is not compared.
+    /// The key itself is dropped at once. The session keeps a digest of 128 bits, made of the bytes of the
+    /// [`BindingKey`] and a secret of the mount, and the digests are compared. So a part of the key that is
+    /// not written is not compared.
     ///
     /// Choose a key that stays the same for a client: a user, or a token. The client's port changes
     /// with every connection, and its address changes when a phone changes networks.
@@ -604,8 +619,11 @@ impl<S> SockJsLayer<S> {
     /// let layer = SockJsLayer::echo("/echo")
     ///     .bind_session(|parts| parts.headers.get(AUTHORIZATION).cloned());
     /// ```
-    pub fn bind_session<K: Hash>(self, key: impl Fn(&Parts) -> K + Send + Sync + 'static) -> Self {
-        self.configure(|config| config.binding = Some(Binding::new(key)))
+    pub fn bind_session<K: BindingKey>(
+        self,
+        key: impl Fn(&Parts) -> K + Send + Sync + 'static,
+    ) -> Self {
+        self.configure(|config| config.binding = Some(Binding::by_bytes(key)))
     }
 
     /// Sets how long the server may take to hand over the connection after the handshake of a
@@ -627,8 +645,13 @@ impl<S> SockJsLayer<S> {
     ///
     /// The crate `sockjs-cluster` makes the peers. Set them before the layer is applied, and set the same
     /// options on all nodes.
+    ///
+    /// # Panics
+    ///
+    /// If the mount has peers already.
     pub fn peers(self, peers: impl Peers) -> Self {
-        self.configure(|config| config.peers = Some(Arc::new(peers)))
+        self.registry.connect(Arc::new(peers));
+        self
     }
 
     fn configure_session(self, change: impl FnOnce(SessionConfig) -> SessionConfig) -> Self {
@@ -637,6 +660,8 @@ impl<S> SockJsLayer<S> {
 
     fn configure(mut self, change: impl FnOnce(&mut Config)) -> Self {
         change(Arc::make_mut(&mut self.config));
+        // A layer that was applied before keeps its mount.
+        self.mount = Arc::default();
         self
     }
 }

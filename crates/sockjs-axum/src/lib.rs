@@ -82,6 +82,8 @@ mod body;
 
 mod endpoint;
 
+mod owner;
+
 mod transport;
 
 mod mount;
@@ -92,13 +94,15 @@ mod http;
 
 mod config;
 
-pub mod peers;
-
 mod meter;
 
 mod throttle;
 
 mod topics;
+
+pub mod peers;
+
+mod slow_policy;
 
 mod clock;
 
@@ -116,6 +120,6 @@ pub use http::header::{AllowedOrigins, InvalidOrigin, JSessionId, SameSite};
 pub use layer::SockJsLayer;
 pub use mount::{BroadcastOutcome, ShutdownOutcome, SockJsHandle, Topic};
 pub use service::{NotFound, SockJs};
-pub use session::{Receiver, Sender, Session, SessionHandler, SessionRef};
+pub use session::{BindingKey, KeyWriter, Receiver, Sender, Session, SessionHandler, SessionRef};
+pub use slow_policy::SlowPolicy;
 pub use sockjs_core::{Cause, CloseReason, Ending, JsonError, Message, SessionState, Transport};
-pub use topics::SlowPolicy;

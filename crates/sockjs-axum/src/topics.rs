@@ -2,8 +2,9 @@ use std::collections::HashMap;
 use std::fmt;
 use std::hash::{BuildHasher, RandomState};
 use std::mem;
-use std::sync::{Arc, PoisonError};
+use std::sync::{Arc, OnceLock, PoisonError};
 
+use crate::peers::Peers;
 use crate::sync::{AtomicUsize, Mutex, MutexGuard, Ordering};
 
 /// The members of each topic of a mount.
@@ -13,6 +14,7 @@ use crate::sync::{AtomicUsize, Mutex, MutexGuard, Ordering};
 pub(crate) struct Topics<M> {
     shards: [Mutex<Shard<M>>; SHARDS],
     hasher: RandomState,
+    peers: OnceLock<Arc<dyn Peers>>,
 }
 
 /// A topic without members has no entry.
@@ -27,7 +29,18 @@ impl<M: Clone> Topics<M> {
         Self {
             shards: std::array::from_fn(|_| Mutex::default()),
             hasher: RandomState::new(),
+            peers: OnceLock::new(),
         }
+    }
+
+    /// Connects the topics with those of other nodes.
+    pub(crate) fn connect(&self, peers: Arc<dyn Peers>) {
+        let _ = self.peers.set(peers);
+    }
+
+    /// Returns the other nodes of the mount's cluster.
+    pub(crate) fn peers(&self) -> Option<&Arc<dyn Peers>> {
+        self.peers.get()
     }
 
     /// Adds a member. The caller makes sure that it is no member yet, and keeps the name of the topic
@@ -42,7 +55,10 @@ impl<M: Clone> Topics<M> {
         // The first member makes the entry. Nothing else does.
         let name: Arc<str> = topic.into();
         let members = shard.entry(name.clone()).or_default();
-        (name, members.push(member))
+        let place = members.push(member);
+        drop(shard);
+        self.changed(&name);
+        (name, place)
     }
 
     /// Removes the member at a place.
@@ -64,7 +80,9 @@ impl<M: Clone> Topics<M> {
                 shard.shrink_to(2 * len);
             }
             drop(shard);
-            drop(entry);
+            if let Some((name, _)) = &entry {
+                self.changed(name);
+            }
         }
     }
 
@@ -78,6 +96,12 @@ impl<M: Clone> Topics<M> {
         self.shard(topic)
             .get(topic)
             .map_or(0, |members| members.len)
+    }
+
+    fn changed(&self, topic: &Arc<str>) {
+        if let Some(peers) = self.peers() {
+            peers.topic_changed(topic);
+        }
     }
 
     fn shard(&self, topic: &str) -> MutexGuard<'_, Shard<M>> {
@@ -161,19 +185,6 @@ impl<M> Default for Members<M> {
             len: 0,
         }
     }
-}
-
-/// What [`SockJsHandle::broadcast`](crate::SockJsHandle::broadcast) and
-/// [`Topic::send`](crate::Topic::send) do with sessions whose send buffer is full.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-#[non_exhaustive]
-pub enum SlowPolicy {
-    /// Wait until the buffer has room or the session ends. All other sessions get the message before.
-    Wait,
-    /// Skip the session.
-    Skip,
-    /// End the session as [`SlowClient`](crate::Cause::SlowClient).
-    Close,
 }
 
 const SHARDS: usize = 16;

@@ -81,6 +81,12 @@ pub enum Refusal {
     /// The server is shutting down and opens no session.
     #[error("server is shutting down")]
     ShuttingDown,
+    /// The server cannot find out which node of its cluster has the session.
+    #[error("directory of sessions is unavailable")]
+    DirectoryUnavailable,
+    /// The node of the server's cluster that has the session does not answer.
+    #[error("node of the session is unreachable")]
+    NodeUnreachable,
     /// The origin of the page is not allowed.
     #[error("origin not allowed")]
     Origin,
@@ -109,6 +115,8 @@ impl Refusal {
             Self::TooManySessionsPerKey => "max_sessions_per_key",
             Self::TooManyEndedSessions => "max_ended_sessions",
             Self::ShuttingDown => "shutting_down",
+            Self::DirectoryUnavailable => "directory_unavailable",
+            Self::NodeUnreachable => "node_unreachable",
             Self::Origin => "origin",
         }
     }
@@ -136,9 +144,11 @@ impl Refusal {
                 Some(("retry-after", "5".into()))
             }
             // A client may try again at once, but many clients must not do so in a loop.
-            Self::TooManySendRequests | Self::TooManyStrayRequests | Self::ShuttingDown => {
-                Some(("retry-after", "1".into()))
-            }
+            Self::TooManySendRequests
+            | Self::TooManyStrayRequests
+            | Self::ShuttingDown
+            | Self::DirectoryUnavailable
+            | Self::NodeUnreachable => Some(("retry-after", "1".into())),
             Self::NotFound
             | Self::NoSession
             | Self::NotWebSocket
@@ -176,6 +186,8 @@ impl Refusal {
             Self::TooManySessionsPerKey => (429, "Too many sessions of one client."),
             Self::TooManyEndedSessions => (503, "Too many sessions ended recently."),
             Self::ShuttingDown => (503, "The server is shutting down."),
+            Self::DirectoryUnavailable => (503, "The session cannot be found now."),
+            Self::NodeUnreachable => (503, "The server of the session cannot be reached."),
             Self::Origin => (403, "Origin not allowed."),
         }
     }
@@ -197,7 +209,7 @@ impl From<PayloadError> for Refusal {
 mod tests {
     use super::*;
 
-    const ALL: [Refusal; 22] = [
+    const ALL: [Refusal; 24] = [
         Refusal::NotFound,
         Refusal::Method(&["GET"]),
         Refusal::NoSession,
@@ -219,6 +231,8 @@ mod tests {
         Refusal::TooManySessionsPerKey,
         Refusal::TooManyEndedSessions,
         Refusal::ShuttingDown,
+        Refusal::DirectoryUnavailable,
+        Refusal::NodeUnreachable,
         Refusal::Origin,
     ];
 

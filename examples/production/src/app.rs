@@ -84,7 +84,7 @@ fn sockjs(settings: &Settings) -> SockJsLayer {
         ])
         // Who learns the id of a session, or made the user's browser open it under one, could join
         // it; but not as somebody else.
-        .bind_session(|parts| parts.extensions.get::<User>().cloned())
+        .bind_session(|parts| Some(parts.extensions.get::<User>()?.id))
         .max_sessions(MAX_SESSIONS)
         // So that nobody takes all of them. Users may have several tabs and devices; who has no name
         // yet is one of the many with the same address.

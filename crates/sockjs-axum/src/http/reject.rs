@@ -41,6 +41,8 @@ impl Refusal {
                     | Reject::BodyTooLarge
                     | Reject::TooManySendRequests
                     | Reject::TooManyStrayRequests
+                    | Reject::DirectoryUnavailable
+                    | Reject::NodeUnreachable
                     | Reject::Payload(PayloadError::TooLong) => {
                         if warnings.passes(reject.as_str()) {
                             tracing::warn!(reason = %reject, "request refused");

@@ -1,13 +1,16 @@
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use http::request::Parts;
-use sockjs_core::{CloseReason, Transport};
+use sockjs_core::{CloseReason, Endpoint, Transport};
 
 use super::Mount;
+use super::nodes::Settling;
 use super::registry::{Known, NoPlace, Phase, Place};
+use super::relaying::{Relayed, Remote};
 use super::task::SessionTask;
 use crate::http::reject::{Refusal, Reject};
 use crate::meter::Meter;
+use crate::peers::{Claim, Found, Peer, RelayHead};
 use crate::session::{
     Accepted, Attachment, Connection, Credentials, Digest, Key, Opening, Prefix, SendQueue,
     Session, conceal_credentials, conceal_id, conceal_id_in_params, head_len, prefix, remote_addr,
@@ -26,54 +29,177 @@ pub(crate) struct Opener {
 pub(crate) enum Receiving {
     /// The frames of the session.
     Attached(Attachment),
+    /// The response of the node that owns the session.
+    Relayed(Relayed),
     /// One close frame with that reason, because the session is over or has another receiver.
     TurnedAway(CloseReason),
 }
 
+/// The session that a request is for.
+#[derive(Clone, Copy)]
+pub(crate) enum Wanted<'a> {
+    /// The endpoint and the session id in the URL of a client's request.
+    Client(Endpoint, &'a str),
+    /// The session that another node asks for.
+    Peer(&'a FromPeer),
+}
+
+/// A request that another node relays to this one.
+pub(crate) struct FromPeer {
+    pub(crate) head: RelayHead,
+    /// Set when the request is attached to its session.
+    pub(crate) settling: OnceLock<Settling>,
+}
+
+/// What a send request gets from its session.
+pub(crate) enum Sending {
+    /// The session's queue.
+    Queue(SendQueue),
+    /// The node that owns the session.
+    Elsewhere(Remote),
+}
+
 /// How requests find their sessions.
 impl Mount {
-    /// Attaches a receive request to the session with that id. Opens the session if there is none.
+    /// Attaches a receive request to the session that it wants. Opens the session if there is none.
     pub(crate) async fn attach(
         &self,
         opener: Opener,
-        id: &str,
+        wanted: Wanted<'_>,
         transport: Transport,
     ) -> Result<Receiving, Refusal> {
-        let bound_to = self.bound_to(&opener.parts);
-        let key = self.key(&opener.parts, id);
+        let (key, bound_to) = self.identify(&opener.parts, wanted);
+        let connection = connection(&opener.parts, wanted, transport);
         if let Some(known) = self.registry().find(&key) {
-            let connection = connection(&opener.parts, transport);
-            return Ok(join(known, bound_to, connection)?);
+            let receiving = join(known, bound_to, connection)?;
+            return Ok(self.settle(receiving, key, wanted).await);
         }
-        let admission = self.admit(opener, transport, Some(key), bound_to).await?;
+        let endpoint = match wanted {
+            Wanted::Client(endpoint, _) => endpoint,
+            // The session is over, and this node has forgotten it.
+            Wanted::Peer(_) => return Ok(Receiving::TurnedAway(CloseReason::GOING_AWAY)),
+        };
+        let place = match self.reserve(&opener.parts, Some(key)) {
+            Ok(place) => place,
+            // A node that opens no session still serves those of other nodes.
+            Err(reject) => {
+                let found = Box::pin(self.find_elsewhere(&opener.parts, endpoint, key, bound_to));
+                let Ok(remote) = found.await else {
+                    return Err(reject.into());
+                };
+                return Ok(Box::pin(receive_from(remote)).await);
+            }
+        };
+        let claimed = match self.registry().nodes() {
+            None => None,
+            // Boxed, because the future of every request would otherwise reserve space for it.
+            Some(nodes) => match Box::pin(nodes.claim(key)).await {
+                Ok(claimed) => Some(claimed),
+                Err(claim) => {
+                    drop(place);
+                    let owner =
+                        |peer| Remote::new(nodes, peer, endpoint, key, bound_to, &opener.parts);
+                    return Box::pin(claimed_elsewhere(claim, owner)).await;
+                }
+            },
+        };
+        let admission = self
+            .accept(opener, transport, place, Some(key), bound_to)
+            .await?;
         // Not kept in the future meanwhile.
         let (connection, bound_to) = (admission.connection, admission.opening.bound_to);
         match admission.open(self) {
             Ok((task, attachment)) => {
+                if let Some(claimed) = claimed {
+                    claimed.keep();
+                }
                 task.spawn();
                 Ok(Receiving::Attached(attachment))
             }
             // Another request opened the session while the extractors ran.
-            Err(known) => Ok(join(known, bound_to, connection)?),
+            Err(known) => {
+                let receiving = join(known, bound_to, connection)?;
+                Ok(self.settle(receiving, key, wanted).await)
+            }
         }
     }
 
     /// Finds the session that a send request is for.
-    pub(crate) fn find(&self, parts: &Parts, id: &str) -> Option<SendQueue> {
-        match self.registry().find(&self.key(parts, id))? {
-            Known::Live(shared) if shared.opening().bound_to == self.bound_to(parts) => {
-                Some(SendQueue::new(shared))
+    pub(crate) async fn find(&self, parts: &Parts, wanted: Wanted<'_>) -> Result<Sending, Reject> {
+        let (key, bound_to) = self.identify(parts, wanted);
+        match (self.registry().find(&key), wanted) {
+            (Some(Known::Live(shared)), _) if shared.opening().bound_to == bound_to => {
+                Ok(Sending::Queue(SendQueue::new(shared)))
             }
-            Known::Live(_) | Known::Ended(_) => None,
+            (Some(Known::Live(_) | Known::Ended(_)), _) | (None, Wanted::Peer(_)) => {
+                Err(Reject::NoSession)
+            }
+            (None, Wanted::Client(endpoint, _)) => {
+                let found = self.find_elsewhere(parts, endpoint, key, bound_to);
+                // Boxed, because the future of every request would otherwise reserve space for it.
+                Box::pin(found).await.map(Sending::Elsewhere)
+            }
         }
     }
 
-    /// Takes a place for a session, and runs the handler's extractors on the request that is to open
-    /// it. `key` and `bound_to` say how the session's later requests find it.
+    /// Finds the node that owns a session which this node does not know.
+    async fn find_elsewhere(
+        &self,
+        parts: &Parts,
+        endpoint: Endpoint,
+        key: Key,
+        bound_to: Option<Digest>,
+    ) -> Result<Remote, Reject> {
+        let nodes = self.registry().nodes().ok_or(Reject::NoSession)?;
+        match nodes.find(key).await {
+            Found::Peer(peer) => Ok(Remote::new(nodes, peer, endpoint, key, bound_to, parts)),
+            Found::Nobody => Err(Reject::NoSession),
+            Found::Unavailable => Err(Reject::DirectoryUnavailable),
+        }
+    }
+
+    /// Lets a receive request wait until the client has the response before it. Enters a response that
+    /// another node passes on to the client.
+    ///
+    /// The request is attached meanwhile. So the session is not without a receiver, and a second request
+    /// that comes is turned away.
+    async fn settle(&self, receiving: Receiving, key: Key, wanted: Wanted<'_>) -> Receiving {
+        let (Receiving::Attached(attachment), Some(nodes)) = (&receiving, self.registry().nodes())
+        else {
+            return receiving;
+        };
+        let before = match wanted {
+            Wanted::Client(..) => nodes.unsettled(&key),
+            Wanted::Peer(request) => {
+                let (settling, before) = nodes.settle(key, attachment.session());
+                let _ = request.settling.set(settling);
+                before
+            }
+        };
+        if let Some(before) = before {
+            Box::pin(before.settled()).await;
+        }
+        receiving
+    }
+
+    /// Takes a place for a WebSocket's session, and runs the handler's extractors on the request that is
+    /// to open it.
     pub(crate) async fn admit(
         &self,
         opener: Opener,
         transport: Transport,
+    ) -> Result<Admission, Refusal> {
+        let place = self.reserve(&opener.parts, None)?;
+        self.accept(opener, transport, place, None, None).await
+    }
+
+    /// Runs the handler's extractors on the request that is to open a session. `key` and `bound_to` say
+    /// how the session's later requests find it.
+    async fn accept(
+        &self,
+        opener: Opener,
+        transport: Transport,
+        place: Place,
         key: Option<Key>,
         bound_to: Option<Digest>,
     ) -> Result<Admission, Refusal> {
@@ -81,10 +207,6 @@ impl Mount {
             mut parts,
             credentials,
         } = opener;
-        if head_len(&parts) > MAX_HEAD {
-            return Err(Reject::HeadTooLarge.into());
-        }
-        let place = self.reserve(&parts, key)?;
         let path = prefix(&parts, self.prefix());
         let prefix = if *path == **self.prefix() {
             Prefix::Mount(self.prefix().clone())
@@ -98,7 +220,10 @@ impl Mount {
             conceal_id_in_params(&mut parts, self.prefix());
             conceal_id(&mut parts);
         }
-        let connection = connection(&parts, transport);
+        let connection = Connection {
+            transport,
+            remote_addr: remote_addr(&parts),
+        };
         let opening = Opening::new(&parts, prefix, key, bound_to);
         let accepted = match self.handler().accept(*parts).await {
             Ok(accepted) => accepted,
@@ -117,8 +242,11 @@ impl Mount {
     }
 
     /// Takes a place for the session that a request is about to open.
-    fn reserve(&self, parts: &Parts, key: Option<Key>) -> Result<Place, NoPlace> {
+    fn reserve(&self, parts: &Parts, key: Option<Key>) -> Result<Place, Reject> {
         let config = self.config();
+        if head_len(parts) > MAX_HEAD {
+            return Err(Reject::HeadTooLarge);
+        }
         if let Some(key) = key {
             self.registry()
                 .check_ended(&key, config.max_ended_sessions)?;
@@ -127,7 +255,18 @@ impl Mount {
             let client = limit.key.of(parts, self.registry().digest());
             (client, limit.sessions)
         });
-        self.registry().reserve(config.max_sessions, client)
+        Ok(self.registry().reserve(config.max_sessions, client)?)
+    }
+
+    /// Computes the key of the session that a request wants, and what the request is bound to.
+    fn identify(&self, parts: &Parts, wanted: Wanted<'_>) -> (Key, Option<Digest>) {
+        match wanted {
+            Wanted::Client(_, id) => (self.key(parts, id), self.bound_to(parts)),
+            Wanted::Peer(FromPeer { head, .. }) => (
+                Digest::from_bytes(head.session.0),
+                head.bound_to.map(Digest::from_bytes),
+            ),
+        }
     }
 
     /// Makes the key of a session.
@@ -137,8 +276,10 @@ impl Mount {
     fn key(&self, parts: &Parts, id: &str) -> Key {
         let digest = self.registry().digest();
         match prefix(parts, self.prefix()) {
-            prefix if *prefix != **self.prefix() => digest.of(&(prefix, id)),
-            _ => digest.of(id),
+            prefix if *prefix != **self.prefix() => {
+                digest.of_bytes(&[prefix.as_bytes(), id.as_bytes()])
+            }
+            _ => digest.of_bytes(&[id.as_bytes()]),
         }
     }
 
@@ -199,21 +340,45 @@ fn join(
     }
 }
 
-fn connection(parts: &Parts, transport: Transport) -> Connection {
-    Connection {
-        transport,
-        remote_addr: remote_addr(parts),
+/// Answers a receive request whose session this node cannot open.
+async fn claimed_elsewhere(
+    claim: Claim,
+    owner: impl FnOnce(Arc<dyn Peer>) -> Remote,
+) -> Result<Receiving, Refusal> {
+    match claim {
+        Claim::Peer(peer) => Ok(receive_from(owner(peer)).await),
+        Claim::Lost => Ok(Receiving::TurnedAway(CloseReason::GOING_AWAY)),
+        Claim::Ours | Claim::Unavailable => Err(Reject::DirectoryUnavailable.into()),
     }
 }
 
-impl From<NoPlace> for Refusal {
+async fn receive_from(remote: Remote) -> Receiving {
+    match remote.receive().await {
+        Ok(relayed) => Receiving::Relayed(relayed),
+        // The session ends, if it is not over: its client will not ask for it again.
+        Err(_) => Receiving::TurnedAway(CloseReason::GOING_AWAY),
+    }
+}
+
+fn connection(parts: &Parts, wanted: Wanted<'_>, transport: Transport) -> Connection {
+    let remote_addr = match wanted {
+        Wanted::Client(..) => remote_addr(parts),
+        Wanted::Peer(request) => request.head.remote_addr,
+    };
+    Connection {
+        transport,
+        remote_addr,
+    }
+}
+
+impl From<NoPlace> for Reject {
     fn from(no_place: NoPlace) -> Self {
-        Self::from(match no_place {
-            NoPlace::Full => Reject::TooManySessions,
-            NoPlace::ClientIsFull => Reject::TooManySessionsPerKey,
-            NoPlace::EndedIsFull => Reject::TooManyEndedSessions,
-            NoPlace::ShuttingDown => Reject::ShuttingDown,
-        })
+        match no_place {
+            NoPlace::Full => Self::TooManySessions,
+            NoPlace::ClientIsFull => Self::TooManySessionsPerKey,
+            NoPlace::EndedIsFull => Self::TooManyEndedSessions,
+            NoPlace::ShuttingDown => Self::ShuttingDown,
+        }
     }
 }
 

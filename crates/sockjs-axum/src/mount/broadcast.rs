@@ -3,10 +3,12 @@ use std::sync::Arc;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use sockjs_core::Message;
+use uuid::Uuid;
 
 use crate::error::TrySendError;
+use crate::peers::{Peers, Publication};
 use crate::session::{SessionRef, Shared};
-use crate::topics::SlowPolicy;
+use crate::slow_policy::SlowPolicy;
 
 /// The outcome of a [broadcast](crate::SockJsHandle::broadcast), or of a message to a
 /// [topic](crate::Topic::send).
@@ -19,6 +21,16 @@ pub struct BroadcastOutcome {
     pub skipped: usize,
     /// The number of sessions that the broadcast ended, or that ended while it waited for them.
     pub closed: usize,
+    /// Whether the message did not reach the other nodes of the [cluster](crate::SockJsLayer::peers). The
+    /// numbers are those of this node alone.
+    pub unpublished: bool,
+}
+
+/// Which nodes of a cluster a message is for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Scope {
+    All,
+    Local,
 }
 
 /// One message on its way to many sessions. Its clones are encoded once.
@@ -45,6 +57,41 @@ impl Broadcast {
             // The session has ended since the list was made.
             Err(_) => {}
         }
+    }
+
+    /// Sends the message to the other nodes, and deals with the sessions of this node whose send buffer is
+    /// full.
+    pub(super) async fn publish(
+        self,
+        peers: Option<&Arc<dyn Peers>>,
+        topic: Option<&Arc<str>>,
+        except: Option<Uuid>,
+        slow: SlowPolicy,
+    ) -> BroadcastOutcome {
+        let Some(peers) = peers else {
+            return self.finish(slow).await;
+        };
+        let message = self.message.clone();
+        let publication = Publication::new(topic.cloned(), except, slow, message);
+        // At the same time, so that no node waits for slow clients of this one.
+        let (published, mut outcome) = tokio::join!(peers.publish(publication), self.finish(slow));
+        outcome.unpublished = published.is_err();
+        outcome
+    }
+
+    /// Deals with the sessions whose send buffer is full, without waiting for any.
+    pub(super) fn finish_at_once(self, slow: SlowPolicy) -> BroadcastOutcome {
+        let Self {
+            mut outcome, full, ..
+        } = self;
+        match slow {
+            SlowPolicy::Skip => outcome.skipped += full.len(),
+            SlowPolicy::Close | SlowPolicy::Wait => {
+                full.iter().for_each(SessionRef::close_as_slow);
+                outcome.closed += full.len();
+            }
+        }
+        outcome
     }
 
     /// Deals with the sessions whose send buffer is full.

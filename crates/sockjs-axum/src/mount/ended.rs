@@ -99,7 +99,7 @@ const MAX_OLD: usize = 1024;
 
 /// How long a session is remembered, in addition to the disconnect delay that the protocol asks for.
 /// A client makes a new id for each session, so that only a late request ever asks for an old id.
-const REMEMBER: Duration = Duration::from_secs(60);
+pub(super) const REMEMBER: Duration = Duration::from_secs(60);
 
 /// More would leave the range of the clock.
 const LONGEST_DELAY: Duration = Duration::from_secs(365 * 24 * 60 * 60);

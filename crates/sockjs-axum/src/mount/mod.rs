@@ -8,9 +8,13 @@ mod handle;
 mod task;
 mod topic;
 
+mod relaying;
+
 mod clients;
 mod ended;
+mod nodes;
 mod registry;
+mod relays;
 mod strays;
 
 #[cfg(all(test, shuttle))]
@@ -19,19 +23,23 @@ mod interleavings;
 use std::fmt;
 use std::sync::Arc;
 
-use sockjs_core::{SessionConfig, Transport};
+use sockjs_core::{Cause, CloseReason, SessionConfig, Transport};
 
 use crate::config::{Config, SessionConfigs};
 use crate::http::page::Iframe;
-use crate::session::{ErasedHandler, Shared, TopicsOfMount};
+use crate::peers::{Publication, SessionKey};
+use crate::session::{Digest, ErasedHandler, Shared, TopicsOfMount};
 use crate::throttle::Throttle;
 
-use self::registry::Phase;
+use self::broadcast::Broadcast;
+use self::registry::{Known, Phase};
 
-pub(crate) use self::admission::{Admission, Opener, Receiving};
+pub(crate) use self::admission::{Admission, FromPeer, Opener, Receiving, Sending, Wanted};
 pub use self::broadcast::BroadcastOutcome;
 pub use self::handle::{ShutdownOutcome, SockJsHandle};
+pub(crate) use self::nodes::Settling;
 pub(crate) use self::registry::Registry;
+pub(crate) use self::relaying::{Broken, Relayed, RelayedBody, Remote};
 pub(crate) use self::strays::Stray;
 pub(crate) use self::task::{SessionTask, Timer, spawn};
 pub use self::topic::Topic;
@@ -81,7 +89,12 @@ impl Mount {
     }
 
     pub(crate) fn is_shutting_down(&self) -> bool {
-        self.registry.phase() != Phase::Running
+        self.registry.phase() >= Phase::Stopping
+    }
+
+    /// Returns whether clients are to come back through other nodes.
+    pub(crate) fn is_leaving(&self) -> bool {
+        self.registry.phase() != Phase::Running && self.registry.nodes().is_some()
     }
 
     /// Enters the body of a send request without a session.
@@ -98,6 +111,33 @@ impl Mount {
     /// Waits until a shutdown of the mount has reached its deadline.
     pub(crate) async fn stopped(&self) {
         self.registry.stopped().await;
+    }
+
+    /// Ends a session that another node owns now.
+    pub(crate) fn lose(&self, session: SessionKey) {
+        let known = self.registry.find(&Digest::from_bytes(session.0));
+        if let Some(Known::Live(shared)) = known {
+            shared.close(CloseReason::GOING_AWAY, Cause::ClaimLost);
+        }
+    }
+
+    /// Queues a message of another node for the sessions that it is for.
+    pub(crate) fn deliver(&self, publication: &Publication) {
+        let mut broadcast = Broadcast::new(publication.message.clone());
+        let offer = |session: &Arc<Shared>| {
+            if publication.except != Some(session.opening().id) {
+                broadcast.offer(session);
+            }
+        };
+        match &publication.topic {
+            Some(topic) => self.registry.topics().members(topic).iter().for_each(offer),
+            None => self.registry.all().iter().for_each(offer),
+        }
+        broadcast.finish_at_once(publication.slow);
+    }
+
+    pub(crate) fn has_members(&self, topic: &str) -> bool {
+        self.registry.topics().len(topic) > 0
     }
 
     /// Returns the delays and limits of sessions of that transport.

@@ -2,16 +2,18 @@ use std::borrow::Borrow;
 use std::collections::HashSet;
 use std::hash::{BuildHasher, BuildHasherDefault, Hash, Hasher, RandomState};
 use std::mem;
-use std::sync::{Arc, PoisonError};
+use std::sync::{Arc, OnceLock, PoisonError};
 
 use sockjs_core::{Cause, CloseReason, Ending};
 use tokio::sync::watch;
 use uuid::Uuid;
 
 use super::clients::Clients;
-use super::ended::{Ended, EndedSession};
+use super::ended::{Ended, EndedSession, REMEMBER};
+use super::nodes::Nodes;
 use super::strays::Strays;
 use crate::clock;
+use crate::peers::Peers;
 use crate::session::{Digest, DigestKey, Even, Key, Shared};
 use crate::sync::{AtomicUsize, Mutex, MutexGuard, Ordering};
 use crate::throttle::Throttle;
@@ -26,6 +28,7 @@ pub(crate) struct Registry {
     shards: [Mutex<Shard>; SHARDS],
     hasher: RandomState,
     digest: DigestKey,
+    nodes: OnceLock<Arc<Nodes>>,
     /// How many places are taken, by sessions and by requests that are about to open one.
     places: AtomicUsize,
     clients: Clients,
@@ -47,6 +50,8 @@ struct Shard {
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(super) enum Phase {
     Running,
+    /// The mount goes on, and its clients are led to other nodes.
+    Draining,
     /// The open sessions are closed, and no session is opened.
     Stopping,
     /// Every task that still runs is cut off.
@@ -77,6 +82,7 @@ impl Registry {
             shards: std::array::from_fn(|_| Mutex::default()),
             hasher: RandomState::new(),
             digest: DigestKey::new(),
+            nodes: OnceLock::new(),
             places: AtomicUsize::new(0),
             clients: Clients::new(),
             warnings: Throttle::default(),
@@ -88,7 +94,30 @@ impl Registry {
 
     /// Returns the secret of the digests of the mount's keys.
     pub(super) fn digest(&self) -> &DigestKey {
-        &self.digest
+        match self.nodes.get() {
+            Some(nodes) => nodes.digest(),
+            None => &self.digest,
+        }
+    }
+
+    /// Connects the mount with the other nodes of its cluster.
+    ///
+    /// # Panics
+    ///
+    /// If it is connected already.
+    pub(crate) fn connect(&self, peers: Arc<dyn Peers>) {
+        self.topics.connect(peers.clone());
+        let nodes = Arc::new(Nodes::new(peers));
+        assert!(self.nodes.set(nodes).is_ok(), "the mount has peers already");
+    }
+
+    pub(crate) fn peers(&self) -> Option<&Arc<dyn Peers>> {
+        self.nodes().map(|nodes| nodes.peers())
+    }
+
+    /// Returns the other nodes of the mount's cluster.
+    pub(super) fn nodes(&self) -> Option<&Arc<Nodes>> {
+        self.nodes.get()
     }
 
     pub(super) fn warnings(&self) -> &Throttle {
@@ -176,7 +205,7 @@ impl Registry {
         };
         // Checked after the place is taken, so that either this sees the shutdown or the shutdown
         // sees the place.
-        if self.phase() != Phase::Running {
+        if self.phase() >= Phase::Stopping {
             return Err(NoPlace::ShuttingDown);
         }
         Ok(place)
@@ -210,7 +239,7 @@ impl Registry {
         let _ = phase.wait_for(|phase| *phase == Phase::Stopped).await;
     }
 
-    /// Waits until all places of a mount that is shutting down are free.
+    /// Waits until all places of a mount that is draining or shutting down are free.
     pub(super) async fn vacant(&self) {
         let mut phase = self.phase.subscribe();
         while self.places() > 0 {
@@ -259,7 +288,7 @@ impl Place {
         drop(shard);
         shared.meter().opened();
         match self.registry.phase() {
-            Phase::Running => {}
+            Phase::Running | Phase::Draining => {}
             Phase::Stopping => {
                 shared.close(CloseReason::GOING_AWAY, Cause::ShuttingDown);
             }
@@ -327,6 +356,10 @@ impl Registration {
             let mut shard = self.registry().shard_of(key);
             shard.by_key.remove(key);
             shard.ended.push(*key, ended, clock::now(), delay);
+            drop(shard);
+            if let Some(nodes) = self.registry().nodes() {
+                nodes.ended(*key, delay.saturating_add(REMEMBER));
+            }
         }
     }
 }
@@ -346,7 +379,7 @@ fn log(ending: &Ending, warnings: &Throttle) {
         Cause::HandlerPanicked => {
             tracing::warn!(cause, code, undelivered, "session closed");
         }
-        Cause::SlowClient | Cause::LimitExceeded => {
+        Cause::SlowClient | Cause::LimitExceeded | Cause::ClaimLost => {
             if warnings.passes(cause) {
                 tracing::warn!(cause, code, undelivered, "session closed");
             } else {

@@ -5,15 +5,19 @@ use std::sync::Arc;
 use sockjs_core::{Cause, CloseReason, Message};
 use uuid::Uuid;
 
-use super::broadcast::{Broadcast, BroadcastOutcome};
+use super::broadcast::{Broadcast, BroadcastOutcome, Scope};
 use crate::session::{Receiver, Sender, Session, SessionRef, Shared};
-use crate::topics::{Members, SlowPolicy, Topics};
+use crate::slow_policy::SlowPolicy;
+use crate::topics::{Members, Topics};
 
 /// The sessions of a mount that have [joined](Session::join) one topic, such as the members of a room.
 ///
 /// [`SockJsHandle::topic`](crate::SockJsHandle::topic) and [`Session::topic`] make it from the name. That
 /// costs little, and so do clones. A topic exists for as long as it has members; a `Topic` keeps neither
 /// the topic nor its members. Topics of two mounts have nothing in common.
+///
+/// With [peers](crate::SockJsLayer::peers), [`send`](Self::send) and [`send_except`](Self::send_except)
+/// reach the members on all nodes. The other methods are about the members on this node.
 ///
 /// # Example: rooms
 ///
@@ -42,6 +46,7 @@ use crate::topics::{Members, SlowPolicy, Topics};
 pub struct Topic {
     topics: Arc<Topics<Arc<Shared>>>,
     name: Arc<str>,
+    scope: Scope,
 }
 
 impl Topic {
@@ -49,6 +54,16 @@ impl Topic {
         Self {
             topics,
             name: name.into(),
+            scope: Scope::All,
+        }
+    }
+
+    /// Returns the part of the topic that is on this node: messages to it do not reach the sessions of other
+    /// nodes. Without [peers](crate::SockJsLayer::peers) it makes no difference.
+    pub fn local(self) -> Self {
+        Self {
+            scope: Scope::Local,
+            ..self
         }
     }
 
@@ -71,7 +86,7 @@ impl Topic {
     ///
     /// If the future is dropped, the members that it still waits for do not get the message.
     pub async fn send(&self, message: impl Into<Message>, slow: SlowPolicy) -> BroadcastOutcome {
-        self.offer(message.into(), None).finish(slow).await
+        self.send_to(message.into(), None, slow).await
     }
 
     /// Sends a message to all members except the session with that [id](Session::id), which need not be
@@ -86,8 +101,7 @@ impl Topic {
         message: impl Into<Message>,
         slow: SlowPolicy,
     ) -> BroadcastOutcome {
-        let broadcast = self.offer(message.into(), Some(session));
-        broadcast.finish(slow).await
+        self.send_to(message.into(), Some(session), slow).await
     }
 
     /// Returns all members, in no particular order.
@@ -115,6 +129,19 @@ impl Topic {
         sessions
             .filter(|session| session.shared().close(reason.clone(), Cause::ClosedByApp))
             .count()
+    }
+
+    async fn send_to(
+        &self,
+        message: Message,
+        except: Option<Uuid>,
+        slow: SlowPolicy,
+    ) -> BroadcastOutcome {
+        let broadcast = self.offer(message, except);
+        let peers = self.topics.peers().filter(|_| self.scope == Scope::All);
+        broadcast
+            .publish(peers, Some(&self.name), except, slow)
+            .await
     }
 
     /// Queues a message for the members whose send buffer has room.

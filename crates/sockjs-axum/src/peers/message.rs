@@ -3,7 +3,7 @@ use std::sync::Arc;
 use sockjs_core::Message;
 use uuid::Uuid;
 
-use crate::topics::SlowPolicy;
+use crate::slow_policy::SlowPolicy;
 
 /// A message for the sessions of all nodes.
 #[derive(Clone, Debug)]

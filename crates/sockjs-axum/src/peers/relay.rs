@@ -136,7 +136,14 @@ pub(crate) enum Delivery {
     End,
 }
 
-/// Makes a body and its other end. One part waits at a time.
+impl Delivery {
+    /// Asks the owner to end the response soon. See [`RelayBody`].
+    pub(crate) fn finish() -> Self {
+        Self::Data(Bytes::from_static(b"."))
+    }
+}
+
+/// Makes a body and its other end. Two parts may wait in it.
 pub(crate) fn relay_body() -> (mpsc::Sender<Delivery>, RelayBody) {
     let (sender, parts) = mpsc::channel(2);
     let body = RelayBody {

@@ -61,6 +61,11 @@ impl Attachment {
         self.shared.poll_frame(cx)
     }
 
+    /// Returns the session.
+    pub(crate) fn session(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+
     /// Returns how the session ended, if it has.
     pub(crate) fn ending(&self) -> Option<Ending> {
         self.shared.ending()

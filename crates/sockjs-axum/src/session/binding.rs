@@ -7,6 +7,8 @@ use http::request::Parts;
 use siphasher::sip128::{Hash128, Hasher128, SipHasher13};
 use uuid::Uuid;
 
+use super::binding_key::{BindingKey, KeyWriter};
+
 /// A function of a request that returns a key. Only the digest of the key is kept. It is the function of
 /// [`bind_session`](crate::SockJsLayer::bind_session), or of
 /// [`max_sessions_per_key`](crate::SockJsLayer::max_sessions_per_key).
@@ -19,8 +21,16 @@ pub(crate) struct Binding(Arc<DigestOfRequest>);
 type DigestOfRequest = dyn Fn(&Parts, &DigestKey) -> Digest + Send + Sync;
 
 impl Binding {
-    pub(crate) fn new<K: Hash>(key: impl Fn(&Parts) -> K + Send + Sync + 'static) -> Self {
+    /// Compares keys within this process.
+    pub(crate) fn by_hash<K: Hash>(key: impl Fn(&Parts) -> K + Send + Sync + 'static) -> Self {
         Self(Arc::new(move |parts, digest| digest.of(&key(parts))))
+    }
+
+    /// Compares keys with those that other nodes of a cluster compute.
+    pub(crate) fn by_bytes<K: BindingKey>(
+        key: impl Fn(&Parts) -> K + Send + Sync + 'static,
+    ) -> Self {
+        Self(Arc::new(move |parts, digest| digest.of_key(&key(parts))))
     }
 
     pub(crate) fn of(&self, parts: &Parts, digest: &DigestKey) -> Digest {
@@ -44,6 +54,15 @@ pub(crate) struct Digest(NonZeroU64, u64);
 impl Digest {
     /// The digest of no value, for values that are not looked up.
     pub(crate) const NONE: Self = Self(NonZeroU64::MAX, 0);
+
+    pub(crate) fn from_bytes(bytes: [u8; 16]) -> Self {
+        let bits = u128::from_le_bytes(bytes);
+        Self(nonzero(bits as u64), (bits >> 64) as u64)
+    }
+
+    pub(crate) fn to_bytes(self) -> [u8; 16] {
+        (u128::from(self.0.get()) | u128::from(self.1) << 64).to_le_bytes()
+    }
 
     /// Returns one of `shards` tables, evenly, and independently of the place in the table.
     pub(crate) fn shard(self, shards: usize) -> usize {
@@ -71,16 +90,43 @@ pub(crate) struct DigestKey(SipHasher13);
 
 impl DigestKey {
     pub(crate) fn new() -> Self {
-        Self(SipHasher13::new_with_key(Uuid::new_v4().as_bytes()))
+        Self::from_secret(Uuid::new_v4().as_bytes())
+    }
+
+    /// Makes the key of a mount whose digests other nodes compute, too.
+    pub(crate) fn from_secret(secret: &[u8; 16]) -> Self {
+        Self(SipHasher13::new_with_key(secret))
     }
 
     /// Computes the digest of a value. Equal values have the same digest, as [`Hash`] demands.
     pub(crate) fn of<T: Hash + ?Sized>(&self, value: &T) -> Digest {
         let mut hasher = self.0;
         value.hash(&mut hasher);
-        let Hash128 { h1, h2 } = hasher.finish128();
-        Digest(NonZeroU64::new(h1).unwrap_or(NonZeroU64::MIN), h2)
+        digest(&hasher)
     }
+
+    /// Computes the digest of a list of texts, which is the same on all nodes of a cluster.
+    pub(crate) fn of_bytes(&self, texts: &[&[u8]]) -> Digest {
+        let mut writer = KeyWriter(self.0);
+        texts.iter().for_each(|text| writer.write(text));
+        digest(&writer.0)
+    }
+
+    /// Computes the digest of a key, which is the same on all nodes of a cluster.
+    pub(crate) fn of_key(&self, key: &(impl BindingKey + ?Sized)) -> Digest {
+        let mut writer = KeyWriter(self.0);
+        key.write_to(&mut writer);
+        digest(&writer.0)
+    }
+}
+
+fn digest(hasher: &SipHasher13) -> Digest {
+    let Hash128 { h1, h2 } = hasher.finish128();
+    Digest(nonzero(h1), h2)
+}
+
+fn nonzero(part: u64) -> NonZeroU64 {
+    NonZeroU64::new(part).unwrap_or(NonZeroU64::MIN)
 }
 
 /// The hasher of tables whose keys are digests: it takes a part of the digest as it is.

@@ -23,6 +23,7 @@ mod wakers;
 mod writer;
 
 mod binding;
+mod binding_key;
 mod head;
 mod opening;
 mod path_params;
@@ -33,6 +34,7 @@ mod interleavings;
 pub(crate) use self::attachment::Attachment;
 pub(crate) use self::belongings::TopicsOfMount;
 pub(crate) use self::binding::{Binding, Digest, DigestKey, Even};
+pub use self::binding_key::{BindingKey, KeyWriter};
 pub use self::handler::SessionHandler;
 pub(crate) use self::handler::{Accepted, ErasedHandler, HandlerFuture, StateOf, Supplied, echo};
 pub(crate) use self::opening::{

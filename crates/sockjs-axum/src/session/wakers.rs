@@ -128,6 +128,11 @@ impl Wakers {
         self.crowd.take_if(|crowd| crowd.is_empty());
     }
 
+    /// Takes the waker of a task that waits for something although its wait is not over.
+    pub(super) fn take(&mut self, awaited: Awaited) -> Option<Waker> {
+        self.slots[awaited as usize].take(&mut self.task)
+    }
+
     /// Returns whether nobody waits except the session's task, and it runs and looks by itself.
     #[inline]
     pub(super) fn is_left_to_task(&self) -> bool {

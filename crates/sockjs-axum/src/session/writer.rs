@@ -5,7 +5,7 @@ use bytes::Bytes;
 use sockjs_core::Frame;
 
 use super::output::{ReceiverNumber, SHORT, SLICE, Then};
-use super::shared::{Shared, Taken};
+use super::shared::Shared;
 
 /// The hold of a response's body on its session: takes frames, and hands their bytes over in slices.
 ///
@@ -46,23 +46,28 @@ impl Writer {
     }
 
     /// Takes the next frame, which must be [written](Self::write) at once; `None` once no frame will
-    /// follow.
-    pub(crate) fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Frame>> {
+    /// follow. Says what follows the frame, if the response is not over for its length.
+    pub(crate) fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<(Frame, Then)>> {
         let taken = match self.shared.upgrade() {
             Some(shared) => ready!(shared.poll_frame_for_response(cx)),
             None => None,
         };
-        let (frame, stage) = match taken {
-            // The session has ended with this frame.
-            Some(Taken { frame, .. }) if matches!(frame, Frame::Close(_)) => {
-                (Some(frame), Stage::Over)
-            }
-            Some(Taken { frame, is_written }) if is_written => (Some(frame), Stage::Ready),
-            Some(Taken { frame, .. }) => (Some(frame), Stage::Taken),
-            None => (None, Stage::Over),
+        let Some(taken) = taken else {
+            self.stage = Stage::Over;
+            return Poll::Ready(None);
         };
-        self.stage = stage;
-        Poll::Ready(frame)
+        self.stage = match taken.frame {
+            // The session has ended with this frame.
+            Frame::Close(_) => Stage::Over,
+            _ if taken.is_written => Stage::Ready,
+            _ => Stage::Taken,
+        };
+        let then = if taken.is_last {
+            Then::Complete
+        } else {
+            Then::NextFrame
+        };
+        Poll::Ready(Some((taken.frame, then)))
     }
 
     /// Hands over the first slice of a frame; `None` if the session has ended.

@@ -2,12 +2,15 @@ use std::mem;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
+use http::Response;
 use http_body::SizeHint;
 
 use super::answer::Answer;
 use super::beside::Accompanied;
+use super::relay::Relay;
 use super::stream::Stream;
 use super::upload::Upload;
+use crate::mount::Relayed;
 
 /// The body of a response made here.
 #[derive(Debug)]
@@ -17,6 +20,8 @@ pub(crate) enum OwnBody {
     Stream(Stream),
     /// Boxed, because nearly every request has its body complete when it arrives.
     Accompanied(Box<Accompanied>),
+    /// Boxed, because few mounts have other nodes.
+    Relayed(Box<Relay>),
 }
 
 impl OwnBody {
@@ -31,6 +36,12 @@ impl OwnBody {
         }
     }
 
+    /// Makes the response of a request that another node has answered.
+    pub(super) fn relayed(relayed: Relayed) -> Response<Self> {
+        let relay = |body| Self::Relayed(Box::new(Relay::new(body)));
+        relayed.response.map(relay)
+    }
+
     pub(crate) fn poll_data(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
         match self {
             Self::Whole(bytes) if bytes.is_empty() => Poll::Ready(None),
@@ -38,6 +49,7 @@ impl OwnBody {
             Self::Answer(answer) => Poll::Ready(answer.next_slice()),
             Self::Stream(stream) => stream.poll_data(cx),
             Self::Accompanied(stream) => stream.poll_data(cx),
+            Self::Relayed(relay) => relay.poll_data(cx),
         }
     }
 
@@ -47,6 +59,7 @@ impl OwnBody {
             Self::Answer(answer) => answer.left() == 0,
             Self::Stream(stream) => stream.is_done(),
             Self::Accompanied(stream) => stream.is_done(),
+            Self::Relayed(relay) => relay.is_done(),
         }
     }
 
@@ -55,6 +68,7 @@ impl OwnBody {
             Self::Whole(bytes) => SizeHint::with_exact(bytes.len() as u64),
             Self::Answer(answer) => SizeHint::with_exact(answer.left() as u64),
             Self::Stream(_) | Self::Accompanied(_) => SizeHint::default(),
+            Self::Relayed(relay) => relay.size_hint(),
         }
     }
 }

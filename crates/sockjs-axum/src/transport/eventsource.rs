@@ -3,7 +3,7 @@ use sockjs_core::ResponseEncoder;
 
 use crate::http::header::EVENT_STREAM;
 use crate::http::reject::Refusal;
-use crate::mount::{Mount, Opener};
+use crate::mount::{Mount, Opener, Wanted};
 
 use super::{OwnBody, receive};
 
@@ -11,8 +11,8 @@ use super::{OwnBody, receive};
 pub(crate) async fn eventsource(
     mount: &Mount,
     opener: Opener,
-    id: &str,
+    wanted: Wanted<'_>,
 ) -> Result<Response<OwnBody>, Refusal> {
     let encoder = ResponseEncoder::eventsource(mount.config().response_limit);
-    receive::stream(mount, opener, id, encoder, EVENT_STREAM).await
+    receive::stream(mount, opener, wanted, encoder, EVENT_STREAM).await
 }

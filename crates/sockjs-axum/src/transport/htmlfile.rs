@@ -3,7 +3,7 @@ use sockjs_core::{Callback, ResponseEncoder};
 
 use crate::http::header::HTML;
 use crate::http::reject::{Refusal, Reject};
-use crate::mount::{Mount, Opener};
+use crate::mount::{Mount, Opener, Wanted};
 
 use super::{OwnBody, receive};
 
@@ -11,9 +11,9 @@ use super::{OwnBody, receive};
 pub(crate) async fn htmlfile(
     mount: &Mount,
     opener: Opener,
-    id: &str,
+    wanted: Wanted<'_>,
 ) -> Result<Response<OwnBody>, Refusal> {
     let callback = Callback::from_query(opener.parts.uri.query()).map_err(Reject::Callback)?;
     let encoder = ResponseEncoder::htmlfile(callback, mount.config().response_limit);
-    receive::stream(mount, opener, id, encoder, HTML).await
+    receive::stream(mount, opener, wanted, encoder, HTML).await
 }

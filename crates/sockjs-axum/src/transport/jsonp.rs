@@ -3,7 +3,7 @@ use sockjs_core::{Callback, ResponseEncoder};
 
 use crate::http::header::JAVASCRIPT;
 use crate::http::reject::{Refusal, Reject};
-use crate::mount::{Mount, Opener};
+use crate::mount::{Mount, Opener, Wanted};
 
 use super::{OwnBody, receive};
 
@@ -11,13 +11,13 @@ use super::{OwnBody, receive};
 pub(crate) async fn jsonp(
     mount: &Mount,
     opener: Opener,
-    id: &str,
+    wanted: Wanted<'_>,
 ) -> Result<Response<OwnBody>, Refusal> {
     let callback = Callback::from_query(opener.parts.uri.query()).map_err(Reject::Callback)?;
     receive::poll(
         mount,
         opener,
-        id,
+        wanted,
         ResponseEncoder::jsonp(callback),
         JAVASCRIPT,
     )

@@ -5,11 +5,11 @@ use http::request::Parts;
 
 use crate::http::header::TEXT_PLAIN;
 use crate::http::reject::Refusal;
-use crate::mount::Mount;
+use crate::mount::{Mount, Wanted};
 
 use super::OwnBody;
 use super::buffer::Format;
-use super::send::{Audience, send};
+use super::send::{Audience, Sent, send};
 use super::upload::Upload;
 
 /// `POST /SERVER/SESSION/jsonp_send`: a JSON array of messages, in the field `d` of a form or bare.
@@ -17,15 +17,17 @@ pub(crate) async fn jsonp_send(
     mount: &Mount,
     parts: &Parts,
     upload: &mut Upload,
-    id: &str,
+    wanted: Wanted<'_>,
 ) -> Result<Response<OwnBody>, Refusal> {
     let format = if is_form(parts) {
         Format::Form
     } else {
         Format::Plain
     };
-    send(mount, parts, upload, id, format, Audience::Nobody).await?;
-
+    let sent = send(mount, parts, upload, wanted, format, Audience::Nobody).await?;
+    if let Sent::Elsewhere(relayed) = sent {
+        return Ok(OwnBody::relayed(relayed));
+    }
     let mut response = Response::new(OwnBody::from(Bytes::from_static(b"ok")));
     response.headers_mut().insert(CONTENT_TYPE, TEXT_PLAIN);
     Ok(response)

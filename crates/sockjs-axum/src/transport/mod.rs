@@ -25,6 +25,7 @@ mod answer;
 mod beside;
 mod body;
 mod buffer;
+mod relay;
 mod stream;
 mod upload;
 

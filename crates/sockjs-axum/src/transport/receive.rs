@@ -9,9 +9,10 @@ use sockjs_core::{CloseReason, Frame, ResponseEncoder};
 
 use super::OwnBody;
 use super::answer::Answer;
+use super::relay::Relay;
 use super::stream::Stream;
 use crate::http::reject::Refusal;
-use crate::mount::{Mount, Opener, Receiving};
+use crate::mount::{Mount, Opener, Receiving, Wanted};
 use crate::session::Attachment;
 
 /// Answers with the next frame once there is one.
@@ -25,12 +26,12 @@ use crate::session::Attachment;
 pub(super) fn poll(
     mount: &Mount,
     opener: Opener,
-    id: &str,
+    wanted: Wanted<'_>,
     mut encoder: ResponseEncoder,
     content_type: HeaderValue,
 ) -> impl Future<Output = Result<Response<OwnBody>, Refusal>> {
     async move {
-        let body = match mount.attach(opener, id, encoder.transport()).await? {
+        let body = match mount.attach(opener, wanted, encoder.transport()).await? {
             Receiving::Attached(attachment) => {
                 match poll_fn(|cx| attachment.poll_frame(cx)).await {
                     Some((frame @ Frame::Close(_), _)) => whole(&mut encoder, &frame),
@@ -41,6 +42,7 @@ pub(super) fn poll(
                 }
             }
             Receiving::TurnedAway(reason) => whole(&mut encoder, &Frame::Close(reason)),
+            Receiving::Relayed(relayed) => return Ok(OwnBody::relayed(relayed)),
         };
         let mut response = Response::new(body);
         response.headers_mut().insert(CONTENT_TYPE, content_type);
@@ -56,13 +58,24 @@ pub(super) fn poll(
 pub(super) fn stream(
     mount: &Mount,
     opener: Opener,
-    id: &str,
+    wanted: Wanted<'_>,
     encoder: ResponseEncoder,
     content_type: HeaderValue,
 ) -> impl Future<Output = Result<Response<OwnBody>, Refusal>> {
     async move {
-        let receiving = mount.attach(opener, id, encoder.transport()).await?;
-        let mut response = Response::new(OwnBody::Stream(Stream::new(encoder, receiving)));
+        let receiving = mount.attach(opener, wanted, encoder.transport()).await?;
+        let mut response = match receiving {
+            Receiving::Attached(attachment) => {
+                Response::new(OwnBody::Stream(Stream::new(encoder, attachment)))
+            }
+            Receiving::TurnedAway(reason) => {
+                Response::new(OwnBody::Stream(Stream::of_close_frame(encoder, reason)))
+            }
+            Receiving::Relayed(relayed) if relayed.is_success() => relayed
+                .response
+                .map(|body| OwnBody::Relayed(Box::new(Relay::of_stream(body, encoder)))),
+            Receiving::Relayed(relayed) => return Ok(OwnBody::relayed(relayed)),
+        };
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, content_type);
         // Without this header nginx buffers the response.

@@ -4,6 +4,7 @@ use std::future::poll_fn;
 use std::pin::pin;
 use std::task::Poll;
 
+use bytes::BytesMut;
 use http::request::Parts;
 use sockjs_core::{CloseReason, PayloadError};
 
@@ -11,7 +12,8 @@ use super::buffer::{Buffer, Format};
 use super::upload::{Deadline, Upload};
 use crate::config::Config;
 use crate::http::reject::Reject;
-use crate::mount::Mount;
+use crate::mount::{Mount, Relayed, Remote, Sending, Wanted};
+use crate::peers::PeerError;
 use crate::session::{SendQueue, SendRequest};
 
 /// Who hears the answer to a send request.
@@ -23,7 +25,14 @@ pub(super) enum Audience {
     Nobody,
 }
 
-/// Takes the body of a send request, checks it, and hands it to the session of that id.
+/// Who took a send request.
+pub(super) enum Sent {
+    Here,
+    /// The node that owns the session. It has answered.
+    Elsewhere(Relayed),
+}
+
+/// Takes the body of a send request, checks it, and hands it to the session that the request wants.
 ///
 /// A body is checked before the session is: a broken body is refused as broken, even if the session
 /// does not exist.
@@ -31,21 +40,41 @@ pub(super) async fn send(
     mount: &Mount,
     parts: &Parts,
     upload: &mut Upload,
-    id: &str,
+    wanted: Wanted<'_>,
     format: Format,
     audience: Audience,
-) -> Result<(), Reject> {
+) -> Result<Sent, Reject> {
     let config = mount.config();
-    let Some(queue) = mount.find(parts, id) else {
-        return Err(judge_stray(mount, upload, format).await);
+    let queue = match mount.find(parts, wanted).await {
+        Ok(Sending::Queue(queue)) => queue,
+        Ok(Sending::Elsewhere(remote)) => {
+            // Boxed, because the future of every request would otherwise reserve space for it.
+            return Box::pin(pass_on(remote, upload)).await.map(Sent::Elsewhere);
+        }
+        Err(Reject::NoSession) => return Err(judge_stray(mount, upload, format).await),
+        Err(reject) => return Err(reject),
     };
     if audience == Audience::Page {
-        return deliver(config, &queue, upload, format).await;
+        deliver(config, &queue, upload, format).await?;
+        return Ok(Sent::Here);
     }
     let form = Form(Some(&queue));
     let result = deliver(config, &queue, upload, format).await;
     form.end(&result);
-    result
+    result.map(|()| Sent::Here)
+}
+
+/// Passes the body of a send request on to the node that owns the session.
+async fn pass_on(remote: Remote, upload: &mut Upload) -> Result<Relayed, Reject> {
+    let mut buffer = BytesMut::new();
+    let answer = remote.send(|cx| {
+        let part = upload.poll_read(cx, &mut |bytes| buffer.extend_from_slice(bytes));
+        part.map(|part| part.map(|part| part.map(|_| buffer.split().freeze())))
+    });
+    answer.await?.map_err(|error| match error {
+        PeerError::Lost => Reject::NoSession,
+        PeerError::Unreachable => Reject::NodeUnreachable,
+    })
 }
 
 /// A request whose answer nobody hears. If it is dropped, its connection broke, and its messages are lost.

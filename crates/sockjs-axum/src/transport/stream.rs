@@ -4,8 +4,7 @@ use std::task::{Context, Poll, ready};
 use bytes::Bytes;
 use sockjs_core::{CloseReason, Frame, ResponseEncoder};
 
-use crate::mount::Receiving;
-use crate::session::{Then, Writer};
+use crate::session::{Attachment, Then, Writer};
 
 /// The body of a streaming response.
 #[derive(Debug)]
@@ -23,7 +22,16 @@ enum Source {
 }
 
 impl Stream {
-    pub(super) fn new(encoder: ResponseEncoder, receiving: Receiving) -> Self {
+    pub(super) fn new(encoder: ResponseEncoder, attachment: Attachment) -> Self {
+        Self::from(encoder, Source::Session(attachment.into_writer()))
+    }
+
+    /// Makes the body for a client that is turned away.
+    pub(super) fn of_close_frame(encoder: ResponseEncoder, reason: CloseReason) -> Self {
+        Self::from(encoder, Source::TurnedAway(Some(reason)))
+    }
+
+    fn from(encoder: ResponseEncoder, source: Source) -> Self {
         let prelude = encoder.prelude().map(|prelude| match prelude {
             Cow::Borrowed(prelude) => Bytes::from_static(prelude.as_bytes()),
             Cow::Owned(prelude) => Bytes::from(prelude),
@@ -31,10 +39,7 @@ impl Stream {
         Self {
             prelude,
             encoder,
-            source: match receiving {
-                Receiving::Attached(attachment) => Source::Session(attachment.into_writer()),
-                Receiving::TurnedAway(reason) => Source::TurnedAway(Some(reason)),
-            },
+            source,
         }
     }
 
@@ -53,14 +58,14 @@ impl Stream {
         if !writer.wants_frame() {
             return Poll::Ready(writer.next_slice());
         }
-        let Some(frame) = ready!(writer.poll_frame(cx)) else {
+        let Some((frame, then)) = ready!(writer.poll_frame(cx)) else {
             return Poll::Ready(None);
         };
         let bytes = Bytes::from(self.encoder.encode(&frame));
         let then = if self.encoder.is_complete() {
             Then::Complete
         } else {
-            Then::NextFrame
+            then
         };
         Poll::Ready(writer.write(bytes, then))
     }

@@ -33,7 +33,7 @@ pub(super) async fn upgrade<F: Framing>(
     } else {
         usize::MAX
     };
-    let mut admission = mount.admit(opener, F::TRANSPORT, None, None).await?;
+    let mut admission = mount.admit(opener, F::TRANSPORT).await?;
     admission.set_protocol(protocol);
     // Boxed, because a session spends nearly all its life without this future.
     let opened = Box::pin(open::<F>(mount.clone(), on_upgrade, max_write, admission));

@@ -3,7 +3,7 @@ use sockjs_core::ResponseEncoder;
 
 use crate::http::header::JAVASCRIPT;
 use crate::http::reject::Refusal;
-use crate::mount::{Mount, Opener};
+use crate::mount::{Mount, Opener, Wanted};
 
 use super::{OwnBody, receive};
 
@@ -11,7 +11,7 @@ use super::{OwnBody, receive};
 pub(crate) async fn xhr(
     mount: &Mount,
     opener: Opener,
-    id: &str,
+    wanted: Wanted<'_>,
 ) -> Result<Response<OwnBody>, Refusal> {
-    receive::poll(mount, opener, id, ResponseEncoder::xhr(), JAVASCRIPT).await
+    receive::poll(mount, opener, wanted, ResponseEncoder::xhr(), JAVASCRIPT).await
 }

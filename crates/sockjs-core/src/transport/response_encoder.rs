@@ -108,6 +108,23 @@ impl ResponseEncoder {
         }
     }
 
+    /// Returns the bytes that every frame of the response ends with. They occur nowhere else in a frame,
+    /// so that bytes can be passed on frame by frame without being parsed.
+    ///
+    /// ```
+    /// use sockjs_core::{Frame, ResponseEncoder};
+    ///
+    /// let mut encoder = ResponseEncoder::eventsource(4096);
+    /// assert!(encoder.encode(&Frame::Open).ends_with(encoder.frame_end()));
+    /// ```
+    pub fn frame_end(&self) -> &'static [u8] {
+        match &self.format {
+            Format::Xhr | Format::XhrStreaming => b"\n",
+            Format::EventSource => b"\r\n\r\n",
+            Format::HtmlFile(_) | Format::Jsonp(_) => b"\r\n",
+        }
+    }
+
     /// Returns whether the response must end, so that the client sends another receive request.
     ///
     /// A polling response is complete after one frame. A streaming response is complete once its

@@ -14,7 +14,6 @@ use sockjs_core::{
 
 pub(super) use self::application::Outgoing;
 pub(crate) use self::receiver::Next;
-pub(super) use self::receiver::Taken;
 use super::belongings::{Belongings, TopicsOfMount};
 use super::holds::Holds;
 use super::opening::Opening;
@@ -50,6 +49,8 @@ struct Live {
     wakers: Wakers,
     /// Whether nothing keeps the session open, and the session's task is to close it.
     is_abandoned: bool,
+    /// Whether the attached response is to end soon without loss.
+    is_finishing: bool,
 }
 
 /// How a client is connected: by its last receive request.
@@ -81,6 +82,7 @@ impl Shared {
                 output: Output::default(),
                 wakers: Wakers::default(),
                 is_abandoned: false,
+                is_finishing: false,
             }),
             sends: Sends::new(),
             holds: Holds::new(),

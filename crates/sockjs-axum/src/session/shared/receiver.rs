@@ -1,6 +1,7 @@
 //! The receiver's side of a session: frames to the client.
 
-use std::task::{Context, Poll, ready};
+use std::mem;
+use std::task::{Context, Poll, Waker, ready};
 
 use bytes::Bytes;
 use sockjs_core::{AttachError, CloseReason, Frame};
@@ -15,6 +16,8 @@ pub(in crate::session) struct Taken {
     pub(in crate::session) frame: Frame,
     /// Whether it counts as written already.
     pub(in crate::session) is_written: bool,
+    /// Whether it is to end the response, whatever its length is.
+    pub(in crate::session) is_last: bool,
 }
 
 /// Whether another frame is ready after one that was taken.
@@ -38,6 +41,7 @@ impl Shared {
                 _ => CloseReason::ANOTHER_CONNECTION,
             })?;
             live.connection = connection;
+            live.is_finishing = false;
             Ok(live.output.next_receiver())
         })?;
         self.meter.attached(connection.transport);
@@ -110,16 +114,37 @@ impl Shared {
         &self,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Taken>> {
-        let mut is_written = false;
+        let (mut is_written, mut is_last) = (false, false);
         let taken = ready!(self.take_frame(|live| {
             is_written = live.session.unsent() <= SHORT;
+            let was_asked = live.is_finishing;
             let frame = ready!(live.poll_frame(cx));
+            is_last = was_asked && !live.is_finishing;
             if is_written {
                 live.handle_flushed();
             }
             Poll::Ready(frame.map(|frame| (frame, Next::Later)))
         }));
-        Poll::Ready(taken.map(|(frame, _)| Taken { frame, is_written }))
+        Poll::Ready(taken.map(|(frame, _)| Taken {
+            frame,
+            is_written,
+            is_last,
+        }))
+    }
+
+    /// Has the attached response end soon without loss: with the frames that wait, or with a heartbeat.
+    /// The client then asks for the next one. A WebSocket goes on.
+    pub(crate) fn finish_response(&self) {
+        let waker = {
+            let mut live = self.lock();
+            if live.connection.transport.is_websocket() {
+                return;
+            }
+            // A response that is attached later is none of this.
+            live.is_finishing = true;
+            live.wakers.take(Awaited::Frame)
+        };
+        waker.into_iter().for_each(Waker::wake);
     }
 
     pub(in crate::session) fn handle_flushed(&self) {
@@ -178,6 +203,10 @@ impl Live {
         if self.session.ending().is_some() {
             self.wakers.set(Awaited::Frame, None);
             return Poll::Ready(None);
+        }
+        if mem::take(&mut self.is_finishing) {
+            // A response needs a frame, and this one says nothing.
+            return Poll::Ready(Some(Frame::Heartbeat));
         }
         self.wakers.set(Awaited::Frame, Some(cx));
         Poll::Pending
