@@ -34,8 +34,11 @@ pub use cluster::{Cluster, ClusterMount};
 pub use relay::head::fuzz_relay_head;
 pub use relay::{BoxedIo, Connect, ConnectFuture, Io, RelayService};
 pub use store::{
-    Claimed, Directory, Entry, NodeId, Renewal, SETTLING, Store, StoreFuture, Topics, Unavailable,
+    Claimed, Directory, Entry, Memory, NodeId, Renewal, SETTLING, Store, StoreFuture, Topics,
+    Unavailable,
 };
+#[cfg(feature = "redis")]
+pub use store::{ConnectError, Redis};
 
 /// The error of a body, of any type.
 type BoxError = Box<dyn std::error::Error + Send + Sync>;

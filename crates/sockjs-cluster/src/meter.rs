@@ -102,4 +102,4 @@ const DIALED: &str = "sockjs_cluster_connects_total";
 #[cfg(feature = "metrics")]
 const RENEWED: &str = "sockjs_cluster_renewals_total";
 #[cfg(feature = "metrics")]
-const CONNECTIONS: &str = "sockjs_cluster_connections";
+const CONNECTIONS: &str = "sockjs_cluster_relay_connections";

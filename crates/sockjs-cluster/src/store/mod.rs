@@ -1,5 +1,16 @@
 //! What the nodes share: a directory of sessions, and topics.
 
+mod gate;
+mod inbox;
+mod memory;
+mod meter;
+#[cfg(feature = "redis")]
+mod redis;
+
+pub use self::memory::Memory;
+#[cfg(feature = "redis")]
+pub use self::redis::{ConnectError, Redis};
+
 use std::fmt;
 use std::future::Future;
 use std::net::SocketAddr;
