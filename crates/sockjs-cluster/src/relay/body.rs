@@ -95,7 +95,7 @@ impl<S: Unpin> Body for RequestBody<S> {
 
 impl<S> AnswerBody<S> {
     pub(super) fn new(body: Incoming, mut cut: CutOnDrop, slot: S) -> Self {
-        let is_over = body.is_end_stream();
+        let is_over = is_complete(&body);
         cut.is_kept = is_over;
         Self {
             body,
@@ -119,7 +119,7 @@ impl<S: Unpin> Body for AnswerBody<S> {
         }
         let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
         let ended_well = match &frame {
-            Some(Ok(_)) => self.body.is_end_stream(),
+            Some(Ok(_)) => is_complete(&self.body),
             Some(Err(_)) => false,
             None => true,
         };
@@ -144,6 +144,12 @@ impl Drop for CutOnDrop {
             self.link.waker.wake();
         }
     }
+}
+
+/// Whether all data of a response has arrived. HTTP/2 may tell that the stream has ended later than the
+/// last byte of the length that the response has announced.
+fn is_complete(body: &Incoming) -> bool {
+    body.is_end_stream() || body.size_hint().exact() == Some(0)
 }
 
 /// Whether a frame has no data. HTTP/2 counts empty frames, and ends a connection that has too many.
