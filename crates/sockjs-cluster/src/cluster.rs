@@ -192,6 +192,9 @@ impl Cluster {
     /// - ping, and end a connection without an answer, so that a session soon hears that the node of its
     ///   client hangs.
     /// - bound the connections of strangers.
+    ///
+    /// The body that the service takes must say by `is_end_stream` that it has ended well, as hyper's
+    /// does.
     pub fn service(&self) -> RelayService {
         RelayService::new(self.member.common.desk.clone())
     }

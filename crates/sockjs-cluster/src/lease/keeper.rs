@@ -21,6 +21,8 @@ pub(crate) struct Keeper {
     mounts: Mutex<Vec<Kept>>,
     /// There is something to release.
     work: Notify,
+    /// There is something to enter.
+    unentered: Notify,
     throttle: Throttle,
 }
 
@@ -45,6 +47,7 @@ impl Keeper {
             desk,
             mounts: Mutex::default(),
             work: Notify::new(),
+            unentered: Notify::new(),
             throttle: Throttle::default(),
         }
     }
@@ -57,6 +60,11 @@ impl Keeper {
     /// Says that a mount has something to release.
     pub(crate) fn wake(&self) {
         self.work.notify_one();
+    }
+
+    /// Says that a session was opened without an entry.
+    pub(crate) fn enter_soon(&self) {
+        self.unentered.notify_one();
     }
 
     /// Runs for as long as the node is a part of the cluster.
@@ -72,6 +80,7 @@ impl Keeper {
                     next = self.round().await;
                 }
                 () = sleep_until(next) => next = self.round().await,
+                () = self.unentered.notified() => next = self.round().await,
                 () = self.work.notified() => self.release().await,
             }
         }

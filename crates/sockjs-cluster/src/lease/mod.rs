@@ -150,11 +150,13 @@ impl Leases {
         true
     }
 
-    pub(crate) fn opened(&self, session: SessionKey) {
+    /// Returns whether the directory has an entry.
+    pub(crate) fn opened(&self, session: SessionKey) -> bool {
         let mut table = self.lock();
         let lease = table.leases.entry(session).or_default();
         lease.claims = lease.claims.saturating_sub(1);
         lease.is_open = true;
+        lease.is_entered
     }
 
     /// Returns whether the keeper has something to do.
@@ -452,7 +454,11 @@ mod tests {
         let leases = Leases::default();
         leases.add_claim(KEY);
         assert_eq!(leases.next(&KEY), Step::Ask);
-        leases.opened(KEY);
+        assert!(!leases.opened(KEY), "the keeper has to enter it");
         assert_eq!(leases.sessions(), [KEY]);
+        leases.renewed(&KEY);
+        leases.add_claim(KEY);
+        assert_eq!(leases.next(&KEY), Step::Ours);
+        assert!(leases.opened(KEY));
     }
 }

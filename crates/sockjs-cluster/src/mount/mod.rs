@@ -187,7 +187,9 @@ impl Peers for Mount {
     }
 
     fn opened(&self, session: SessionKey) {
-        self.leases.opened(session);
+        if !self.leases.opened(session) {
+            self.common.keeper.enter_soon();
+        }
     }
 
     fn abandoned(&self, session: SessionKey) {

@@ -29,7 +29,7 @@ pub(super) struct RequestBody<S> {
 pub(super) struct AnswerBody<S> {
     body: Incoming,
     is_over: bool,
-    _link: CutOnDrop,
+    cut: CutOnDrop,
     _slot: S,
 }
 
@@ -100,7 +100,7 @@ impl<S> AnswerBody<S> {
         Self {
             body,
             is_over,
-            _link: cut,
+            cut,
             _slot: slot,
         }
     }
@@ -121,11 +121,16 @@ impl<S: Unpin> Body for AnswerBody<S> {
         let ended_well = match &frame {
             Some(Ok(_)) => is_complete(&self.body),
             Some(Err(_)) => false,
-            None => true,
+            None => is_complete(&self.body),
         };
         self.is_over = ended_well || !matches!(frame, Some(Ok(_)));
-        self._link.is_kept = ended_well;
-        Poll::Ready(frame.map(|it| it.map_err(|error| BoxError::from(error))))
+        self.cut.is_kept = ended_well;
+        Poll::Ready(match frame {
+            Some(frame) => Some(frame.map_err(BoxError::from)),
+            None if ended_well => None,
+            // Hyper takes some resets for an end.
+            None => Some(Err(BrokeOff.into())),
+        })
     }
 
     fn is_end_stream(&self) -> bool {
@@ -157,6 +162,18 @@ pub(super) fn is_empty<E>(frame: &Option<Result<Frame<Bytes>, E>>) -> bool {
     let Some(Ok(frame)) = frame else { return false };
     frame.data_ref().is_some_and(Bytes::is_empty)
 }
+
+/// A body has no end: its stream was reset, or its connection was closed.
+#[derive(Debug)]
+pub(super) struct BrokeOff;
+
+impl fmt::Display for BrokeOff {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a body between two nodes broke off")
+    }
+}
+
+impl std::error::Error for BrokeOff {}
 
 /// The response is no longer wanted.
 #[derive(Debug)]

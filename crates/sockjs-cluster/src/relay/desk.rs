@@ -16,7 +16,7 @@ use sockjs_axum::peers::{PeerBody, PeerMount};
 use tokio::sync::watch;
 use tokio::time::timeout;
 
-use super::body::is_empty;
+use super::body::{BrokeOff, is_empty};
 use super::gate::Newcomer;
 use super::head::Call;
 use super::reply::Outcome;
@@ -245,8 +245,14 @@ where
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        let frame = ready!(self.project().body.poll_frame(cx));
-        Poll::Ready(frame.map(|it| it.map_err(Into::into)))
+        let mut body = self.project().body;
+        Poll::Ready(match ready!(body.as_mut().poll_frame(cx)) {
+            Some(frame) => Some(frame.map_err(Into::into)),
+            None if body.is_end_stream() => None,
+            // Hyper takes some resets for an end. The end of a body says that the client has the
+            // response, so that a false one would leave a hole in a session.
+            None => Some(Err(BrokeOff.into())),
+        })
     }
 
     fn is_end_stream(&self) -> bool {

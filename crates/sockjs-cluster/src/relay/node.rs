@@ -10,7 +10,7 @@ use http::{Request, Response};
 use hyper::client::conn::http2::{Builder, SendRequest};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use sockjs_axum::peers::{PeerError, RelayBody};
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::body::{AnswerBody, RequestBody};
 use super::connect::Connect;
@@ -143,7 +143,13 @@ impl Node {
         let dialed = timeout(DIAL, async {
             let io = self.connect.connect(addr).await?;
             let io = TokioIo::new(Watched::new(io, SILENCE));
-            builder().handshake(io).await.map_err(io::Error::other)
+            let connected = builder().handshake(io).await.map_err(io::Error::other)?;
+            // Until the other node has said how many streams it takes. One that hangs says nothing,
+            // although the operating system has accepted the connection.
+            while connected.1.current_max_send_streams() == 0 {
+                sleep(MOMENT).await;
+            }
+            Ok::<_, io::Error>(connected)
         });
         let (sender, connection) = match dialed.await {
             Ok(Ok(connected)) => connected,
@@ -270,6 +276,7 @@ fn builder() -> Builder<TokioExecutor> {
         .keep_alive_interval(PING)
         .keep_alive_timeout(PONG)
         .keep_alive_while_idle(true)
+        .initial_max_send_streams(0)
         // Clients go away all the time, while their data is under way. The data that arrives for a
         // stream that was reset must not count as an error of the other node, because enough errors end
         // the connection, with all streams of all other clients.
@@ -280,6 +287,8 @@ fn builder() -> Builder<TokioExecutor> {
 
 /// How long it may take to connect.
 const DIAL: Duration = Duration::from_secs(2);
+
+const MOMENT: Duration = Duration::from_millis(1);
 
 /// How long a connection without streams stays.
 const IDLE: Duration = Duration::from_secs(60);
