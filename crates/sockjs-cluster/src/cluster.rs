@@ -16,9 +16,10 @@ use tokio::task::JoinSet;
 use tokio::time::{interval, timeout};
 use uuid::Uuid;
 
-use crate::builder::{Builder, OnOutage};
+use crate::builder::Builder;
 use crate::lease::Keeper;
 use crate::mount::{Common, Mount};
+use crate::outage::OnOutage;
 use crate::relay::head::VERSION;
 use crate::relay::{Connect, Desk, Gate, Nodes, RelayService, serve, serve_connection};
 use crate::secret::Secrets;
@@ -154,9 +155,12 @@ impl Cluster {
     /// Answers what other nodes relay, at the address of [`Builder::advertise`]. The future ends after
     /// [`leave`](Self::leave).
     ///
-    /// The listener is for nodes only. Requests without their signature are refused, but nothing is
-    /// encrypted: listen in a network that strangers cannot read, or use
-    /// [`serve_connection`](Self::serve_connection) with TLS.
+    /// Start it before the node serves clients. Other nodes take a node for dead whose address refuses
+    /// connections.
+    ///
+    /// The listener is for nodes only. Requests without their signature are refused. But bodies are not
+    /// signed, and nothing is encrypted: listen in a network where strangers can neither read nor change
+    /// anything, or use [`serve_connection`](Self::serve_connection) with TLS.
     ///
     /// # Cancel safety
     ///

@@ -26,10 +26,15 @@ mod meter;
 
 mod clock;
 
+mod error;
+
+mod outage;
+
 mod store;
 
-pub use builder::{Builder, ConfigError, OnOutage};
+pub use builder::{Builder, ConfigError};
 pub use cluster::{Cluster, ClusterMount};
+pub use outage::OnOutage;
 #[doc(hidden)]
 pub use relay::head::fuzz_relay_head;
 pub use relay::{BoxedIo, Connect, ConnectFuture, Io, RelayService};
@@ -39,6 +44,3 @@ pub use store::{
 };
 #[cfg(feature = "redis")]
 pub use store::{ConnectError, Redis};
-
-/// The error of a body, of any type.
-type BoxError = Box<dyn std::error::Error + Send + Sync>;

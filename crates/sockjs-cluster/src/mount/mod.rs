@@ -13,11 +13,12 @@ use sockjs_axum::peers::{
     Publication, RelayRequest, SessionKey,
 };
 use tokio::time::timeout;
+use tracing::Instrument;
 
 use self::routes::Routes;
-use crate::OnOutage;
 use crate::lease::{Keeper, Leases, Step};
 use crate::meter;
+use crate::outage::OnOutage;
 use crate::relay::{Desk, Node, Nodes};
 use crate::store::{Claimed, Directory, Entry, SETTLING};
 use crate::topics::Exchange;
@@ -172,7 +173,8 @@ impl Peers for Mount {
         }
         // At once, because `abandoned` is called even if the future is never polled.
         self.leases.add_claim(session);
-        Box::pin(async move {
+        let span = tracing::debug_span!("claim", mount = &*self.name);
+        let claimed = async move {
             let claim = self.ask(session).await;
             let outcome = match &claim {
                 Claim::Ours => "ours",
@@ -181,9 +183,10 @@ impl Peers for Mount {
                 _ => "unavailable",
             };
             meter::claimed(&self.name, outcome);
-            tracing::trace!(mount = &*self.name, outcome, "session claimed");
+            tracing::trace!(outcome, "session claimed");
             claim
-        })
+        };
+        Box::pin(claimed.instrument(span))
     }
 
     fn opened(&self, session: SessionKey) {

@@ -10,7 +10,7 @@ use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use sockjs_axum::peers::RelayBody;
 
-use crate::BoxError;
+use crate::error::BoxError;
 
 /// The body of a request to another node.
 ///

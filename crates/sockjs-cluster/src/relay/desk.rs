@@ -15,14 +15,15 @@ use pin_project_lite::pin_project;
 use sockjs_axum::peers::{PeerBody, PeerMount};
 use tokio::sync::watch;
 use tokio::time::timeout;
+use tracing::Instrument;
 
 use super::body::{BrokeOff, is_empty};
 use super::gate::Newcomer;
 use super::head::Call;
 use super::reply::Outcome;
 use super::window::{Arrivals, is_timely};
-use crate::BoxError;
 use crate::clock;
+use crate::error::BoxError;
 use crate::meter;
 use crate::secret::{Key, Secrets, Tag};
 use crate::store::NodeId;
@@ -118,7 +119,10 @@ impl Desk {
             body,
             _guard: guard.clone(),
         };
-        let answer = mount.answer(call.head, Box::pin(body)).await;
+        let endpoint = call.head.endpoint;
+        let span = tracing::debug_span!("answer", mount = &*call.mount, ?endpoint);
+        let answer = mount.answer(call.head, Box::pin(body));
+        let answer = answer.instrument(span).await;
         reply(answer, &tag, key, guard)
     }
 
@@ -309,5 +313,84 @@ impl Body for Nothing {
 
     fn is_end_stream(&self) -> bool {
         true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sockjs_axum::peers::{RelayHead, SessionKey};
+    use sockjs_core::Endpoint;
+
+    use super::*;
+    use crate::relay::head::VERSION;
+    use crate::store::Entry;
+
+    const ME: NodeId = NodeId([2; 16]);
+
+    fn secrets(secret: &[u8]) -> Arc<Secrets> {
+        Arc::new(Secrets::new("app", &[secret.to_vec()], secret))
+    }
+
+    fn call() -> Call {
+        Call {
+            mount: "chat".to_owned(),
+            head: RelayHead::new(Endpoint::Xhr, SessionKey([3; 16])),
+            from: NodeId([1; 16]),
+            to: ME,
+            sent_at: clock::millis(),
+            number: 1,
+        }
+    }
+
+    /// Returns the status of the response, and what its signature says.
+    async fn ask(desk: &Arc<Desk>, call: &Call) -> (StatusCode, Option<Outcome>) {
+        let secrets = secrets(b"one");
+        let owner = Entry {
+            version: VERSION,
+            node: call.to,
+            addr: "127.0.0.1:1".parse().unwrap(),
+        };
+        let key = &secrets.relay()[0];
+        let (request, tag) = call.write(&owner, key).unwrap();
+        let request = request.map(|()| Nothing);
+        let response = desk.clone().answer(request, None).await;
+        let outcome = Outcome::verify(&tag, response.status(), response.headers(), key);
+        (response.status(), outcome)
+    }
+
+    #[tokio::test]
+    async fn call_is_taken_once() {
+        let desk = Arc::new(Desk::new(ME, secrets(b"one")));
+        let call = call();
+        assert_eq!(ask(&desk, &call).await.1, Some(Outcome::NoMount));
+        assert_eq!(ask(&desk, &call).await.1, Some(Outcome::Repeated));
+        let next = Call { number: 2, ..call };
+        assert_eq!(ask(&desk, &next).await.1, Some(Outcome::NoMount));
+    }
+
+    #[tokio::test]
+    async fn call_for_another_node_and_old_call_are_refused() {
+        let desk = Arc::new(Desk::new(ME, secrets(b"one")));
+        let other = Call {
+            to: NodeId([9; 16]),
+            ..call()
+        };
+        assert_eq!(ask(&desk, &other).await.1, Some(Outcome::Gone));
+        for sent_at in [clock::millis() - 31_000, clock::millis() + 31_000] {
+            let old = Call { sent_at, ..call() };
+            assert_eq!(ask(&desk, &old).await.1, Some(Outcome::Untimely));
+        }
+    }
+
+    #[tokio::test]
+    async fn unsigned_call_is_told_nothing() {
+        let desk = Arc::new(Desk::new(ME, secrets(b"two")));
+        let other = Call {
+            to: NodeId([9; 16]),
+            ..call()
+        };
+        for call in [call(), other] {
+            assert_eq!(ask(&desk, &call).await, (StatusCode::FORBIDDEN, None));
+        }
     }
 }

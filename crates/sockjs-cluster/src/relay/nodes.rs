@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use http::Response;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use sockjs_axum::peers::{PeerBody, PeerError, RelayRequest};
+use tracing::Instrument;
 
 use super::connect::Connect;
 use super::head::{Call, VERSION};
@@ -67,14 +68,17 @@ impl Nodes {
         mount: &str,
         request: RelayRequest,
     ) -> Result<Response<PeerBody>, PeerError> {
-        let answered = self.ask(node, mount, request).await;
+        let (endpoint, peer) = (request.head.endpoint, node.entry().addr);
+        let span = tracing::debug_span!("relay", mount, ?endpoint, %peer);
+        let asking = self.ask(node, mount, request).instrument(span.clone());
+        let answered = asking.await;
         let (result, outcome) = match answered {
             Ok(response) => (Ok(response), "answered"),
             Err((error, outcome)) => (Err(error), outcome),
         };
         meter::relayed(mount, outcome);
         if result.is_err() {
-            tracing::debug!(mount, peer = %node.entry().addr, outcome, "request was not relayed");
+            tracing::debug!(parent: &span, outcome, "request was not relayed");
         }
         result
     }
