@@ -18,6 +18,8 @@ mod memory;
 mod opening;
 mod peer;
 mod receiver;
+#[path = "../../crates/sockjs-cluster/tests/support/redis_server.rs"]
+mod redis_server;
 mod request;
 mod response;
 mod server;
@@ -40,6 +42,7 @@ pub use crate::{
     opening::Opening,
     peer::{Peer, unique_path},
     receiver::Receiver,
+    redis_server::RedisServer,
     request::{Pending, Request},
     response::Response,
     server::Server,

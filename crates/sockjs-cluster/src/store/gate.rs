@@ -5,7 +5,8 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 
-use super::{SETTLING, Unavailable};
+use super::directory::SETTLING;
+use super::future::Unavailable;
 
 /// The way to a directory: a connection `C` that may be away, and the wait after the store was found
 /// empty.

@@ -4,7 +4,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use bytes::Bytes;
 use tokio::sync::Notify;
 
-use super::{Unavailable, meter};
+use super::future::Unavailable;
+use super::meter;
 
 /// Messages of subscribed channels that nobody has taken yet.
 ///

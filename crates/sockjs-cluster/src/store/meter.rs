@@ -54,8 +54,8 @@ pub(super) fn lost(reason: &'static str) {
 pub(super) fn lost(_: &'static str) {}
 
 #[cfg(feature = "metrics")]
-const COMMAND_SECONDS: &str = "sockjs_cluster_command_seconds";
+const COMMAND_SECONDS: &str = "sockjs_cluster_store_command_seconds";
 #[cfg(feature = "metrics")]
-const CONNECTIONS: &str = "sockjs_cluster_connections_total";
+const CONNECTIONS: &str = "sockjs_cluster_store_connections_total";
 #[cfg(feature = "metrics")]
-const LOST: &str = "sockjs_cluster_messages_lost_total";
+const LOST: &str = "sockjs_cluster_store_messages_lost_total";

@@ -8,8 +8,9 @@ use sockjs_axum::peers::SessionKey;
 use tokio::time::Instant;
 
 use super::{Shared, Space};
+use crate::store::directory::{Claimed, Directory, Entry, Renewal};
+use crate::store::future::{StoreFuture, Unavailable};
 use crate::store::gate::{Failure, Pass};
-use crate::store::{Claimed, Directory, Entry, Renewal, StoreFuture, Unavailable};
 
 /// The directory of a [`Memory`](super::Memory).
 pub(super) struct MemoryDirectory {

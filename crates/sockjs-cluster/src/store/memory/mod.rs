@@ -10,8 +10,10 @@ use tokio::time::sleep;
 
 use self::directory::{Entries, MemoryDirectory};
 use self::topics::{Inboxes, MemoryTopics};
+use super::directory::Directory;
 use super::gate::{Contents, Gate};
-use super::{Directory, Store, Topics};
+use super::join::Store;
+use super::topics::Topics;
 
 /// A store in the memory of this process, for tests and for programs of a single process.
 ///

@@ -6,8 +6,9 @@ use std::sync::{Arc, Weak};
 use bytes::Bytes;
 
 use super::{Shared, Space};
+use crate::store::future::{StoreFuture, Unavailable};
 use crate::store::inbox::Inbox;
-use crate::store::{StoreFuture, Topics, Unavailable};
+use crate::store::topics::Topics;
 
 /// The topics of a [`Memory`](super::Memory), as one node has joined them.
 pub(super) struct MemoryTopics {

@@ -13,9 +13,10 @@ use super::marker::Marker;
 use super::names::Names;
 use super::server::{PING_INTERVAL, Purpose, Server, Task};
 use super::value::{decode, encode};
+use crate::store::directory::{Claimed, Directory, Entry, Renewal};
+use crate::store::future::{StoreFuture, Unavailable};
 use crate::store::gate::{ANSWER_TIMEOUT, Failure, Gate, Pass};
 use crate::store::meter::Timer;
-use crate::store::{Claimed, Directory, Entry, Renewal, StoreFuture, Unavailable};
 
 /// The directory in a Redis server. It has a connection of its own.
 pub(super) struct RedisDirectory {

@@ -5,7 +5,7 @@ use redis::{Cmd, RedisResult, cmd};
 use uuid::Uuid;
 
 use super::names::Names;
-use crate::store::SETTLING;
+use crate::store::directory::SETTLING;
 use crate::store::gate::Contents;
 
 /// What is known of the key that tells an empty store from a new connection.

@@ -19,7 +19,9 @@ use self::directory::RedisDirectory;
 use self::names::Names;
 use self::server::Server;
 use self::topics::RedisTopics;
-use super::{Directory, Store, Topics};
+use super::directory::Directory;
+use super::join::Store;
+use super::topics::Topics;
 
 /// A store in a Redis or Valkey server of version 7.0 or later.
 ///
@@ -46,9 +48,9 @@ use super::{Directory, Store, Topics};
 ///
 /// | Name | Type | Labels | What it is |
 /// |---|---|---|---|
-/// | `sockjs_cluster_command_seconds` | histogram | `command` | how long a claim, look-up, renewal of up to 256 leases, or release took, with all attempts |
-/// | `sockjs_cluster_connections_total` | counter | `purpose` | connections made: `directory`, `publishing`, `subscribing` |
-/// | `sockjs_cluster_messages_lost_total` | counter | `reason` | messages that were `not_published`, messages for which the inbox was `full`, and times that the subscriptions were `disconnected` |
+/// | `sockjs_cluster_store_command_seconds` | histogram | `command` | how long a claim, look-up, renewal of up to 256 leases, or release took, with all attempts |
+/// | `sockjs_cluster_store_connections_total` | counter | `purpose` | connections made: `directory`, `publishing`, `subscribing` |
+/// | `sockjs_cluster_store_messages_lost_total` | counter | `reason` | messages that were `not_published`, messages for which the inbox was `full`, and times that the subscriptions were `disconnected` |
 #[derive(Clone)]
 pub struct Redis(Arc<Server>);
 

@@ -9,8 +9,9 @@ use tokio::sync::{Notify, oneshot};
 use tokio::time::sleep;
 
 use super::server::{PING_INTERVAL, Purpose, Server, Task};
+use crate::store::future::Unavailable;
 use crate::store::inbox::cost;
-use crate::store::{Unavailable, meter};
+use crate::store::meter;
 
 /// Publishes messages, in order, on a connection of its own.
 ///

@@ -7,7 +7,8 @@ use super::names::Names;
 use super::publisher::Publisher;
 use super::server::Server;
 use super::subscriber::Subscriber;
-use crate::store::{StoreFuture, Topics, Unavailable};
+use crate::store::future::{StoreFuture, Unavailable};
+use crate::store::topics::Topics;
 
 /// The topics in a Redis server. One connection publishes, another one subscribes.
 pub(super) struct RedisTopics {

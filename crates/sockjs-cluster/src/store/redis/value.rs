@@ -1,6 +1,6 @@
 use std::net::{IpAddr, SocketAddr};
 
-use crate::store::{Entry, NodeId};
+use crate::store::directory::{Entry, NodeId};
 
 /// Writes an entry: the version, the node, the IP address of 4 or 16 bytes, and the port.
 pub(super) fn encode(entry: &Entry) -> Vec<u8> {
