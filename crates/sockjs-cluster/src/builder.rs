@@ -22,8 +22,18 @@ pub struct Builder {
     connect: Arc<dyn Connect>,
 }
 
+impl Cluster {
+    /// Begins with the secret that all nodes share: at least 16 bytes, best of a random generator.
+    ///
+    /// Nodes sign what they say to each other with keys that are derived from it, and the keys of sessions
+    /// in the store are made with one. Nobody else may know it.
+    pub fn builder(secret: impl AsRef<[u8]>) -> Builder {
+        Builder::new(secret.as_ref())
+    }
+}
+
 impl Builder {
-    pub(crate) fn new(secret: &[u8]) -> Self {
+    fn new(secret: &[u8]) -> Self {
         Self {
             secret: secret.to_vec(),
             accepted: Vec::new(),

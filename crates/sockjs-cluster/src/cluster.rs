@@ -16,11 +16,10 @@ use tokio::task::JoinSet;
 use tokio::time::{interval, timeout};
 use uuid::Uuid;
 
-use crate::builder::Builder;
 use crate::lease::Keeper;
 use crate::mount::{Common, Mount};
 use crate::outage::OnOutage;
-use crate::relay::head::VERSION;
+use crate::relay::head::{MAX_MOUNT, VERSION};
 use crate::relay::{Connect, Desk, Gate, Nodes, RelayService, serve, serve_connection};
 use crate::secret::Secrets;
 use crate::store::{Directory, Entry, NodeId, Topics};
@@ -56,14 +55,6 @@ pub(crate) struct Settings {
 }
 
 impl Cluster {
-    /// Begins with the secret that all nodes share: at least 16 bytes, best of a random generator.
-    ///
-    /// Nodes sign what they say to each other with keys that are derived from it, and the keys of sessions
-    /// in the store are made with one. Nobody else may know it.
-    pub fn builder(secret: impl AsRef<[u8]>) -> Builder {
-        Builder::new(secret.as_ref())
-    }
-
     pub(crate) fn start(settings: Settings) -> Self {
         let me = Entry {
             version: VERSION,
@@ -128,8 +119,16 @@ impl Cluster {
     ///
     /// All nodes use the same name for the same mount, and different names for different mounts.
     ///
-    /// [`SockJsLayer::peers`]: sockjs_axum::SockJsLayer
+    /// # Panics
+    ///
+    /// Panics if the name has more than 256 bytes.
+    ///
+    /// [`SockJsLayer::peers`]: sockjs_axum::SockJsLayer::peers
     pub fn mount(&self, name: &str) -> ClusterMount {
+        assert!(
+            name.len() <= MAX_MOUNT,
+            "the name of a mount has at most 256 bytes"
+        );
         let member = &self.member;
         let mut mounts = member.mounts.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(mount) = mounts.get(name) {
@@ -152,7 +151,7 @@ impl Cluster {
         }
     }
 
-    /// Answers what other nodes relay, at the address of [`Builder::advertise`]. The future ends after
+    /// Answers what other nodes relay, at the address of [`Builder::advertise`](crate::Builder::advertise). The future ends after
     /// [`leave`](Self::leave).
     ///
     /// Start it before the node serves clients. Other nodes take a node for dead whose address refuses
@@ -213,7 +212,7 @@ impl Cluster {
             && common.exchange.is_connected()
     }
 
-    /// Returns the name of this node: random bits, made by [`Builder::join`].
+    /// Returns the name of this node: random bits, made by [`Builder::join`](crate::Builder::join).
     pub fn node(&self) -> NodeId {
         self.member.common.me.node
     }

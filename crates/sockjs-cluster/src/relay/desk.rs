@@ -122,7 +122,8 @@ impl Desk {
         let endpoint = call.head.endpoint;
         let span = tracing::debug_span!("answer", mount = &*call.mount, ?endpoint);
         let answer = mount.answer(call.head, Box::pin(body));
-        let answer = answer.instrument(span).await;
+        let answer = answer.instrument(span.clone()).await;
+        tracing::trace!(parent: &span, status = answer.status().as_u16(), "request answered");
         reply(answer, &tag, key, guard)
     }
 

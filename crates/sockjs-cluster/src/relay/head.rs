@@ -92,6 +92,9 @@ impl Call {
             return None;
         }
         let mount = percent_decode_str(mount).decode_utf8().ok()?;
+        if mount.len() > MAX_MOUNT {
+            return None;
+        }
         let endpoint = *ENDPOINTS.iter().find(|it| name(**it) == Some(action))?;
         let query = request.uri.query();
         let content_type = single(&request.headers, &CONTENT_TYPE)?;
@@ -331,6 +334,9 @@ const ENDPOINTS: [Endpoint; 7] = [
     Endpoint::XhrSend,
     Endpoint::JsonpSend,
 ];
+
+/// How long the name of a mount may be.
+pub(crate) const MAX_MOUNT: usize = 256;
 
 /// How long the query of a client's URL may be. Only the name of a callback matters in it.
 const MAX_QUERY: usize = 4096;

@@ -39,6 +39,8 @@ pub(crate) struct Node {
     pub(crate) handle: SockJsHandle,
     /// What the node has published: channels and messages.
     pub(crate) tap: Tap,
+    /// The sessions that the node has claimed or looked for.
+    pub(crate) asked: Asked,
     /// Whether the node reaches the directory.
     tether: Arc<AtomicBool>,
     router: Router,
@@ -82,10 +84,12 @@ impl Bench {
         let builder = Cluster::builder(SECRET);
         let tether = Arc::new(AtomicBool::new(true));
         let tap = Tap::default();
+        let asked = Asked::default();
         let store = Tethered {
             store: self.store.clone(),
             tether: tether.clone(),
             tap: tap.clone(),
+            asked: asked.clone(),
         };
         let cluster = options(builder)
             .advertise(addr)
@@ -107,6 +111,7 @@ impl Bench {
             router: Router::new().layer(layer),
             cluster,
             tap,
+            asked,
             tether,
             sessions,
         }
@@ -215,7 +220,11 @@ struct Tethered<S> {
     store: S,
     tether: Arc<AtomicBool>,
     tap: Tap,
+    asked: Asked,
 }
+
+/// Keys of sessions.
+pub(crate) type Asked = Arc<Mutex<Vec<SessionKey>>>;
 
 /// Channels and messages.
 pub(crate) type Tap = Arc<Mutex<Vec<(Vec<u8>, Bytes)>>>;
@@ -229,6 +238,7 @@ struct Tapped {
 struct TetheredDirectory {
     directory: Arc<dyn Directory>,
     tether: Arc<AtomicBool>,
+    asked: Asked,
 }
 
 impl<S: Store> Store for Tethered<S> {
@@ -237,6 +247,7 @@ impl<S: Store> Store for Tethered<S> {
         let directory = TetheredDirectory {
             directory,
             tether: self.tether.clone(),
+            asked: self.asked.clone(),
         };
         let tap = self.tap.clone();
         (Arc::new(directory), Arc::new(Tapped { topics, tap }))
@@ -293,10 +304,12 @@ impl Directory for TetheredDirectory {
         owner: &'a Entry,
         lease: Duration,
     ) -> StoreFuture<'a, Claimed> {
+        self.asked.lock().unwrap().push(session);
         self.tethered(self.directory.claim(session, owner, lease))
     }
 
     fn find(&self, session: SessionKey) -> StoreFuture<'_, Option<Entry>> {
+        self.asked.lock().unwrap().push(session);
         self.tethered(self.directory.find(session))
     }
 

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use axum::body::Body;
 use http::StatusCode;
+use sockjs_axum::Cause;
 use tokio::time::{sleep, timeout};
 
 use crate::bench::{Bench, Node};
@@ -133,4 +134,15 @@ async fn refused_bodies_do_not_end_the_connection() {
     survivor.send("alive").await.unwrap();
     assert_eq!(poll.await.unwrap().text().await, "a[\"alive\"]\n");
     assert_eq!(bench.network.connections_from(b.addr), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn client_that_reads_nothing_is_slow_for_the_owner() {
+    let (_bench, mut a, b) = Bench::two().await;
+    let session = a.open("s").await;
+    let reply = b.receive("s", "xhr_streaming").await;
+    session.try_send("x".repeat(60_000)).unwrap();
+    let ending = timeout(Duration::from_secs(60), session.closed()).await;
+    assert_eq!(ending.unwrap().cause(), Cause::SlowClient);
+    drop(reply);
 }

@@ -5,6 +5,7 @@ mod clients;
 mod faults;
 mod leases;
 mod network;
+mod observability;
 mod relaying;
 mod security;
 mod store;

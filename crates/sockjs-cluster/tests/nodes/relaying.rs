@@ -25,6 +25,7 @@ async fn other_node_answers_polls_and_sends() {
         assert_eq!(node.poll("s").await, format!("a[\"{n}\"]\n"));
     }
     assert!(!b.has_opened());
+    assert_eq!(b.asked.lock().unwrap().len(), 1, "owners never change");
 }
 
 #[tokio::test(start_paused = true)]
