@@ -38,6 +38,7 @@ mod middleware;
 mod observability;
 mod opening;
 mod origins;
+mod peers;
 mod pitfalls;
 mod privacy;
 mod raw_websocket;

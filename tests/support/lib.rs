@@ -15,6 +15,7 @@ mod headers;
 mod http2;
 mod limit;
 mod memory;
+mod nodes;
 mod opening;
 mod peer;
 mod receiver;
@@ -39,6 +40,7 @@ pub use crate::{
     http2::{Http2, Http2Body, Http2Stream},
     limit::{LIMIT, PATIENCE, within},
     memory::{connect_in_memory, websocket_in_memory},
+    nodes::{Call, Nodes},
     opening::Opening,
     peer::{Peer, unique_path},
     receiver::Receiver,

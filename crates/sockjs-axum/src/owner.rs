@@ -113,19 +113,24 @@ async fn receive(
     let response = {
         let mut response = pin!(respond(mount, parts, &request));
         poll_fn(|cx| {
-            match confirmation.poll(cx) {
-                Poll::Pending => {}
-                Poll::Ready(Word::Finish) => finishes = true,
-                // There is no response yet that the client could have.
-                Poll::Ready(Word::Delivered | Word::Lost) => {
-                    return Poll::Ready(Err(Reject::NoSession.into()));
+            loop {
+                match confirmation.poll(cx) {
+                    Poll::Pending => break,
+                    Poll::Ready(Word::Finish) => finishes = true,
+                    // There is no response yet that the client could have.
+                    Poll::Ready(Word::Delivered | Word::Lost) => {
+                        return Poll::Ready(Err(Reject::NoSession.into()));
+                    }
                 }
             }
-            if let (true, Some(settling)) = (finishes, request.settling.get()) {
+            let response = response.as_mut().poll(cx);
+            let settling = request.settling.get();
+            if let (true, true, Some(settling)) = (response.is_pending(), finishes, settling) {
+                // The request is attached, and is woken.
                 settling.finish_response();
                 finishes = false;
             }
-            response.as_mut().poll(cx)
+            response
         })
         .await?
     };

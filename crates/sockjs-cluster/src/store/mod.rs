@@ -2,10 +2,18 @@
 
 mod directory;
 mod future;
+#[cfg_attr(
+    not(feature = "redis"),
+    expect(dead_code, reason = "some of it is for Redis")
+)]
 mod gate;
 mod inbox;
 mod join;
 mod memory;
+#[cfg_attr(
+    not(feature = "redis"),
+    expect(dead_code, reason = "some of it is for Redis")
+)]
 mod meter;
 #[cfg(feature = "redis")]
 mod redis;

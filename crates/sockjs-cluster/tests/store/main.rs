@@ -5,6 +5,7 @@
 
 mod bench;
 mod directory;
+mod memory;
 mod outages;
 #[cfg(feature = "redis")]
 mod redis;

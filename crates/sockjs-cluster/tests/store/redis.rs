@@ -6,10 +6,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use sockjs_cluster::{Claimed, ConnectError, Entry, Redis, SETTLING, Store};
+use sockjs_cluster::{Claimed, ConnectError, Entry, Redis, SETTLING, Store, Unavailable};
 use tokio::time::sleep;
 
-use crate::bench::{Bench, MINUTE, key, node, until_subscribed};
+use crate::bench::{Bench, MINUTE, key, node, receive, until_subscribed};
 use crate::redis_server::RedisServer;
 
 async fn error(url: &str) -> ConnectError {
@@ -285,7 +285,7 @@ async fn server_that_is_full_refuses_at_once() {
     raw(&server, &[b"CONFIG", b"SET", b"maxmemory", b"1"]);
     let start = Instant::now();
     let claimed = directory.claim(key(2), &node(1), MINUTE).await;
-    assert_eq!(claimed, Err(sockjs_cluster::Unavailable));
+    assert_eq!(claimed, Err(Unavailable));
     assert_eq!(directory.find(key(1)).await, Ok(Some(node(1))));
     assert!(start.elapsed() < Duration::from_secs(1));
     assert!(directory.is_connected());
@@ -327,4 +327,67 @@ async fn connections_end_with_their_last_handle() {
     wait_for(2).await;
     drop(topics);
     wait_for(0).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn server_that_is_back_is_found_soon() {
+    let Some(mut bench) = Bench::redis().await else {
+        return;
+    };
+    let (directory, topics) = bench.join().await;
+    topics.subscribe(b"a");
+    until_subscribed(&*topics, &*topics, b"a").await;
+    let start = Instant::now();
+    bench.kill();
+    assert_eq!(receive(&*topics).await, Err(Unavailable));
+    // Nobody had to ask for a sign of life.
+    assert!(
+        start.elapsed() < Duration::from_millis(1500),
+        "{:?}",
+        start.elapsed()
+    );
+    // So long that the steps between two attempts would be longer if they still grew.
+    sleep(Duration::from_secs(4)).await;
+    bench.restart();
+    let start = Instant::now();
+    while !directory.is_connected() || !topics.is_connected() {
+        sleep(Duration::from_millis(5)).await;
+    }
+    assert!(
+        start.elapsed() < Duration::from_millis(1000),
+        "{:?}",
+        start.elapsed()
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn connections_that_break_at_once_are_not_made_in_a_hurry() {
+    let Some(server) = RedisServer::start() else {
+        return;
+    };
+    let redis = Redis::connect(&server.url()).await.unwrap();
+    let (directory, _topics) = redis.join("test");
+    directory.claim(key(1), &node(1), MINUTE).await.unwrap();
+    let connections = || {
+        let stats = raw(&server, &[b"INFO", b"STATS"]);
+        let mut facts = stats.lines().filter_map(|line| line.split_once(':'));
+        let (_, count) = facts
+            .find(|(name, _)| *name == "total_connections_received")
+            .unwrap();
+        count.trim().parse::<u32>().unwrap()
+    };
+    let before = connections();
+    // It still answers, but a claim breaks its connection.
+    raw(&server, &[b"REPLICAOF", b"127.0.0.1", b"1"]);
+    raw(
+        &server,
+        &[b"CONFIG", b"SET", b"replica-serve-stale-data", b"yes"],
+    );
+    let claimed = directory.claim(key(2), &node(1), MINUTE).await;
+    assert_eq!(claimed, Err(Unavailable));
+    let made = connections() - before;
+    assert!((2..40).contains(&made), "{made} connections");
+    raw(&server, &[b"REPLICAOF", b"NO", b"ONE"]);
+    let claimed = directory.claim(key(2), &node(1), MINUTE).await;
+    assert_eq!(claimed, Ok(Claimed::New));
 }

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sockjs_axum::peers::SessionKey;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 
 use super::{Shared, Space};
 use crate::store::directory::{Claimed, Directory, Entry, Renewal};
 use crate::store::future::{StoreFuture, Unavailable};
-use crate::store::gate::{Failure, Pass};
+use crate::store::gate::{ANSWER_TIMEOUT, Failure, PATIENCE, Pass};
 
 /// The directory of a [`Memory`](super::Memory).
 pub(super) struct MemoryDirectory {
@@ -37,6 +37,10 @@ impl MemoryDirectory {
         pass: Pass,
         action: impl Fn(&mut Entries) -> T + Send + Sync,
     ) -> Result<T, Unavailable> {
+        if self.shared.delay_len() >= ANSWER_TIMEOUT {
+            sleep(PATIENCE).await;
+            return Err(Unavailable);
+        }
         let action = &action;
         let attempt = |()| async move {
             self.shared.delay().await;

@@ -94,7 +94,7 @@ impl Memory {
     /// Sets how long the store takes for each answer from now on. By default it takes no time. Messages
     /// arrive at once all the same.
     ///
-    /// A call of the directory that takes more than 1 s fails, as if the connection were broken.
+    /// With a delay of 1 s or more, calls of the directory fail after 3 s.
     pub fn set_delay(&self, delay: Duration) {
         *lock(&self.0.delay) = delay;
     }
@@ -133,10 +133,14 @@ impl fmt::Debug for Memory {
 
 impl Shared {
     async fn delay(&self) {
-        let delay = *lock(&self.delay);
+        let delay = self.delay_len();
         if !delay.is_zero() {
             sleep(delay).await;
         }
+    }
+
+    fn delay_len(&self) -> Duration {
+        *lock(&self.delay)
     }
 
     fn tell_gap(&self) {

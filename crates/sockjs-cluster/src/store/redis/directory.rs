@@ -11,7 +11,7 @@ use tokio::time::sleep;
 
 use super::marker::Marker;
 use super::names::Names;
-use super::server::{PING_INTERVAL, Purpose, Server, Task};
+use super::server::{Connector, PING_INTERVAL, Purpose, Server, Task};
 use super::value::{decode, encode};
 use crate::store::directory::{Claimed, Directory, Entry, Renewal};
 use crate::store::future::{StoreFuture, Unavailable};
@@ -182,15 +182,14 @@ async fn keep_connected(
     gate: Arc<Gate<MultiplexedConnection>>,
     mut marker: Marker,
 ) {
+    let mut connector = Connector::new(Purpose::Directory);
     loop {
         let connect = || async {
             let link = server.connect(ANSWER_TIMEOUT, |_| {}).await?;
             let reading = marker.read(link.connection.clone()).await?;
             Ok((link, reading))
         };
-        let (link, reading) = server
-            .connect_patiently(Purpose::Directory, connect, || {})
-            .await;
+        let (link, reading) = connector.connect(connect, || {}).await;
         let line = gate.up(link.connection.clone(), marker.take_note(reading));
         loop {
             tokio::select! {

@@ -35,6 +35,8 @@ use super::topics::Topics;
 /// `PUBLISH`, `SUBSCRIBE`, `UNSUBSCRIBE`, `PING` and `HELLO`, and if it is allowed `INFO`. All keys and
 /// channels begin with the namespace and a colon. One key, the marker, stays for ever.
 ///
+/// Keys must not be removed by hand. If all of them are, it is noticed within 2 s, and handled as a restart.
+///
 /// # Limits
 ///
 /// - Messages to be published wait up to 8 MiB; more are refused.

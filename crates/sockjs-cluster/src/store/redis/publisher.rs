@@ -8,7 +8,7 @@ use redis::aio::MultiplexedConnection;
 use tokio::sync::{Notify, oneshot};
 use tokio::time::sleep;
 
-use super::server::{PING_INTERVAL, Purpose, Server, Task};
+use super::server::{Connector, PING_INTERVAL, Purpose, Server, Task};
 use crate::store::future::Unavailable;
 use crate::store::inbox::cost;
 use crate::store::meter;
@@ -152,12 +152,11 @@ impl Letter {
 }
 
 async fn keep_connected(server: Arc<Server>, outbox: Arc<Outbox>) {
+    let mut connector = Connector::new(Purpose::Publishing);
     loop {
         let connect = || server.connect(ANSWER_TIMEOUT, |_| {});
         let give_up = || outbox.disconnected();
-        let link = server
-            .connect_patiently(Purpose::Publishing, connect, give_up)
-            .await;
+        let link = connector.connect(connect, give_up).await;
         outbox.connected();
         loop {
             tokio::select! {

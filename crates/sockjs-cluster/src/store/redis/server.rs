@@ -10,7 +10,7 @@ use redis::{
 };
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
-use tokio::time::timeout;
+use tokio::time::{Instant, sleep_until, timeout};
 
 use super::error::ConnectError;
 use crate::store::meter;
@@ -31,6 +31,13 @@ pub(super) struct Link {
 /// A task that ends when this is dropped.
 #[derive(Debug)]
 pub(super) struct Task(JoinHandle<()>);
+
+/// Makes a connection again and again.
+pub(super) struct Connector {
+    purpose: Purpose,
+    /// When it was made last.
+    last: Option<Instant>,
+}
 
 /// What a connection is for.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -91,50 +98,68 @@ impl Server {
             .map_err(too_late)??;
         Ok(Link { connection, end })
     }
+}
+
+impl Connector {
+    pub(super) fn new(purpose: Purpose) -> Self {
+        Self {
+            purpose,
+            last: None,
+        }
+    }
 
     /// Makes attempts to connect until one succeeds. `connect` makes one attempt, and `on_failure` hears
     /// of the first one that fails.
     ///
     /// A new attempt begins although the last one still waits, so that a server that is there again is
     /// found within [`LONGEST_STEP`].
-    pub(super) async fn connect_patiently<T, F>(
-        &self,
-        purpose: Purpose,
+    pub(super) async fn connect<T, F>(
+        &mut self,
         connect: impl Fn() -> F,
         on_failure: impl FnOnce(),
     ) -> T
     where
         F: Future<Output = RedisResult<T>>,
     {
+        // A server may accept every connection and break it at once.
+        if let Some(last) = self.last {
+            sleep_until(last + LONGEST_STEP).await;
+        }
         let mut on_failure = Some(on_failure);
         let mut attempts = FuturesUnordered::new();
         let mut step = FIRST_STEP;
-        loop {
+        let done = loop {
             attempts.push(connect());
             let next = timeout(step, async {
                 loop {
                     match attempts.next().await {
                         Some(Ok(done)) => return done,
-                        Some(Err(error)) => {
-                            if let Some(on_failure) = on_failure.take() {
-                                tracing::warn!(?purpose, %error, "cannot connect to Redis");
-                                on_failure();
-                            } else {
-                                tracing::debug!(?purpose, %error, "cannot connect to Redis");
-                            }
-                        }
+                        Some(Err(error)) => self.failed(&error, &mut on_failure),
                         None => std::future::pending().await,
                     }
                 }
             });
             if let Ok(done) = next.await {
-                meter::connected(purpose.as_str());
-                if on_failure.is_none() {
-                    tracing::info!(?purpose, "connected to Redis again");
-                }
-                return done;
+                break done;
             }
             step = (step * 2).min(LONGEST_STEP);
+        };
+        if self.last.is_some() {
+            tracing::info!(purpose = self.purpose.as_str(), "connected to Redis again");
+        }
+        meter::connected(self.purpose.as_str());
+        self.last = Some(Instant::now());
+        done
+    }
+
+    fn failed(&self, error: &RedisError, on_failure: &mut Option<impl FnOnce()>) {
+        let purpose = self.purpose.as_str();
+        match on_failure.take() {
+            Some(on_failure) => {
+                tracing::warn!(purpose, %error, "cannot connect to Redis");
+                on_failure();
+            }
+            None => tracing::debug!(purpose, %error, "cannot connect to Redis"),
         }
     }
 }

@@ -8,7 +8,7 @@ use redis::{RedisResult, Value};
 use tokio::sync::Notify;
 use tokio::time::sleep;
 
-use super::server::{Link, PING_INTERVAL, Purpose, Server, Task};
+use super::server::{Connector, Link, PING_INTERVAL, Purpose, Server, Task};
 use crate::store::inbox::Inbox;
 use crate::store::meter;
 
@@ -143,6 +143,7 @@ async fn keep_connected(
         let flag = &subscriptions.is_connected;
         flag.store(is_connected, Ordering::Relaxed);
     };
+    let mut connector = Connector::new(Purpose::Subscribing);
     for connection in 0_u64.. {
         let connect = || {
             let inbox = inbox.clone();
@@ -150,9 +151,7 @@ async fn keep_connected(
             server.connect(ANSWER_TIMEOUT, on_message)
         };
         let give_up = || set_connected(false);
-        let link = server
-            .connect_patiently(Purpose::Subscribing, connect, give_up)
-            .await;
+        let link = connector.connect(connect, give_up).await;
         subscriptions.lock().start_over();
         let mut active = HashSet::new();
         if change(&link, &subscriptions, &mut active).await.is_ok() {
@@ -190,9 +189,13 @@ async fn change(
 ) -> Result<(), ()> {
     loop {
         let changes = subscriptions.lock().changes(active);
-        changes.make(link).await.map_err(|error| {
+        if let Err(error) = changes.make(link).await {
             tracing::warn!(%error, "cannot subscribe");
-        })?;
+            if error.code().is_some() {
+                sleep(REFUSAL_PAUSE).await;
+            }
+            return Err(());
+        }
         if subscriptions.lock().changed.is_empty() {
             return Ok(());
         }
@@ -219,3 +222,6 @@ const INBOX_BYTES: usize = 16 << 20;
 
 /// For how long an answer is waited for. It comes behind the messages that are under way.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long nothing is tried after the server has refused a channel.
+const REFUSAL_PAUSE: Duration = Duration::from_secs(5);
