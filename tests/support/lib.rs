@@ -19,6 +19,8 @@ mod nodes;
 mod opening;
 mod peer;
 mod receiver;
+#[path = "../../crates/sockjs-cluster/tests/support/redis_server.rs"]
+mod redis_server;
 mod request;
 mod response;
 mod server;
@@ -42,6 +44,7 @@ pub use crate::{
     opening::Opening,
     peer::{Peer, unique_path},
     receiver::Receiver,
+    redis_server::RedisServer,
     request::{Pending, Request},
     response::Response,
     server::Server,
