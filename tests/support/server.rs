@@ -7,6 +7,7 @@ use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
 use crate::{
     connection::Connection,
     limit::{PATIENCE, within},
+    nodes::Nodes,
     peer::{Peer, unique_path},
     request::{Request, Via},
     sessions::Sessions,
@@ -65,12 +66,31 @@ impl Server {
 
     /// Serves one layer whose sessions echo, mounted at `/echo`, with no delay that ends a session
     /// unless `configure` sets one.
-    pub async fn echo(configure: impl FnOnce(SockJsLayer) -> SockJsLayer) -> Self {
-        Self::start(Router::new().layer(configure(patient("/echo")))).await
+    ///
+    /// With the environment variable `SOCKJS_NODES`, there are as many nodes, and each request goes to the
+    /// next one. So the tests of one node can be run against several.
+    pub async fn echo(configure: impl FnOnce(SockJsLayer) -> SockJsLayer + Clone) -> Self {
+        Self::start(mounted(patient, configure)).await
     }
 
     /// Serves the same layer, but hands its sessions to the test.
-    pub async fn capture(configure: impl FnOnce(SockJsLayer) -> SockJsLayer) -> (Self, Sessions) {
+    pub async fn capture(
+        configure: impl FnOnce(SockJsLayer) -> SockJsLayer + Clone,
+    ) -> (Self, Sessions) {
+        let (capture, sessions) = Sessions::channel();
+        let layer = |prefix: &str| capture.clone().apply(patient(prefix));
+        (Self::start(mounted(layer, configure)).await, sessions)
+    }
+
+    /// Serves the layer of [`echo`](Self::echo) on one node in any case, for what each node counts by itself.
+    pub async fn echo_alone(configure: impl FnOnce(SockJsLayer) -> SockJsLayer) -> Self {
+        Self::start(Router::new().layer(configure(patient("/echo")))).await
+    }
+
+    /// Serves the layer of [`capture`](Self::capture) on one node in any case.
+    pub async fn capture_alone(
+        configure: impl FnOnce(SockJsLayer) -> SockJsLayer,
+    ) -> (Self, Sessions) {
         let (layer, sessions) = Sessions::capture(patient("/echo"));
         (
             Self::start(Router::new().layer(configure(layer))).await,
@@ -127,6 +147,23 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         self.task.abort();
+    }
+}
+
+/// A router with a mount at `/echo`, or several nodes with such routers.
+fn mounted(
+    layer: impl Fn(&str) -> SockJsLayer,
+    configure: impl FnOnce(SockJsLayer) -> SockJsLayer + Clone,
+) -> Router {
+    let mount = |layer| Router::new().layer(configure.clone()(layer));
+    match std::env::var("SOCKJS_NODES") {
+        Ok(count) => {
+            let count = count.parse().expect("SOCKJS_NODES is a number");
+            let nodes = Nodes::default();
+            let node = |_| mount(nodes.join(layer("/echo")));
+            Nodes::round_robin((0..count).map(node).collect())
+        }
+        Err(_) => mount(layer("/echo")),
     }
 }
 

@@ -1,0 +1,188 @@
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use futures_util::task::AtomicWaker;
+use http_body::{Body, Frame, SizeHint};
+use hyper::body::Incoming;
+use sockjs_axum::peers::RelayBody;
+
+use crate::error::BoxError;
+
+/// The body of a request to another node.
+///
+/// It goes on after the response has ended, until the client has taken the response.
+#[derive(Debug)]
+pub(super) struct RequestBody<S> {
+    body: RelayBody,
+    link: Arc<Link>,
+    /// Counts the stream while it is open.
+    _slot: S,
+}
+
+/// The body of the response of another node. If it is dropped before its end, the body of the request
+/// fails.
+#[derive(Debug)]
+pub(super) struct AnswerBody<S> {
+    body: Incoming,
+    is_over: bool,
+    cut: CutOnDrop,
+    _slot: S,
+}
+
+/// What the two bodies of a relayed request know of each other.
+#[derive(Debug, Default)]
+pub(super) struct Link {
+    is_cut: AtomicBool,
+    waker: AtomicWaker,
+}
+
+/// Makes the body of the request fail, unless it is told to keep it.
+#[derive(Debug)]
+pub(super) struct CutOnDrop {
+    link: Arc<Link>,
+    is_kept: bool,
+}
+
+impl<S> RequestBody<S> {
+    pub(super) fn new(body: RelayBody, slot: S) -> (Self, CutOnDrop) {
+        let link = Arc::new(Link::default());
+        let cut = CutOnDrop {
+            link: link.clone(),
+            is_kept: false,
+        };
+        let body = Self {
+            body,
+            link,
+            _slot: slot,
+        };
+        (body, cut)
+    }
+
+    /// Takes the body of the client back out, because nothing was sent.
+    pub(super) fn into_inner(self) -> RelayBody {
+        self.body
+    }
+}
+
+impl<S: Unpin> Body for RequestBody<S> {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        self.link.waker.register(cx.waker());
+        if self.link.is_cut.load(Ordering::Acquire) {
+            return Poll::Ready(Some(Err(Cut.into())));
+        }
+        loop {
+            let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
+            if !is_empty(&frame) {
+                return Poll::Ready(frame.map(|it| it.map_err(Into::into)));
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+}
+
+impl<S> AnswerBody<S> {
+    pub(super) fn new(body: Incoming, mut cut: CutOnDrop, slot: S) -> Self {
+        let is_over = is_complete(&body);
+        cut.is_kept = is_over;
+        Self {
+            body,
+            is_over,
+            cut,
+            _slot: slot,
+        }
+    }
+}
+
+impl<S: Unpin> Body for AnswerBody<S> {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        if self.is_over {
+            return Poll::Ready(None);
+        }
+        let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
+        let ended_well = match &frame {
+            Some(Ok(_)) => is_complete(&self.body),
+            Some(Err(_)) => false,
+            None => is_complete(&self.body),
+        };
+        self.is_over = ended_well || !matches!(frame, Some(Ok(_)));
+        self.cut.is_kept = ended_well;
+        Poll::Ready(match frame {
+            Some(frame) => Some(frame.map_err(BoxError::from)),
+            None if ended_well => None,
+            // Hyper takes some resets for an end.
+            None => Some(Err(BrokeOff.into())),
+        })
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.is_over
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+impl Drop for CutOnDrop {
+    fn drop(&mut self) {
+        if !self.is_kept {
+            self.link.is_cut.store(true, Ordering::Release);
+            self.link.waker.wake();
+        }
+    }
+}
+
+/// Whether all data of a response has arrived. HTTP/2 may tell that the stream has ended later than the
+/// last byte of the length that the response has announced.
+fn is_complete(body: &Incoming) -> bool {
+    body.is_end_stream() || body.size_hint().exact() == Some(0)
+}
+
+/// Whether a frame has no data. HTTP/2 counts empty frames, and ends a connection that has too many.
+pub(super) fn is_empty<E>(frame: &Option<Result<Frame<Bytes>, E>>) -> bool {
+    let Some(Ok(frame)) = frame else { return false };
+    frame.data_ref().is_some_and(Bytes::is_empty)
+}
+
+/// A body has no end: its stream was reset, or its connection was closed.
+#[derive(Debug)]
+pub(super) struct BrokeOff;
+
+impl fmt::Display for BrokeOff {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a body between two nodes broke off")
+    }
+}
+
+impl std::error::Error for BrokeOff {}
+
+/// The response is no longer wanted.
+#[derive(Debug)]
+struct Cut;
+
+impl fmt::Display for Cut {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the client of the relayed request is lost")
+    }
+}
+
+impl std::error::Error for Cut {}

@@ -1,0 +1,98 @@
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::Notify;
+
+/// The connections that have not shown yet that a node of the cluster is at their other end.
+///
+/// They are few. A new one pushes the oldest out, so that strangers who connect cannot keep nodes out: a
+/// node signs its first request at once.
+#[derive(Debug, Default)]
+pub(crate) struct Gate(Mutex<VecDeque<Arc<Newcomer>>>);
+
+/// A connection that is to show who is at its other end.
+#[derive(Debug, Default)]
+pub(super) struct Newcomer {
+    is_proven: AtomicBool,
+    is_refused: AtomicBool,
+    changed: Notify,
+}
+
+impl Gate {
+    pub(super) fn enter(&self) -> Arc<Newcomer> {
+        let newcomer = Arc::new(Newcomer::default());
+        let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        waiting.retain(|it| Arc::strong_count(it) > 1 && !it.is_proven());
+        let oldest = if waiting.len() >= MAX_WAITING {
+            waiting.pop_front()
+        } else {
+            None
+        };
+        waiting.push_back(newcomer.clone());
+        drop(waiting);
+        if let Some(oldest) = oldest {
+            oldest.refuse();
+        }
+        newcomer
+    }
+}
+
+impl Newcomer {
+    /// A request was signed by a node of the cluster.
+    pub(super) fn prove(&self) {
+        if !self.is_proven.swap(true, Ordering::Relaxed) {
+            self.changed.notify_one();
+        }
+    }
+
+    /// A request was not, or there is no room.
+    pub(super) fn refuse(&self) {
+        if !self.is_proven() {
+            self.is_refused.store(true, Ordering::Relaxed);
+            self.changed.notify_one();
+        }
+    }
+
+    pub(super) fn is_proven(&self) -> bool {
+        self.is_proven.load(Ordering::Relaxed)
+    }
+
+    /// Waits until one of the two is known, and returns whether the connection is proven.
+    pub(super) async fn known(&self) -> bool {
+        loop {
+            if self.is_proven() {
+                return true;
+            }
+            if self.is_refused.load(Ordering::Relaxed) {
+                return false;
+            }
+            self.changed.notified().await;
+        }
+    }
+}
+
+/// How many connections of strangers there are at most.
+const MAX_WAITING: usize = 64;
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt;
+
+    use super::*;
+
+    #[test]
+    fn new_connection_pushes_the_oldest_unproven_one_out() {
+        let gate = Gate::default();
+        let all: Vec<_> = (0..MAX_WAITING).map(|_| gate.enter()).collect();
+        all[0].prove();
+        let _one = gate.enter();
+        assert_eq!(all[0].known().now_or_never(), Some(true));
+        assert_eq!(all[1].known().now_or_never(), None);
+        let _two = gate.enter();
+        assert_eq!(all[1].known().now_or_never(), Some(false));
+        drop(all);
+        let _three = gate.enter();
+        assert_eq!(gate.0.lock().unwrap().len(), 3);
+    }
+}

@@ -1,0 +1,131 @@
+//! The entries of the directory.
+
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::FromRequestParts;
+use http::request::Parts;
+use http::{Request, StatusCode};
+use sockjs_axum::{Session, SockJsLayer};
+use sockjs_cluster::OnOutage;
+use tokio::time::sleep;
+use tower::ServiceExt;
+
+use crate::bench::{Bench, Node};
+
+async fn settle() {
+    sleep(Duration::from_millis(100)).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn entry_lives_as_long_as_its_session_is_remembered() {
+    let (bench, mut a, mut b) = Bench::two().await;
+    let session = a.open("s").await;
+    let _poll = tokio::spawn(a.request("s", "xhr", Body::empty()));
+    sleep(Duration::from_secs(1000)).await;
+    assert_eq!(bench.store.entries(), 0, "the poll has ended");
+    drop(session);
+
+    let session = a.open("t").await;
+    for _ in 0..100 {
+        session.send("x").await.unwrap();
+        assert_eq!(b.poll("t").await, "a[\"x\"]\n");
+        sleep(Duration::from_secs(4)).await;
+    }
+    assert_eq!(bench.store.entries(), 1);
+    session.close(3000, "bye");
+    assert_eq!(b.poll("t").await, "c[3000,\"bye\"]\n");
+    sleep(Duration::from_secs(200)).await;
+    assert_eq!(bench.store.entries(), 0);
+    assert!(!b.has_opened());
+}
+
+struct Refused;
+
+impl<S: Sync> FromRequestParts<S> for Refused {
+    type Rejection = StatusCode;
+
+    async fn from_request_parts(_: &mut Parts, _: &S) -> Result<Self, StatusCode> {
+        Err(StatusCode::UNAUTHORIZED)
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn refused_opening_leaves_no_entry() {
+    let (bench, a, mut b) = Bench::two().await;
+    let layer = SockJsLayer::new("/chat")
+        .peers(a.cluster.mount("other"))
+        .on_session(|_: Refused, _: Session| async {});
+    let router = Router::new().layer(layer);
+    for _ in 0..3 {
+        let request = Request::post("/chat/000/s/xhr")
+            .body(Body::empty())
+            .unwrap();
+        let response = router.clone().oneshot(request).await.unwrap();
+        assert_eq!(response.status(), StatusCode::UNAUTHORIZED);
+        settle().await;
+        assert_eq!(bench.store.entries(), 0);
+    }
+    let _session = b.open("s").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn same_id_under_two_mounts_is_two_sessions() {
+    let (bench, mut a, _b) = Bench::two().await;
+    let layer = SockJsLayer::echo("/other").peers(a.cluster.mount("other"));
+    let router = Router::new().layer(layer);
+    let _session = a.open("s").await;
+    let request = Request::post("/other/000/s/xhr")
+        .body(Body::empty())
+        .unwrap();
+    let response = router.oneshot(request).await.unwrap();
+    assert_eq!(response.status(), StatusCode::OK);
+    assert_eq!(bench.store.entries(), 2);
+}
+
+/// Many more than go into one batch.
+#[tokio::test(start_paused = true)]
+async fn all_sessions_are_renewed() {
+    let bench = Bench::new();
+    let delay = Duration::from_secs(3600);
+    let mut a = bench
+        .node_with(1, |it| it, |layer| layer.disconnect_delay(delay))
+        .await;
+    let mut sessions = Vec::new();
+    for n in 0..3000 {
+        sessions.push(a.open(&format!("s{n}")).await);
+    }
+    sleep(Duration::from_secs(1000)).await;
+    assert_eq!(bench.store.entries(), 3000);
+    bench.store.start_empty();
+    sleep(Duration::from_millis(500)).await;
+    assert_eq!(bench.store.entries(), 3000);
+    a.cluster.leave().await;
+    assert_eq!(bench.store.entries(), 0);
+}
+
+async fn with_outage(bench: &Bench, port: u16, on_outage: OnOutage) -> Node {
+    bench
+        .node_with(port, |builder| builder.on_outage(on_outage), |layer| layer)
+        .await
+}
+
+#[tokio::test(start_paused = true)]
+async fn session_that_was_opened_without_the_store_is_claimed_later() {
+    let bench = Bench::new();
+    let mut a = with_outage(&bench, 1, OnOutage::ServeLocally).await;
+    let b = with_outage(&bench, 2, OnOutage::ServeLocally).await;
+    sleep(Duration::from_secs(2)).await;
+    bench.store.stop();
+    let mut session = a.open("s").await;
+    let poll = tokio::spawn(a.request("s", "xhr", Body::empty()));
+    sleep(Duration::from_secs(5)).await;
+    bench.store.start();
+    sleep(Duration::from_secs(2)).await;
+    assert_eq!(bench.store.entries(), 1);
+    assert_eq!(b.send("s", "[\"x\"]").await, StatusCode::NO_CONTENT);
+    assert_eq!(session.recv().await.unwrap(), "x");
+    session.send("y").await.unwrap();
+    assert_eq!(poll.await.unwrap().text().await, "a[\"y\"]\n");
+}
