@@ -1,15 +1,17 @@
 mod directory;
+mod entries;
+mod inboxes;
+mod shared;
 mod topics;
 
-use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use tokio::time::sleep;
-
-use self::directory::{Entries, MemoryDirectory};
-use self::topics::{Inboxes, MemoryTopics};
+use self::directory::MemoryDirectory;
+use self::entries::Entries;
+use self::shared::{Shared, lock};
+use self::topics::MemoryTopics;
 use super::directory::Directory;
 use super::gate::{Contents, Gate};
 use super::join::Store;
@@ -42,20 +44,6 @@ use super::topics::Topics;
 /// ```
 #[derive(Clone)]
 pub struct Memory(Arc<Shared>);
-
-/// What all clones share.
-struct Shared {
-    gate: Gate<()>,
-    delay: Mutex<Duration>,
-    clusters: Mutex<HashMap<String, Arc<Space>>>,
-}
-
-/// What the nodes of one cluster share.
-#[derive(Default)]
-struct Space {
-    entries: Mutex<Entries>,
-    inboxes: Mutex<Inboxes>,
-}
 
 impl Memory {
     /// Makes a store that is empty.
@@ -129,42 +117,4 @@ impl fmt::Debug for Memory {
             .field("entries", &self.entries())
             .finish_non_exhaustive()
     }
-}
-
-impl Shared {
-    async fn delay(&self) {
-        let delay = self.delay_len();
-        if !delay.is_zero() {
-            sleep(delay).await;
-        }
-    }
-
-    fn delay_len(&self) -> Duration {
-        *lock(&self.delay)
-    }
-
-    fn tell_gap(&self) {
-        for space in self.spaces() {
-            let inboxes = space.inboxes().all();
-            inboxes.iter().for_each(|inbox| inbox.put_gap());
-        }
-    }
-
-    fn spaces(&self) -> Vec<Arc<Space>> {
-        lock(&self.clusters).values().cloned().collect()
-    }
-}
-
-impl Space {
-    fn entries(&self) -> MutexGuard<'_, Entries> {
-        lock(&self.entries)
-    }
-
-    fn inboxes(&self) -> MutexGuard<'_, Inboxes> {
-        lock(&self.inboxes)
-    }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
