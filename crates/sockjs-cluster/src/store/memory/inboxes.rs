@@ -13,7 +13,7 @@ pub(super) struct Inboxes {
 }
 
 impl Inboxes {
-    pub(super) fn join(&mut self, inbox: &Arc<Inbox>) {
+    pub(super) fn enter(&mut self, inbox: &Arc<Inbox>) {
         self.all.push(Arc::downgrade(inbox));
     }
 

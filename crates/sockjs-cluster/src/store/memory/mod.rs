@@ -5,15 +5,14 @@ mod shared;
 mod topics;
 
 use std::fmt;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use self::directory::MemoryDirectory;
-use self::entries::Entries;
-use self::shared::{Shared, lock};
+use self::shared::Shared;
 use self::topics::MemoryTopics;
 use super::directory::Directory;
-use super::gate::{Contents, Gate};
+use super::gate::Contents;
 use super::join::Store;
 use super::topics::Topics;
 
@@ -48,13 +47,9 @@ pub struct Memory(Arc<Shared>);
 impl Memory {
     /// Makes a store that is empty.
     pub fn new() -> Self {
-        let gate = Gate::new();
-        gate.up((), Contents::Kept);
-        Self(Arc::new(Shared {
-            gate,
-            delay: Mutex::default(),
-            clusters: Mutex::default(),
-        }))
+        let shared = Shared::new();
+        shared.gate.up((), Contents::Kept);
+        Self(Arc::new(shared))
     }
 
     /// Makes the store unavailable. It keeps its entries, and leases go on.
@@ -73,7 +68,7 @@ impl Memory {
     /// joined are there again.
     pub fn start_empty(&self) {
         for space in self.0.spaces() {
-            *space.entries() = Entries::default();
+            space.clear();
         }
         self.0.tell_gap();
         self.0.gate.up((), Contents::Emptied);
@@ -84,7 +79,7 @@ impl Memory {
     ///
     /// With a delay of 1 s or more, calls of the directory fail after 3 s.
     pub fn set_delay(&self, delay: Duration) {
-        *lock(&self.0.delay) = delay;
+        self.0.set_delay(delay);
     }
 
     /// Returns how many sessions have an entry, in all clusters together.
@@ -102,9 +97,7 @@ impl Default for Memory {
 
 impl Store for Memory {
     fn join(&self, namespace: &str) -> (Arc<dyn Directory>, Arc<dyn Topics>) {
-        let mut clusters = lock(&self.0.clusters);
-        let space = clusters.entry(namespace.to_owned()).or_default().clone();
-        drop(clusters);
+        let space = self.0.space(namespace);
         let directory = MemoryDirectory::new(self.0.clone(), space.clone());
         let topics = MemoryTopics::new(self.0.clone(), space);
         (Arc::new(directory), Arc::new(topics))

@@ -11,18 +11,36 @@ use crate::store::gate::Gate;
 /// What all clones share.
 pub(super) struct Shared {
     pub(super) gate: Gate<()>,
-    pub(super) delay: Mutex<Duration>,
-    pub(super) clusters: Mutex<HashMap<String, Arc<Space>>>,
+    delay: Mutex<Duration>,
+    clusters: Mutex<HashMap<String, Arc<Space>>>,
 }
 
 /// What the nodes of one cluster share.
 #[derive(Default)]
 pub(super) struct Space {
-    pub(super) entries: Mutex<Entries>,
-    pub(super) inboxes: Mutex<Inboxes>,
+    entries: Mutex<Entries>,
+    inboxes: Mutex<Inboxes>,
 }
 
 impl Shared {
+    pub(super) fn new() -> Self {
+        Self {
+            gate: Gate::new(),
+            delay: Mutex::default(),
+            clusters: Mutex::default(),
+        }
+    }
+
+    pub(super) fn set_delay(&self, delay: Duration) {
+        *lock(&self.delay) = delay;
+    }
+
+    /// Returns what the nodes of a cluster share.
+    pub(super) fn space(&self, namespace: &str) -> Arc<Space> {
+        let mut clusters = lock(&self.clusters);
+        clusters.entry(namespace.to_owned()).or_default().clone()
+    }
+
     pub(super) async fn delay(&self) {
         let delay = self.delay_len();
         if !delay.is_zero() {
@@ -47,6 +65,10 @@ impl Shared {
 }
 
 impl Space {
+    pub(super) fn clear(&self) {
+        *self.entries() = Entries::default();
+    }
+
     pub(super) fn entries(&self) -> MutexGuard<'_, Entries> {
         lock(&self.entries)
     }
@@ -56,6 +78,6 @@ impl Space {
     }
 }
 
-pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -19,7 +19,7 @@ pub(super) struct MemoryTopics {
 impl MemoryTopics {
     pub(super) fn new(shared: Arc<Shared>, space: Arc<Space>) -> Self {
         let inbox = Arc::new(Inbox::new(INBOX_BYTES));
-        space.inboxes().join(&inbox);
+        space.inboxes().enter(&inbox);
         Self {
             shared,
             space,
