@@ -74,6 +74,7 @@ impl Throughput {
 pub(crate) fn thousands(number: f64) -> String {
     let thousands = number / 1000.0;
     match thousands {
+        ..1.0 => format!("{number:.0}"),
         ..10.0 => format!("{thousands:.1} k"),
         ..1000.0 => format!("{thousands:.0} k"),
         _ => {
@@ -88,12 +89,18 @@ pub(crate) fn bytes(bytes: f64) -> String {
     format!("{:.1} kB", bytes / 1000.0)
 }
 
+/// Writes a time such as 38 µs.
+pub(crate) fn microseconds(time: f64) -> String {
+    format!("{time:.0} µs")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn numbers_have_three_digits_or_so() {
+        assert_eq!(thousands(340.2), "340");
         assert_eq!(thousands(4_800.0), "4.8 k");
         assert_eq!(thousands(254_400.0), "254 k");
         assert_eq!(thousands(2_640_000.0), "2,640 k");

@@ -47,6 +47,15 @@ impl Scheme {
         }
     }
 
+    /// Returns how `serve --over` calls it.
+    pub(crate) fn served_by(self) -> &'static str {
+        match self {
+            Self::Http => "http1",
+            Self::Https => "tls",
+            Self::Http2 => "http2",
+        }
+    }
+
     fn port(self) -> u16 {
         match self {
             Self::Http | Self::Http2 => 80,
