@@ -111,8 +111,16 @@ pub(crate) async fn run(command: Command) -> anyhow::Result<()> {
     // The first ones also bring in code and tables, which is no cost of a session.
     let mut sessions = Sessions::new(&target, transport, command.unread);
     let burst = command.burst;
-    // One of them is enough to grow what the server has only once.
-    sessions.open(FIRST, Burst { size: burst, of: 1 }).await?;
+    // A few are enough to grow what the server has only once.
+    sessions
+        .open(
+            FIRST,
+            Burst {
+                size: burst,
+                of: 10,
+            },
+        )
+        .await?;
     let before = settled(server).await?;
     let all = Burst {
         size: burst,
@@ -197,7 +205,7 @@ impl Sessions {
         let start = Instant::now();
         let target = self.target.clone();
         let answer =
-            tokio::spawn(async move { client::ask(&target, "/shutdown?seconds=60").await });
+            tokio::spawn(async move { client::ask(&target, "/shutdown?seconds=300").await });
         self.polled.expect_close().await?;
         while let Some(ended) = self.connected.join_next().await {
             ended??;

@@ -43,6 +43,9 @@ pub(crate) struct Command {
 struct Report {
     /// Messages a second when each is sent as soon as the one before is back.
     greatest: f64,
+    /// Whether nearly as many came back as were due. Otherwise the machine has other work, and the
+    /// latencies say how much.
+    kept_up: bool,
     messages: Throughput,
     latency: Latency,
 }
@@ -53,7 +56,11 @@ impl fmt::Display for Report {
         let Self {
             greatest, latency, ..
         } = self;
-        write!(f, "of {greatest:.0}/s at most: {messages}; {latency}")
+        write!(f, "of {greatest:.0}/s at most: {messages}; {latency}")?;
+        if !self.kept_up {
+            write!(f, "; the server did not keep up")?;
+        }
+        Ok(())
     }
 }
 
@@ -90,6 +97,7 @@ pub(crate) async fn run(command: Command) -> anyhow::Result<()> {
     };
     command.output.print(&Report {
         greatest,
+        kept_up: messages.per_second > 0.9 * greatest * command.share,
         messages,
         latency,
     })

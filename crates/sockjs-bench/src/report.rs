@@ -89,9 +89,13 @@ pub(crate) fn bytes(bytes: f64) -> String {
     format!("{:.1} kB", bytes / 1000.0)
 }
 
-/// Writes a time such as 38 µs.
+/// Writes a time such as 38 µs or 1.2 ms.
 pub(crate) fn microseconds(time: f64) -> String {
-    format!("{time:.0} µs")
+    match time {
+        ..10.0 => format!("{time:.1} µs"),
+        ..1000.0 => format!("{time:.0} µs"),
+        _ => format!("{:.1} ms", time / 1000.0),
+    }
 }
 
 #[cfg(test)]
@@ -105,6 +109,9 @@ mod tests {
         assert_eq!(thousands(254_400.0), "254 k");
         assert_eq!(thousands(2_640_000.0), "2,640 k");
         assert_eq!(thousands(1_000_400.0), "1,000 k");
+        assert_eq!(microseconds(4.21), "4.2 µs");
+        assert_eq!(microseconds(38.2), "38 µs");
+        assert_eq!(microseconds(1_240.0), "1.2 ms");
         assert_eq!(bytes(1_234.0), "1.2 kB");
     }
 }

@@ -29,10 +29,10 @@ pub(crate) struct Command {
     #[arg(long, default_value_t = 5)]
     rounds: usize,
     /// Seconds a measurement
-    #[arg(long, default_value_t = 1.5)]
+    #[arg(long, default_value_t = 1.3)]
     seconds: f64,
     /// Seconds before each, for servers that are compiled while they run; a quarter for others
-    #[arg(long, default_value_t = 1.2)]
+    #[arg(long, default_value_t = 1.0)]
     warmup: f64,
     /// Which rows there are, by name; all unless said otherwise
     #[arg(long, value_delimiter = ',')]

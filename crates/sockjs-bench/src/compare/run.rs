@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use serde_json::Value;
 
 use super::rows::Row;
@@ -63,7 +63,11 @@ impl Round {
             arguments.extend(["--warmup", &warmup, "--seconds", &seconds]);
         }
         let patience = PATIENCE + self.times.expected(server, row) * 3;
-        self.pinning.generate(&arguments, patience)
+        let report = self.pinning.generate(&arguments, patience)?;
+        if report.get("kept_up") == Some(&Value::Bool(false)) {
+            bail!("the server did not keep up with half of its greatest load");
+        }
+        Ok(report)
     }
 }
 

@@ -176,7 +176,7 @@ fn fitting(count: usize, each: Option<f64>) -> usize {
 }
 
 fn measure(pinning: Pinning, place: Place, count: usize, hold: f64) -> anyhow::Result<Costs> {
-    let patience = Duration::from_secs_f64(180.0 + hold);
+    let patience = Duration::from_secs_f64(120.0 + hold + count as f64 / SLOWEST);
     let (count, hold) = (count.to_string(), hold.to_string());
     let report = match place {
         Place::Memory => {
@@ -194,3 +194,6 @@ fn measure(pinning: Pinning, place: Place, count: usize, hold: f64) -> anyhow::R
     };
     Ok(serde_json::from_value(report)?)
 }
+
+/// How many sessions a second are at least opened and closed, or it has failed.
+const SLOWEST: f64 = 2_000.0;
