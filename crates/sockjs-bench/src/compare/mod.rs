@@ -56,7 +56,7 @@ pub(crate) struct Command {
 pub(crate) fn run(command: &Command) -> anyhow::Result<()> {
     let pinning = Pinning::choose();
     let rows = chosen(&command.rows)?;
-    let servers = run::startable(pinning, &command.servers);
+    let (servers, left_out) = run::startable(pinning, &command.servers);
     let times = Times {
         warmup: command.warmup,
         seconds: command.seconds,
@@ -70,10 +70,10 @@ pub(crate) fn run(command: &Command) -> anyhow::Result<()> {
     for round in 1..=command.rounds {
         failed += measure(&mut table, Round::new(pinning, times), round);
         if command.write {
-            write(&table, &notes(command, pinning, round))?;
+            write(&table, &notes(command, pinning, round, &left_out, failed))?;
         }
     }
-    let notes = notes(command, pinning, command.rounds);
+    let notes = notes(command, pinning, command.rounds, &left_out, failed);
     if command.json {
         println!("{}", json!({ "notes": notes, "rows": table.to_json() }));
     } else {
@@ -129,13 +129,26 @@ fn expected(table: &Table, times: Times, rounds: usize) -> Duration {
     expected
 }
 
-fn notes(command: &Command, pinning: Pinning, rounds: usize) -> String {
-    format!(
+fn notes(
+    command: &Command,
+    pinning: Pinning,
+    rounds: usize,
+    left_out: &[Server],
+    failed: usize,
+) -> String {
+    let mut notes = format!(
         "{rounds} rounds of {} s each, {}, {}.",
         command.seconds,
         pinning.describe(),
         machine::describe()
-    )
+    );
+    for server in left_out {
+        notes += &format!(" {} could not be started.", server.title());
+    }
+    if failed > 0 {
+        notes += &format!(" {failed} measurements failed, and are missing.");
+    }
+    notes
 }
 
 fn chosen(ids: &[String]) -> anyhow::Result<Vec<&'static Row>> {

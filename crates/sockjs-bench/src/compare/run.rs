@@ -22,8 +22,8 @@ pub(super) struct Times {
 pub(super) struct Round {
     pinning: Pinning,
     times: Times,
-    /// By the call of the generator. Rows of the same call are about the same measurement.
-    reports: HashMap<(Server, String), Value>,
+    /// What was found out about latency, of which there are two rows.
+    latencies: HashMap<Server, Value>,
 }
 
 impl Round {
@@ -31,23 +31,22 @@ impl Round {
         Self {
             pinning,
             times,
-            reports: HashMap::new(),
+            latencies: HashMap::new(),
         }
     }
 
     /// Returns the number that `row` wants of a server that has done nothing else.
     pub(super) fn measure(&mut self, server: Server, row: &Row) -> anyhow::Result<f64> {
-        let call = row.work.call(server);
-        let key = format!("{:?} {} {:?}", row.way, call.command, call.arguments);
-        let report = match self.reports.get(&(server, key.clone())) {
-            Some(report) => report,
-            None => {
-                let report = self.report(server, row)?;
-                self.reports.entry((server, key)).or_insert(report)
-            }
+        let place = row.work.call(server).place;
+        let report = match (row.work.unit(), self.latencies.get(&server)) {
+            (Unit::Milliseconds, Some(report)) => report.clone(),
+            _ => self.report(server, row)?,
         };
-        let value = report.pointer(call.place).and_then(Value::as_f64);
-        value.with_context(|| format!("the report has no {}", call.place))
+        let value = report.pointer(place).and_then(Value::as_f64);
+        if row.work.unit() == Unit::Milliseconds {
+            self.latencies.insert(server, report);
+        }
+        value.with_context(|| format!("the report has no {place}"))
     }
 
     fn report(&self, server: Server, row: &Row) -> anyhow::Result<Value> {
@@ -93,8 +92,9 @@ impl Times {
     }
 }
 
-/// Leaves out what cannot be started here, such as a server whose language is not there.
-pub(super) fn startable(pinning: Pinning, servers: &[Server]) -> Vec<Server> {
+/// Returns first what can be started here, and then what cannot, such as a server whose language is not
+/// there.
+pub(super) fn startable(pinning: Pinning, servers: &[Server]) -> (Vec<Server>, Vec<Server>) {
     let starts = |server: &Server| match start(pinning, *server, Way::Plain) {
         Ok(_) => true,
         Err(error) => {
@@ -102,7 +102,7 @@ pub(super) fn startable(pinning: Pinning, servers: &[Server]) -> Vec<Server> {
             false
         }
     };
-    servers.iter().copied().filter(starts).collect()
+    servers.iter().copied().partition(starts)
 }
 
 fn start(pinning: Pinning, server: Server, way: Way) -> anyhow::Result<Running> {
