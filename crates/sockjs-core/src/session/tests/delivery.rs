@@ -7,7 +7,7 @@ fn small() -> SessionConfig {
         // Two messages of one byte.
         .with_send_buffer(2 * (SessionConfig::MESSAGE_OVERHEAD + 1))
         // Two payloads of one message of one byte.
-        .with_receive_buffer(2 * (SessionConfig::PAYLOAD_OVERHEAD + r#"["x"]"#.len()))
+        .with_receive_buffer(2 * (SessionConfig::PAYLOAD_OVERHEAD + 1))
 }
 
 fn events(bench: &mut Bench) -> Vec<Event> {
