@@ -66,7 +66,7 @@ async fn recv_many_takes_what_is_there_up_to_the_limit() {
     assert_eq!(taken, messages(&["8"]));
 
     sender.close(3000, "");
-    drop(client);
+    client.expect_told(3000, "").await;
     assert_eq!(
         within("the messages", receiver.recv_many(&mut taken, 100)).await,
         0

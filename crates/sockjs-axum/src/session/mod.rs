@@ -43,7 +43,7 @@ pub(crate) use self::output::{SHORT, Then};
 pub(crate) use self::path_params::conceal_id_in_params;
 pub(crate) use self::send_queue::{SendQueue, SendRequest};
 pub use self::session_ref::SessionRef;
-pub(crate) use self::shared::{Connection, Next, Shared};
+pub(crate) use self::shared::{Connection, Next, Room, Shared};
 pub(crate) use self::wakers::Parking;
 pub(crate) use self::writer::Writer;
 

@@ -58,7 +58,7 @@ impl SendQueue {
     ///
     /// If the session does not take the payload.
     pub(crate) fn post(&self, payload: Payload) -> Result<(), ReceiveError> {
-        self.0.post(payload)
+        self.0.post(payload).map(|_| ())
     }
 }
 

@@ -16,7 +16,7 @@ use super::read_buffer::ReadBuffer;
 use super::socket::Socket;
 use crate::config::Config;
 use crate::mount::{SessionTask, Timer};
-use crate::session::{Attachment, Next};
+use crate::session::{Attachment, Next, Room};
 
 /// How a WebSocket transport puts frames and payloads into WebSocket messages.
 pub(super) trait Framing: Send + 'static {
@@ -150,10 +150,8 @@ impl Pump {
                     }
                 }
             }
-            // Room only becomes less by the payloads that are posted here.
-            if self.input == Input::Paused || posted {
+            if self.input == Input::Paused {
                 if self.attachment.poll_room(cx).is_pending() {
-                    self.input = Input::Paused;
                     break;
                 }
                 self.input = Input::Read;
@@ -183,7 +181,9 @@ impl Pump {
             };
             match payload {
                 Ok(payload) => {
-                    self.attachment.post(payload);
+                    if self.attachment.post(payload) == Room::Full {
+                        self.input = Input::Paused;
+                    }
                     posted = true;
                 }
                 Err(PayloadError::TooLong) => {

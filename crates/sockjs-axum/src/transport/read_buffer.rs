@@ -88,6 +88,28 @@ struct Header {
     len: usize,
 }
 
+/// The header of a masked frame with less than 126 bytes, as nearly all frames of clients are.
+struct ShortHeader {
+    first: u8,
+    payload: u64,
+}
+
+impl ShortHeader {
+    const LEN: usize = 6;
+
+    #[inline]
+    fn parse(bytes: &[u8]) -> Option<Self> {
+        let &[first, second, _, _, _, _] = bytes.first_chunk::<{ Self::LEN }>()?;
+        let is_short = second & MASKED != 0 && second & !MASKED < 126;
+        // tungstenite fails at other opcodes.
+        let is_known = matches!(first & 0xf, 0..=2 | 8..=10);
+        (is_short && is_known).then_some(Self {
+            first,
+            payload: u64::from(second & !MASKED),
+        })
+    }
+}
+
 impl Boundary {
     /// tungstenite has read these bytes.
     pub(super) fn handle_read(&mut self, mut bytes: &[u8]) {
@@ -100,6 +122,14 @@ impl Boundary {
                 bytes = &bytes[len..];
                 continue;
             }
+            if self.header.len == 0 {
+                // Nearly every frame is short and whole.
+                if let Some(ShortHeader { first, payload }) = ShortHeader::parse(bytes) {
+                    bytes = &bytes[ShortHeader::LEN..];
+                    self.begin(OpCode::from(first & 0xf), first & FINAL != 0, payload);
+                    continue;
+                }
+            }
             let known = self.header.len;
             let more = bytes.len().min(MAX_HEADER - known);
             self.header.bytes[known..known + more].copy_from_slice(&bytes[..more]);
@@ -108,12 +138,7 @@ impl Boundary {
                 Ok(Some((header, payload))) => {
                     bytes = &bytes[cursor.position() as usize - known..];
                     self.header.len = 0;
-                    self.payload = payload;
-                    self.longest = self.longest.max(payload);
-                    if let OpCode::Data(Data::Text | Data::Binary | Data::Continue) = header.opcode
-                    {
-                        self.is_within_message = !header.is_final;
-                    }
+                    self.begin(header.opcode, header.is_final, payload);
                 }
                 Ok(None) => {
                     self.header.len += more;
@@ -124,6 +149,15 @@ impl Boundary {
         }
     }
 
+    /// The header of a frame was read.
+    fn begin(&mut self, opcode: OpCode, is_final: bool, payload: u64) {
+        self.payload = payload;
+        self.longest = self.longest.max(payload);
+        if let OpCode::Data(Data::Text | Data::Binary | Data::Continue) = opcode {
+            self.is_within_message = !is_final;
+        }
+    }
+
     /// Returns whether a frame was longer than `len`, and no part of a message has been read.
     pub(super) fn may_shrink(&self, len: usize) -> bool {
         let is_between_messages =
@@ -131,6 +165,10 @@ impl Boundary {
         self.longest > len as u64 && is_between_messages && !self.is_broken
     }
 }
+
+/// The bits of the first two bytes of a header: RFC 6455 §5.2.
+const FINAL: u8 = 0x80;
+const MASKED: u8 = 0x80;
 
 /// How long the buffer of a thread is.
 const BUFFER_LEN: usize = 16 * 1024;

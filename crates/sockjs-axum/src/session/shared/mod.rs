@@ -59,6 +59,13 @@ pub(crate) struct Connection {
     pub(crate) remote_addr: Option<SocketAddr>,
 }
 
+/// Whether the receive buffer has room for a payload.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Room {
+    Left,
+    Full,
+}
+
 impl Shared {
     /// Opens a session. Its first receiver is attached.
     pub(super) fn open(
@@ -160,11 +167,19 @@ impl Shared {
         Poll::Pending
     }
 
-    pub(super) fn post(&self, payload: Payload) -> Result<(), ReceiveError> {
+    /// Queues a payload for the application. Returns whether there is room for another one.
+    pub(super) fn post(&self, payload: Payload) -> Result<Room, ReceiveError> {
         let volume = Volume::of(&payload);
-        self.update(|live| live.session.handle_payload(payload))?;
+        let room = self.update(|live| {
+            live.session.handle_payload(payload)?;
+            Ok(if live.session.has_room() {
+                Room::Left
+            } else {
+                Room::Full
+            })
+        })?;
         self.meter.received(volume);
-        Ok(())
+        Ok(room)
     }
 }
 
