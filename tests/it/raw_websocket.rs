@@ -245,6 +245,27 @@ async fn a_connection_that_is_not_read_gets_pings() {
     assert_eq!(received(&mut session).await, "two");
 }
 
+/// The memory that a long message takes is freed when nothing is left of it, and not while the messages
+/// behind it wait for room.
+#[tokio::test(start_paused = true)]
+async fn messages_that_arrive_with_a_long_one_wait_for_room_with_it() {
+    let (layer, mut sessions) = Sessions::capture(SockJsLayer::new("/echo").receive_buffer(1));
+    let router = Router::new().layer(layer);
+    let mut socket = websocket_in_memory(router, PATH, 64 * 1024).await;
+    let mut session = sessions.next().await;
+    for _ in 0..2 {
+        let texts = ["x".repeat(300), "short".into()];
+        let frames = texts
+            .iter()
+            .map(|text| Frame::new(Opcode::Text, text.clone()).masked());
+        socket.write(&frames.collect::<Vec<_>>().concat()).await;
+        sleep(Duration::from_secs(1)).await;
+        for text in texts {
+            assert_eq!(received(&mut session).await, text);
+        }
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_client_that_does_not_read_is_closed_as_slow() {
     let (layer, mut sessions) = Sessions::capture(SockJsLayer::new("/echo"));

@@ -126,7 +126,8 @@ impl Pump {
         let mut input = self.socket.input();
         let end = self.read_payloads::<F>(cx, &mut input);
         self.socket.keep(input);
-        if self.pong == Pong::Sent {
+        // Otherwise tungstenite may hold messages that were not taken.
+        if self.pong == Pong::Sent && self.input == Input::Read {
             self.socket.shrink();
         }
         end
