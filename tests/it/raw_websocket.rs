@@ -266,6 +266,35 @@ async fn messages_that_arrive_with_a_long_one_wait_for_room_with_it() {
     }
 }
 
+/// tungstenite is dropped when a connection is idle, and not in the middle of a message.
+#[tokio::test(start_paused = true)]
+async fn a_message_may_arrive_in_parts_with_long_silences_between() {
+    let (layer, mut sessions) = Sessions::capture(SockJsLayer::new("/echo"));
+    let router = Router::new().layer(layer);
+    let mut socket = websocket_in_memory(router, PATH, 64 * 1024).await;
+    let mut session = sessions.next().await;
+    let begins = Frame::new(Opcode::Text, "one ").to_be_continued().masked();
+    let ends = Frame::new(Opcode::Continuation, "two").masked();
+    let whole = Frame::new(Opcode::Text, "x".repeat(300)).masked();
+
+    for _ in 0..2 {
+        for parts in [
+            [&begins[..], &ends[..]],
+            [&whole[..1], &whole[1..]],
+            [&whole[..5], &whole[5..]],
+            [&whole[..100], &whole[100..]],
+        ] {
+            for part in parts {
+                socket.write(part).await;
+                // There is a heartbeat every 25 seconds.
+                sleep(Duration::from_secs(90)).await;
+            }
+            let text = received(&mut session).await;
+            assert!(text == "one two" || text == "x".repeat(300));
+        }
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_client_that_does_not_read_is_closed_as_slow() {
     let (layer, mut sessions) = Sessions::capture(SockJsLayer::new("/echo"));

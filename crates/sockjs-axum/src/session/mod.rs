@@ -620,3 +620,15 @@ impl Stream for Receiver {
         self.poll_recv(cx)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    /// The future of a handler holds them for as long as its session lasts.
+    #[test]
+    fn what_a_handler_holds_stays_small() {
+        assert!(size_of::<super::Session>() <= 24);
+        assert!(size_of::<super::Sender>() <= 16);
+        assert!(size_of::<super::Receiver>() <= 16);
+        assert!(size_of::<super::Sending<'_>>() <= 48);
+    }
+}

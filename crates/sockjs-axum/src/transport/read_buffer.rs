@@ -31,6 +31,11 @@ impl ReadBuffer {
         }
     }
 
+    /// Returns whether everything is taken.
+    pub(super) fn is_empty(&self) -> bool {
+        self.untaken.is_empty()
+    }
+
     /// Takes bytes into a buffer, and returns their number.
     pub(super) fn take(&mut self, buf: &mut [u8]) -> usize {
         let len = buf.len().min(self.untaken.len());
@@ -158,11 +163,14 @@ impl Boundary {
         }
     }
 
-    /// Returns whether a frame was longer than `len`, and no part of a message has been read.
-    pub(super) fn may_shrink(&self, len: usize) -> bool {
-        let is_between_messages =
-            self.header.len == 0 && self.payload == 0 && !self.is_within_message;
-        self.longest > len as u64 && is_between_messages && !self.is_broken
+    /// Returns how long the longest payload is.
+    pub(super) fn longest(&self) -> u64 {
+        self.longest
+    }
+
+    /// Returns whether the bytes that were read end with a message.
+    pub(super) fn is_between_messages(&self) -> bool {
+        self.header.len == 0 && self.payload == 0 && !self.is_within_message && !self.is_broken
     }
 }
 
@@ -223,10 +231,10 @@ mod tests {
                     for bytes in begun.chunks(part) {
                         boundary.handle_read(bytes);
                     }
-                    assert!(!boundary.may_shrink(256), "{first:x} {len} {part}");
+                    assert!(!boundary.is_between_messages(), "{first:x} {len} {part}");
                     boundary.handle_read(&[*last]);
                     assert_eq!(
-                        boundary.may_shrink(256),
+                        boundary.is_between_messages(),
                         *is_whole,
                         "{first:x} {len} {part}"
                     );
@@ -240,17 +248,21 @@ mod tests {
         let frames = [frame(TEXT, 3), frame(PING, 0), frame(TEXT, 300)].concat();
         let mut boundary = Boundary::default();
         boundary.handle_read(&frames);
-        assert!(boundary.may_shrink(256));
-        assert!(!boundary.may_shrink(300));
+        assert!(boundary.is_between_messages());
+        assert_eq!(boundary.longest(), 300);
         boundary.handle_read(&frames[..frames.len() - 1]);
-        assert!(!boundary.may_shrink(256));
+        assert!(!boundary.is_between_messages());
     }
 
     #[test]
-    fn short_messages_leave_nothing_to_shrink() {
-        let mut boundary = Boundary::default();
-        boundary.handle_read(&frame(TEXT, 256));
-        assert!(!boundary.may_shrink(256));
+    fn after_an_unknown_frame_nothing_is_between_messages() {
+        for first in [0x83, 0x8b, 0xf1] {
+            let mut boundary = Boundary::default();
+            boundary.handle_read(&frame(first, 3));
+            boundary.handle_read(&frame(TEXT, 3));
+            let is_known = first & 0xf == 1;
+            assert_eq!(boundary.is_between_messages(), is_known, "{first:x}");
+        }
     }
 
     #[test]

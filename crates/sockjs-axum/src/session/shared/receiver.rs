@@ -1,6 +1,7 @@
 //! The receiver's side of a session: frames to the client.
 
 use std::task::{Context, Poll, ready};
+use std::time::Instant;
 
 use bytes::Bytes;
 use sockjs_core::{AttachError, CloseReason, Frame};
@@ -142,7 +143,7 @@ impl Shared {
             match then {
                 _ if !slice.is_last => live.session.handle_progress(now),
                 Then::NextFrame => live.session.handle_flushed(now),
-                Then::Complete => live.session.handle_complete(now),
+                Then::Complete => live.handle_complete(now),
             }
             Some(slice)
         })
@@ -152,7 +153,7 @@ impl Shared {
     pub(in crate::session) fn handle_complete(&self) {
         self.update(|live| {
             let now = live.read_clock();
-            live.session.handle_complete(now);
+            live.handle_complete(now);
         });
     }
 
@@ -191,6 +192,11 @@ impl Live {
             Next::Later
         };
         Poll::Ready(frame.map(|frame| (frame, next)))
+    }
+
+    fn handle_complete(&mut self, now: Instant) {
+        self.session.handle_complete(now);
+        self.wakers.shrink();
     }
 
     /// Reports that all frames taken are written. A frame that was taken in this run of the task
