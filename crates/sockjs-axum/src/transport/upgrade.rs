@@ -7,7 +7,8 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use http::Response;
+use http::header::SEC_WEBSOCKET_VERSION;
+use http::{HeaderValue, Response};
 use hyper::upgrade::OnUpgrade;
 use tracing::Instrument;
 
@@ -33,9 +34,10 @@ pub(super) async fn upgrade<F: Framing>(
     } else {
         usize::MAX
     };
+    let head = Slice(opener.parts.headers.get(SEC_WEBSOCKET_VERSION).cloned());
     let mut admission = mount.admit(opener, F::TRANSPORT, None, None).await?;
     admission.set_protocol(protocol);
-    let open = open::<F>(mount.clone(), on_upgrade, max_write, admission);
+    let open = open::<F>(mount.clone(), on_upgrade, head, max_write, admission);
     mount::spawn(Run::Opening(Box::pin(open)));
     Ok(response.map(OwnBody::from))
 }
@@ -66,6 +68,12 @@ impl Future for Run {
     }
 }
 
+/// A slice of the head of the request, and so of the buffer that hyper has read it into.
+///
+/// If no slice is left while hyper still has the connection, hyper takes the buffer back, doubles it and
+/// copies it, in case that more requests follow.
+struct Slice(#[expect(dead_code, reason = "it only has to be there")] Option<HeaderValue>);
+
 /// A session and its connection. The session is dropped first.
 struct Connected {
     task: SessionTask,
@@ -76,6 +84,7 @@ struct Connected {
 async fn open<F: Framing>(
     mount: Arc<Mount>,
     on_upgrade: OnUpgrade,
+    head: Slice,
     max_write: usize,
     admission: Admission,
 ) -> Option<Serving> {
@@ -101,6 +110,7 @@ async fn open<F: Framing>(
             return None;
         }
     };
+    drop(head);
     // Only a session with a key can be known already.
     let (task, attachment) = admission.open(&mount).ok()?;
     let pump = Pump::new::<F>(upgraded, attachment, config, max_write);
