@@ -193,16 +193,16 @@ impl Peers for Node {
     }
 
     fn claim(&self, session: SessionKey) -> PeerFuture<'_, Claim> {
+        if self.nodes.table().hangs {
+            self.nodes.table().claims.push(Call::Claim);
+            return Box::pin(std::future::pending());
+        }
         Box::pin(async move {
             let mut table = self.nodes.table();
             if table.is_away {
                 return Claim::Unavailable;
             }
             table.claims.push(Call::Claim);
-            if table.hangs {
-                drop(table);
-                return std::future::pending().await;
-            }
             let entry = table.owners.entry(session).or_insert(Entry {
                 node: self.node,
                 state: State::Claimed(0),
