@@ -29,7 +29,7 @@ fn numbered(count: usize) -> Vec<String> {
 /// Opens a session over some transport, up to the open frame.
 async fn open(
     transport: Transport,
-    configure: impl FnOnce(SockJsLayer) -> SockJsLayer,
+    configure: impl FnOnce(SockJsLayer) -> SockJsLayer + Clone,
 ) -> (Server, Client, Session) {
     let (server, mut sessions) = Server::capture(configure).await;
     let client = Client::open(server.addr(), "/echo", transport).await;
@@ -317,7 +317,7 @@ async fn serve_places(places: usize) -> Server {
         }
     };
     let configure = |layer: SockJsLayer| layer.on_session(handler).max_sessions(places);
-    Server::echo(configure).await
+    Server::echo_alone(configure).await
 }
 
 /// Opens a session on each transport and asserts that all answers have the same status.

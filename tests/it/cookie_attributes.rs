@@ -4,7 +4,7 @@ use sockjs_axum::{JSessionId, SameSite};
 use support::{Opening, Server, unique_path};
 
 /// Returns the cookie that the server sets for a poll without a cookie.
-async fn cookie(cookie: impl Into<JSessionId>) -> Option<String> {
+async fn cookie(cookie: impl Into<JSessionId> + Clone) -> Option<String> {
     let server = Server::echo(|layer| layer.jsessionid(cookie)).await;
     let response = server.peer().post("xhr").send().await;
     response.header("set-cookie").map(str::to_owned)

@@ -13,7 +13,9 @@ use crate::websocket::assert_ended;
 
 const PATH: &str = "/echo/websocket";
 
-async fn open(configure: impl FnOnce(SockJsLayer) -> SockJsLayer) -> (Server, WebSocket, Session) {
+async fn open(
+    configure: impl FnOnce(SockJsLayer) -> SockJsLayer + Clone,
+) -> (Server, WebSocket, Session) {
     let (server, mut sessions) = Server::capture(configure).await;
     let socket = server.websocket(PATH).open().await;
     let session = sessions.next().await;

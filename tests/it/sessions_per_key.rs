@@ -31,7 +31,7 @@ async fn open(server: &Server, opening: Opening, client: &str) -> support::Respo
 async fn a_client_with_all_its_sessions_is_refused_and_others_are_not() {
     for opening in Opening::ALL {
         for second in Opening::ALL {
-            let (server, mut sessions) = Server::capture(limited).await;
+            let (server, mut sessions) = Server::capture_alone(limited).await;
             let _first = open(&server, opening, "mallory").await;
             let _second = open(&server, second, "mallory").await;
             let mut held = vec![sessions.next().await, sessions.next().await];
@@ -52,7 +52,7 @@ async fn a_client_with_all_its_sessions_is_refused_and_others_are_not() {
 #[tokio::test]
 async fn one_client_over_one_http2_connection_leaves_room_for_others() {
     let (server, mut sessions) =
-        Server::capture(|layer| layer.max_sessions(10).max_sessions_per_key(2, client)).await;
+        Server::capture_alone(|layer| layer.max_sessions(10).max_sessions_per_key(2, client)).await;
     let http2 = Http2::connect(server.addr()).await;
     let mut streams = Vec::new();
     for n in 0..20 {
@@ -171,7 +171,7 @@ async fn openings_count_while_extractors_run_and_not_after_a_rejection() {
 
 #[tokio::test]
 async fn a_key_of_nobody_is_a_key_like_any_other() {
-    let (server, mut sessions) = Server::capture(limited).await;
+    let (server, mut sessions) = Server::capture_alone(limited).await;
     let mut held = Vec::new();
     for expected in [200, 200, 429] {
         let opened = server.peer().post("xhr").send().await;

@@ -22,7 +22,7 @@ struct Bench {
 }
 
 impl Bench {
-    async fn open(configure: impl FnOnce(SockJsLayer) -> SockJsLayer) -> Self {
+    async fn open(configure: impl FnOnce(SockJsLayer) -> SockJsLayer + Clone) -> Self {
         let (layer, mut sessions) = Sessions::capture(SockJsLayer::new("/echo"));
         let direct = Direct::new(configure(layer));
         let path = unique_path("/echo");

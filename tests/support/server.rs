@@ -2,11 +2,13 @@ use std::net::SocketAddr;
 
 use axum::{Router, serve::ListenerExt as _};
 use sockjs_axum::SockJsLayer;
+use sockjs_cluster::{Cluster, Memory};
 use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
 
 use crate::{
     connection::Connection,
     limit::{PATIENCE, within},
+    nodes::Nodes,
     peer::{Peer, unique_path},
     request::{Request, Via},
     sessions::Sessions,
@@ -65,12 +67,31 @@ impl Server {
 
     /// Serves one layer whose sessions echo, mounted at `/echo`, with no delay that ends a session
     /// unless `configure` sets one.
-    pub async fn echo(configure: impl FnOnce(SockJsLayer) -> SockJsLayer) -> Self {
-        Self::start(Router::new().layer(configure(patient("/echo")))).await
+    ///
+    /// With the environment variable `SOCKJS_NODES`, there are as many nodes, and each request goes to the
+    /// next one. So the tests of one node can be run against several.
+    pub async fn echo(configure: impl FnOnce(SockJsLayer) -> SockJsLayer + Clone) -> Self {
+        Self::start(mounted(patient, configure).await).await
     }
 
     /// Serves the same layer, but hands its sessions to the test.
-    pub async fn capture(configure: impl FnOnce(SockJsLayer) -> SockJsLayer) -> (Self, Sessions) {
+    pub async fn capture(
+        configure: impl FnOnce(SockJsLayer) -> SockJsLayer + Clone,
+    ) -> (Self, Sessions) {
+        let (capture, sessions) = Sessions::channel();
+        let layer = |prefix: &str| capture.clone().apply(patient(prefix));
+        (Self::start(mounted(layer, configure).await).await, sessions)
+    }
+
+    /// Serves the layer of [`echo`](Self::echo) on one node in any case, for what each node counts by itself.
+    pub async fn echo_alone(configure: impl FnOnce(SockJsLayer) -> SockJsLayer) -> Self {
+        Self::start(Router::new().layer(configure(patient("/echo")))).await
+    }
+
+    /// Serves the layer of [`capture`](Self::capture) on one node in any case.
+    pub async fn capture_alone(
+        configure: impl FnOnce(SockJsLayer) -> SockJsLayer,
+    ) -> (Self, Sessions) {
         let (layer, sessions) = Sessions::capture(patient("/echo"));
         (
             Self::start(Router::new().layer(configure(layer))).await,
@@ -128,6 +149,32 @@ impl Drop for Server {
     fn drop(&mut self) {
         self.task.abort();
     }
+}
+
+/// A router with a mount at `/echo`, or several nodes of a cluster with such routers.
+async fn mounted(
+    layer: impl Fn(&str) -> SockJsLayer,
+    configure: impl FnOnce(SockJsLayer) -> SockJsLayer + Clone,
+) -> Router {
+    let mount = |layer| Router::new().layer(configure.clone()(layer));
+    let Ok(count) = std::env::var("SOCKJS_NODES") else {
+        return mount(layer("/echo"));
+    };
+    let store = Memory::new();
+    let mut routers = Vec::new();
+    for _ in 0..count.parse().expect("SOCKJS_NODES is a number") {
+        let listener = TcpListener::bind("127.0.0.1:0");
+        let listener = listener.await.expect("a port is free");
+        let addr = listener.local_addr().expect("the socket is bound");
+        let cluster = Cluster::builder([7; 32]).advertise(addr);
+        let cluster = cluster
+            .join(store.clone())
+            .await
+            .expect("the settings are good");
+        tokio::spawn(cluster.serve(listener));
+        routers.push(mount(layer("/echo").peers(cluster.mount("echo"))));
+    }
+    Nodes::round_robin(routers)
 }
 
 /// A layer whose sessions end only when a test ends them.

@@ -10,13 +10,14 @@ pub struct Sessions(mpsc::UnboundedReceiver<Session>);
 impl Sessions {
     /// Gives a layer such a handler.
     pub fn capture(layer: SockJsLayer) -> (SockJsLayer, Self) {
+        let (capture, sessions) = Self::channel();
+        (capture.apply(layer), sessions)
+    }
+
+    /// Makes such a handler for several layers.
+    pub(crate) fn channel() -> (Capture, Self) {
         let (tx, rx) = mpsc::unbounded_channel();
-        let layer = layer.on_session(move |session: Session| {
-            // A test that does not care about its sessions has dropped the receiver.
-            tx.send(session).ok();
-            std::future::ready(())
-        });
-        (layer, Self(rx))
+        (Capture(tx), Self(rx))
     }
 
     /// Waits for the next session.
@@ -29,6 +30,20 @@ impl Sessions {
     /// Returns whether no session waits to be taken.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+}
+
+/// A handler that hands its sessions to the test.
+#[derive(Clone, Debug)]
+pub(crate) struct Capture(mpsc::UnboundedSender<Session>);
+
+impl Capture {
+    pub(crate) fn apply(self, layer: SockJsLayer) -> SockJsLayer {
+        layer.on_session(move |session: Session| {
+            // A test that does not care about its sessions has dropped the receiver.
+            self.0.send(session).ok();
+            std::future::ready(())
+        })
     }
 }
 

@@ -75,7 +75,7 @@ impl<'c> Bench<'c> {
     async fn open(
         clock: &'c Clock,
         transport: Transport,
-        configure: impl FnOnce(SockJsLayer) -> SockJsLayer,
+        configure: impl FnOnce(SockJsLayer) -> SockJsLayer + Clone,
     ) -> Self {
         let (fail, fails) = oneshot::channel();
         let fails = Arc::new(Mutex::new(Some(fails)));

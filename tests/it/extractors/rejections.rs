@@ -29,7 +29,7 @@ impl<S: Sync> FromRequestParts<S> for Token {
 }
 
 /// A server of a layer whose sessions need a token.
-async fn guarded(configure: impl FnOnce(SockJsLayer) -> SockJsLayer) -> (Server, Admitted) {
+async fn guarded(configure: impl FnOnce(SockJsLayer) -> SockJsLayer + Clone) -> (Server, Admitted) {
     let (tx, sessions) = mpsc::unbounded_channel();
     let handler = move |_: Token, session: Session| {
         tx.send(session).ok();

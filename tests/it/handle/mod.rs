@@ -21,7 +21,7 @@ struct Bench {
 }
 
 impl Bench {
-    async fn start(configure: impl FnOnce(SockJsLayer) -> SockJsLayer) -> Self {
+    async fn start(configure: impl FnOnce(SockJsLayer) -> SockJsLayer + Clone) -> Self {
         let layer = SockJsLayer::new("/echo")
             .disconnect_delay(PATIENCE)
             .heartbeat_delay(PATIENCE);

@@ -11,7 +11,7 @@ const CLOSED: &str = r#"c[1000,"Normal closure"]"#;
 /// Serves a handler that drops its `Receiver` and waits for the end of the session, which the test
 /// is told.
 async fn deaf(
-    configure: impl FnOnce(SockJsLayer) -> SockJsLayer,
+    configure: impl FnOnce(SockJsLayer) -> SockJsLayer + Clone,
 ) -> (Server, mpsc::UnboundedReceiver<Ending>) {
     let (endings, ended) = mpsc::unbounded_channel();
     let handler = move |session: Session| {

@@ -216,7 +216,7 @@ async fn a_client_that_does_not_read_costs_no_more_than_the_buffer() {
 /// Limit: max_sessions
 #[tokio::test]
 async fn above_max_sessions_a_new_one_is_503_and_the_others_go_on() {
-    let (server, mut sessions) = Server::capture(|layer| layer.max_sessions(2)).await;
+    let (server, mut sessions) = Server::capture_alone(|layer| layer.max_sessions(2)).await;
     let peers = [server.peer(), server.peer()];
     for peer in &peers {
         peer.open().await;

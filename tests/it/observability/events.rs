@@ -475,9 +475,9 @@ async fn an_echo_mount_and_a_handler_do_not_warn() {
 async fn what_any_client_can_cause_is_a_warning_once_a_minute() {
     let clock = Clock::freeze();
     let log = Log::start();
-    let full = Server::echo(|layer| layer.max_sessions(0)).await;
-    let other = Server::echo(|layer| layer.max_sessions(0)).await;
-    let short = Server::echo(|layer| layer.message_limit(1)).await;
+    let full = Server::echo_alone(|layer| layer.max_sessions(0)).await;
+    let other = Server::echo_alone(|layer| layer.max_sessions(0)).await;
+    let short = Server::echo_alone(|layer| layer.message_limit(1)).await;
 
     for round in 1..=2 {
         for server in [&full, &other, &full, &full] {

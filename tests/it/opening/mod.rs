@@ -79,7 +79,7 @@ struct Gated {
 }
 
 impl Gated {
-    async fn start(configure: impl FnOnce(SockJsLayer) -> SockJsLayer) -> Self {
+    async fn start(configure: impl FnOnce(SockJsLayer) -> SockJsLayer + Clone) -> Self {
         let (gates, waiting) = mpsc::unbounded_channel();
         let (tx, sessions) = mpsc::unbounded_channel();
         let layer = SockJsLayer::new("/echo")

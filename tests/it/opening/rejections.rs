@@ -42,7 +42,7 @@ const REFUSED: &str = r#"{"error":"no token"}"#;
 
 /// Starts a server whose sessions need a token; hands the sessions to the test.
 async fn guarded(
-    configure: impl FnOnce(SockJsLayer) -> SockJsLayer,
+    configure: impl FnOnce(SockJsLayer) -> SockJsLayer + Clone,
 ) -> (Server, SockJsHandle, mpsc::UnboundedReceiver<Session>) {
     let (tx, sessions) = mpsc::unbounded_channel();
     let layer = SockJsLayer::new("/echo")

@@ -19,7 +19,7 @@ struct Watched {
 }
 
 impl Watched {
-    async fn start(configure: impl FnOnce(SockJsLayer) -> SockJsLayer) -> Self {
+    async fn start(configure: impl FnOnce(SockJsLayer) -> SockJsLayer + Clone) -> Self {
         let (tx, seen) = mpsc::unbounded_channel();
         let handler = async move |headers: HeaderMap, parts: Parts, session: Session| {
             let seen = [headers, parts.headers, session.headers().clone()];

@@ -6,7 +6,7 @@ use support::{Opening, Server, Wire, unique_path};
 use super::{APP, EVIL, guarded};
 
 async fn attached(
-    configure: impl FnOnce(SockJsLayer) -> SockJsLayer,
+    configure: impl FnOnce(SockJsLayer) -> SockJsLayer + Clone,
 ) -> (Server, support::Peer, support::Receiver) {
     let server = Server::echo(|layer| configure(layer.disable_cors(true))).await;
     let peer = server.peer();

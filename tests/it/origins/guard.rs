@@ -108,7 +108,7 @@ async fn restricted() -> (Server, Sessions, Peer, Receiver) {
 }
 
 async fn open(
-    configure: impl FnOnce(SockJsLayer) -> SockJsLayer,
+    configure: impl FnOnce(SockJsLayer) -> SockJsLayer + Clone,
 ) -> (Server, Sessions, Peer, Receiver) {
     let (server, sessions) = Server::capture(configure).await;
     let peer = server.peer();

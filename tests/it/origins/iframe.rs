@@ -12,7 +12,7 @@ fn policies<'a>(response: &'a Response<'_>) -> Vec<&'a str> {
     response.headers.all("content-security-policy")
 }
 
-async fn policy(origins: impl Into<AllowedOrigins>) -> String {
+async fn policy(origins: impl Into<AllowedOrigins> + Clone + Clone) -> String {
     let server = Server::echo(|layer| layer.allowed_origins(origins)).await;
     let page = server.get(PAGE).send().await;
     assert_eq!(page.status, 200);

@@ -284,7 +284,7 @@ async fn the_cookie_comes_with_every_answer_when_enabled() {
 
 #[tokio::test]
 async fn a_session_above_max_sessions_is_503_until_there_is_room() {
-    let (server, mut sessions) = Server::capture(|layer| layer.max_sessions(1)).await;
+    let (server, mut sessions) = Server::capture_alone(|layer| layer.max_sessions(1)).await;
     let mut socket = server.websocket(PATH).open().await;
     socket.expect("o").await;
 

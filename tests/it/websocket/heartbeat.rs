@@ -22,7 +22,7 @@ const NO_RESPONSE: &str = "No response from heartbeat";
 /// A WebSocket through memory, up to the open frame, and its session.
 async fn open(
     buffer: usize,
-    configure: impl FnOnce(SockJsLayer) -> SockJsLayer,
+    configure: impl FnOnce(SockJsLayer) -> SockJsLayer + Clone,
 ) -> (WebSocket<DuplexStream>, Session) {
     let layer = SockJsLayer::new("/echo")
         .heartbeat_delay(HEARTBEAT)

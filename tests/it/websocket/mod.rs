@@ -19,7 +19,9 @@ use support::{Server, WebSocket, ending};
 pub(crate) const PATH: &str = "/echo/000/abc/websocket";
 
 /// Opens a WebSocket to an echo server, up to the open frame.
-async fn open_echo(configure: impl FnOnce(SockJsLayer) -> SockJsLayer) -> (Server, WebSocket) {
+async fn open_echo(
+    configure: impl FnOnce(SockJsLayer) -> SockJsLayer + Clone,
+) -> (Server, WebSocket) {
     let server = Server::echo(configure).await;
     let mut socket = server.websocket(PATH).open().await;
     socket.expect("o").await;
@@ -27,7 +29,9 @@ async fn open_echo(configure: impl FnOnce(SockJsLayer) -> SockJsLayer) -> (Serve
 }
 
 /// Opens a WebSocket whose session the test holds, up to the open frame.
-async fn open(configure: impl FnOnce(SockJsLayer) -> SockJsLayer) -> (Server, WebSocket, Session) {
+async fn open(
+    configure: impl FnOnce(SockJsLayer) -> SockJsLayer + Clone,
+) -> (Server, WebSocket, Session) {
     let (server, mut sessions) = Server::capture(configure).await;
     let mut socket = server.websocket(PATH).open().await;
     socket.expect("o").await;

@@ -27,7 +27,7 @@ const SEND_TIMEOUT: Duration = Duration::from_secs(10);
 async fn open(
     path: &str,
     first: Option<&str>,
-    configure: impl FnOnce(SockJsLayer) -> SockJsLayer,
+    configure: impl FnOnce(SockJsLayer) -> SockJsLayer + Clone,
 ) -> (WebSocket<DuplexStream>, Session) {
     let layer = configure(SockJsLayer::new("/echo").send_timeout(SEND_TIMEOUT));
     let (layer, mut sessions) = Sessions::capture(layer);
