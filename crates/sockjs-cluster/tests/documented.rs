@@ -46,7 +46,11 @@ async fn all_nodes_answer() -> Result<(), Box<dyn Error>> {
     let b = node(&store, &network, 2).await?;
     let turn = Arc::new(AtomicUsize::new(0));
     let balancer = tower::service_fn(move |request| {
-        let app = if turn.fetch_add(1, Relaxed) % 2 == 0 { &a } else { &b };
+        let app = if turn.fetch_add(1, Relaxed) % 2 == 0 {
+            &a
+        } else {
+            &b
+        };
         app.clone().oneshot(request)
     });
     for transport in Client::TRANSPORTS {

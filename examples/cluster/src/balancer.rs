@@ -70,7 +70,8 @@ async fn pass_on(node: TcpStream, mut request: Request) -> hyper::Result<Respons
         tokio::spawn(async move {
             if let (Ok(client), Ok(node)) = tokio::join!(client, node) {
                 // Both ends are closed, however it ends.
-                let _ = copy_bidirectional(&mut TokioIo::new(client), &mut TokioIo::new(node)).await;
+                let _ =
+                    copy_bidirectional(&mut TokioIo::new(client), &mut TokioIo::new(node)).await;
             }
         });
     }

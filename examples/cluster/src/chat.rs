@@ -30,7 +30,9 @@ struct Say {
 #[serde(tag = "type", rename_all = "lowercase")]
 enum Event<'a> {
     /// The answer to [`Hello`], with the node that has the session.
-    Joined { node: &'a str },
+    Joined {
+        node: &'a str,
+    },
     Said {
         nickname: &'a Name,
         node: &'a str,
@@ -38,8 +40,14 @@ enum Event<'a> {
         /// In milliseconds since 1970.
         at: u64,
     },
-    Came { nickname: &'a Name, node: &'a str },
-    Left { nickname: &'a Name, node: &'a str },
+    Came {
+        nickname: &'a Name,
+        node: &'a str,
+    },
+    Left {
+        nickname: &'a Name,
+        node: &'a str,
+    },
 }
 
 /// The layer that all nodes have.
@@ -64,7 +72,12 @@ async fn talk(State(node): State<NodeName>, mut session: Session) {
     let Ok(Hello { nickname }) = first.json() else {
         return session.close(4400, "Not understood");
     };
-    if session.send_json(&Event::Joined { node: &node }).await.is_err() || session.join(ROOM).is_err() {
+    if session
+        .send_json(&Event::Joined { node: &node })
+        .await
+        .is_err()
+        || session.join(ROOM).is_err()
+    {
         return;
     }
     let (nickname, node) = (&nickname, &*node);
@@ -93,7 +106,12 @@ async fn listen(
         let text: String = text.trim().chars().take(MAX_TEXT_LEN).collect();
         let since = SystemTime::now().duration_since(UNIX_EPOCH);
         let at = since.map_or(0, |since| since.as_millis() as u64);
-        let said = Event::Said { nickname, node, text: &text, at };
+        let said = Event::Said {
+            nickname,
+            node,
+            text: &text,
+            at,
+        };
         tell(room, said).await;
         pace.tick().await;
     }

@@ -19,7 +19,9 @@ use crate::{Result, balancer, node};
 /// Runs until Ctrl-C or SIGTERM.
 pub(crate) async fn run() -> Result {
     let port = match env::var("PORT") {
-        Ok(port) => port.parse().map_err(|error| format!("PORT={port}: {error}"))?,
+        Ok(port) => port
+            .parse()
+            .map_err(|error| format!("PORT={port}: {error}"))?,
         Err(_) => 3000,
     };
     // Everything that this process starts shares it. Yours would be in its configuration.
@@ -31,7 +33,14 @@ pub(crate) async fn run() -> Result {
 
     let redis_addr = free_addr()?;
     let redis_port = redis_addr.port().to_string();
-    let redis_args = ["guard", "redis-server", "--bind", "127.0.0.1", "--port", &redis_port];
+    let redis_args = [
+        "guard",
+        "redis-server",
+        "--bind",
+        "127.0.0.1",
+        "--port",
+        &redis_port,
+    ];
     // Nothing needs to be kept on disk.
     let redis_args = [&redis_args[..], &["--save", "", "--appendonly", "no"]].concat();
     let redis = Process::start(&redis_args, &[])?;
@@ -132,7 +141,7 @@ impl Balancer {
             variables.push((name, addr.to_string()));
         }
         let file = concat!(env!("CARGO_MANIFEST_DIR"), "/haproxy.cfg");
-        let haproxy = Process::start(&["guard", "haproxy", "-db", "-f", file], &variables)?;
+        let haproxy = Process::start(&["guard", "haproxy", "-q", "-db", "-f", file], &variables)?;
         reachable(addr).await?;
         Ok(Self::Haproxy(haproxy, addr))
     }
@@ -163,7 +172,9 @@ async fn reachable(addr: SocketAddr) -> Result {
             sleep(PAUSE / 20).await;
         }
     });
-    connected.await.map_err(|_| format!("nobody listens at {addr}").into())
+    connected
+        .await
+        .map_err(|_| format!("nobody listens at {addr}").into())
 }
 
 const NODES: [&str; 3] = ["a", "b", "c"];

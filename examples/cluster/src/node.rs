@@ -79,7 +79,10 @@ async fn sign(State(name): State<NodeName>, mut response: Response) -> Response 
 }
 
 /// Runs a node whose store is at the URL in `REDIS`, until `end`.
-pub(crate) async fn run(name: &str, end: impl Future<Output = Result<End>> + Send + 'static) -> Result {
+pub(crate) async fn run(
+    name: &str,
+    end: impl Future<Output = Result<End>> + Send + 'static,
+) -> Result {
     let listener = TcpListener::bind(variable("LISTEN")?).await?;
     // Where other nodes reach this one. No browser and no load balancer may get there.
     let internal = TcpListener::bind(variable("CLUSTER_LISTEN")?).await?;
@@ -161,7 +164,7 @@ fn variable(name: &str) -> Result<String> {
 const GRACE: Duration = Duration::from_secs(20);
 
 /// How long sessions may take to hear what is still to be said to them.
-const GOODBYE: Duration = Duration::from_secs(3);
+const GOODBYE: Duration = Duration::from_secs(2);
 
 /// How long a response may last after that.
 const OVERDUE: Duration = Duration::from_secs(1);

@@ -68,11 +68,17 @@ impl Nodes {
             async move {
                 let response: Response = app.oneshot(request).await?;
                 let node = response.headers()["x-node"].to_str().expect("a name");
-                answered.lock().expect("nobody panicked").insert(node.to_owned());
+                answered
+                    .lock()
+                    .expect("nobody panicked")
+                    .insert(node.to_owned());
                 Ok::<_, std::convert::Infallible>(response)
             }
         });
-        let client = Client::over(balancer, "/chat").transport(transport).connect().await;
+        let client = Client::over(balancer, "/chat")
+            .transport(transport)
+            .connect()
+            .await;
         let client = client.expect("the session opens");
         say(&client, json!({ "nickname": nickname })).await;
         client
@@ -88,7 +94,10 @@ async fn connect(network: Network, addr: SocketAddr) -> io::Result<BoxedIo> {
 }
 
 async fn say(client: &Client, message: Value) {
-    client.send(message.to_string()).await.expect("the session is open");
+    client
+        .send(message.to_string())
+        .await
+        .expect("the session is open");
 }
 
 async fn hear(client: &mut Client) -> Value {
@@ -109,7 +118,11 @@ async fn said(client: &mut Client) -> String {
 #[tokio::test(start_paused = true)]
 async fn a_session_is_on_one_node_and_all_answer_its_requests() {
     let nodes = Nodes::start().await;
-    for transport in [Transport::Xhr, Transport::XhrStreaming, Transport::EventSource] {
+    for transport in [
+        Transport::Xhr,
+        Transport::XhrStreaming,
+        Transport::EventSource,
+    ] {
         let mut ann = nodes.join("Ann", transport).await;
         assert_eq!(hear(&mut ann).await["type"], "joined");
         for n in 0..10 {
@@ -143,7 +156,10 @@ async fn the_room_is_on_all_nodes() {
     drop(last);
     for member in &mut members {
         let left = hear(member).await;
-        assert_eq!((&left["type"], &left["nickname"]), (&json!("left"), &json!("Eve")));
+        assert_eq!(
+            (&left["type"], &left["nickname"]),
+            (&json!("left"), &json!("Eve"))
+        );
     }
 }
 
@@ -153,7 +169,11 @@ async fn a_node_that_is_replaced_keeps_its_sessions_for_a_while() {
     let mut ann = nodes.join("Ann", Transport::Xhr).await;
     let home = hear(&mut ann).await["node"].clone();
     let start = Instant::now();
-    let node = nodes.nodes.iter().zip(["a", "b", "c"]).find(|it| json!(it.1) == home);
+    let node = nodes
+        .nodes
+        .iter()
+        .zip(["a", "b", "c"])
+        .find(|it| json!(it.1) == home);
     let (node, _) = node.expect("the node that has the session");
     let chat = async {
         for n in 0.. {
@@ -168,7 +188,9 @@ async fn a_node_that_is_replaced_keeps_its_sessions_for_a_while() {
     };
     let health = async {
         tokio::time::sleep(Duration::from_secs(1)).await;
-        let request = Request::get("/health").body(Body::empty()).expect("a request");
+        let request = Request::get("/health")
+            .body(Body::empty())
+            .expect("a request");
         let Ok(response) = node.app.clone().oneshot(request).await;
         response.status()
     };
@@ -207,7 +229,11 @@ async fn the_balancer_passes_requests_and_websockets_on_and_skips_a_node_that_is
     let url = format!("http://{}/chat", listener.local_addr().expect("an address"));
     tokio::spawn(axum::serve(listener, balancer::routes(addrs)).into_future());
 
-    for transport in [Transport::Xhr, Transport::XhrStreaming, Transport::WebSocket] {
+    for transport in [
+        Transport::Xhr,
+        Transport::XhrStreaming,
+        Transport::WebSocket,
+    ] {
         let client = Client::builder(&url).transport(transport).connect().await;
         let mut client = client.expect("the session opens");
         say(&client, json!({ "nickname": "Ann" })).await;

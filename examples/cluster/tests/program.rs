@@ -74,7 +74,9 @@ impl Program {
 
     /// Waits until the program and all that it has started have closed their standard output.
     async fn all_ended(&mut self) {
-        let ended = timeout(PATIENCE, async { while self.lines.recv().await.is_some() {} });
+        let ended = timeout(PATIENCE, async {
+            while self.lines.recv().await.is_some() {}
+        });
         ended.await.expect("a child is left");
     }
 }
@@ -141,7 +143,10 @@ async fn a_node_that_was_lost_is_replaced_and_its_sessions_are_told() {
     let mut program = Program::start("own");
     let url = program.says("Open ").await;
     let mut ann = join(&url).await;
-    let home = event(&mut ann).await["node"].as_str().expect("a name").to_owned();
+    let home = event(&mut ann).await["node"]
+        .as_str()
+        .expect("a name")
+        .to_owned();
     let Some(process) = program.node(&home) else {
         eprintln!("not run: redis-server is not installed");
         return;

@@ -4,6 +4,7 @@ mod bench;
 mod clients;
 mod faults;
 mod leases;
+mod limits;
 mod network;
 mod observability;
 mod relaying;
