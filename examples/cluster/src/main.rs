@@ -16,11 +16,12 @@ mod tests;
 
 use std::env;
 use std::error::Error;
+use std::process::ExitCode;
 
 type Result<T = ()> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
 
 #[tokio::main]
-async fn main() -> Result {
+async fn main() -> ExitCode {
     // Set `RUST_LOG` to see more of what happens between the nodes.
     let filter = tracing_subscriber::EnvFilter::try_from_default_env();
     let filter = filter.unwrap_or_else(|_| "warn".into());
@@ -28,7 +29,7 @@ async fn main() -> Result {
 
     let args: Vec<String> = env::args().skip(1).collect();
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
-    match args[..] {
+    let ended = match args[..] {
         [] => launch::run().await,
         // For containers.
         ["node", name] => node::run(name, node::stopped()).await,
@@ -36,5 +37,12 @@ async fn main() -> Result {
         ["child", name] => node::run(name, node::stopped_or_orphaned()).await,
         ["guard", program, ref args @ ..] => process::guard(program, args).await,
         _ => Err("usage: cluster, or cluster node NAME".into()),
+    };
+    match ended {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
     }
 }
