@@ -62,7 +62,7 @@ async fn all_nodes_answer() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// The page shows the end of this file.
+/// The page shows the middle of this file.
 #[test]
 fn the_documentation_shows_this_very_code() {
     let code = include_str!("documented.rs");

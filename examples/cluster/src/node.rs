@@ -62,11 +62,18 @@ impl Node {
     /// Leads the clients to the other nodes, which relay their requests to this one, then says goodbye.
     pub(crate) async fn leave(&self, end: End) {
         self.health.leave();
-        // If all nodes end, there is nowhere to lead them.
-        if end == End::Replaced {
-            self.handle.drain(GRACE).await;
+        match end {
+            End::Replaced => {
+                self.handle.drain(GRACE).await;
+                self.handle.shutdown(GOODBYE).await;
+            }
+            // There is nowhere to lead the clients. But the other nodes say goodbye at the same time, and
+            // this one may have to pass it on.
+            End::All => {
+                let others = tokio::time::sleep(GOODBYE);
+                tokio::join!(self.handle.shutdown(GOODBYE), others);
+            }
         }
-        self.handle.shutdown(GOODBYE).await;
     }
 }
 

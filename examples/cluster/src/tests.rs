@@ -249,6 +249,6 @@ async fn the_balancer_passes_requests_and_websockets_on_and_skips_a_node_that_is
 fn the_documentation_shows_the_configuration_of_haproxy() {
     let file = include_str!("../haproxy.cfg");
     let page = include_str!("../../../docs/cluster.md");
-    let (_, backend) = file.split_once("backend nodes\n").expect("a backend");
+    let (_, backend) = file.split_once("\nbackend nodes\n").expect("a backend");
     assert!(page.contains(&format!("```haproxy\nbackend nodes\n{backend}```\n")));
 }
