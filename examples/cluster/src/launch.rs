@@ -31,20 +31,21 @@ pub(crate) async fn run() -> Result {
         return alone(port, &secret).await;
     }
 
-    let redis_addr = free_addr()?;
-    let redis_port = redis_addr.port().to_string();
-    let redis_args = [
-        "guard",
-        "redis-server",
-        "--bind",
-        "127.0.0.1",
-        "--port",
-        &redis_port,
-    ];
-    // Nothing needs to be kept on disk.
-    let redis_args = [&redis_args[..], &["--save", "", "--appendonly", "no"]].concat();
-    let redis = Process::start(&redis_args, &[])?;
-    reachable(redis_addr).await?;
+    let (redis, redis_addr) = listening(None, |addr| {
+        let port = addr.port().to_string();
+        let args = [
+            "guard",
+            "redis-server",
+            "--bind",
+            "127.0.0.1",
+            "--port",
+            &port,
+        ];
+        // Nothing needs to be kept on disk.
+        let args = [&args[..], &["--save", "", "--appendonly", "no"]].concat();
+        Process::start(&args, &[])
+    })
+    .await?;
 
     let (stop, stopping) = watch::channel(false);
     let mut nodes = JoinSet::new();
@@ -132,17 +133,17 @@ impl Balancer {
             let serving = axum::serve(listener, balancer::routes(nodes)).into_future();
             return Ok(Self::Own(tokio::spawn(serving), addr));
         }
-        let addr = match port {
-            0 => free_addr()?,
-            _ => SocketAddr::from((Ipv4Addr::LOCALHOST, port)),
-        };
-        let mut variables = vec![("BIND", addr.to_string())];
+        let mut variables = Vec::new();
         for (name, addr) in ["NODE_A", "NODE_B", "NODE_C"].into_iter().zip(nodes) {
             variables.push((name, addr.to_string()));
         }
-        let file = concat!(env!("CARGO_MANIFEST_DIR"), "/haproxy.cfg");
-        let haproxy = Process::start(&["guard", "haproxy", "-q", "-db", "-f", file], &variables)?;
-        reachable(addr).await?;
+        let addr = (port != 0).then_some(SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
+        let (haproxy, addr) = listening(addr, |addr| {
+            let file = concat!(env!("CARGO_MANIFEST_DIR"), "/haproxy.cfg");
+            let variables = [&variables[..], &[("BIND", addr.to_string())]].concat();
+            Process::start(&["guard", "haproxy", "-q", "-db", "-f", file], &variables)
+        })
+        .await?;
         Ok(Self::Haproxy(haproxy, addr))
     }
 
@@ -160,7 +161,27 @@ impl Balancer {
     }
 }
 
-/// Returns an address that nobody listens at. Another program may take it meanwhile, but hardly does.
+/// Starts a program that listens at an address, or at any free one.
+async fn listening(
+    addr: Option<SocketAddr>,
+    start: impl Fn(SocketAddr) -> io::Result<Process>,
+) -> Result<(Process, SocketAddr)> {
+    for _ in 0..ATTEMPTS {
+        let addr = addr.map_or_else(free_addr, Ok)?;
+        let mut process = start(addr)?;
+        tokio::select! {
+            reached = reachable(addr) => {
+                reached?;
+                return Ok((process, addr));
+            }
+            // Somebody else has taken the port meanwhile.
+            () = process.ended() => {}
+        }
+    }
+    Err("a program does not start".into())
+}
+
+/// Returns an address that nobody listens at for now.
 fn free_addr() -> io::Result<SocketAddr> {
     std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()
 }
@@ -178,6 +199,9 @@ async fn reachable(addr: SocketAddr) -> Result {
 }
 
 const NODES: [&str; 3] = ["a", "b", "c"];
+
+/// How often a program is started.
+const ATTEMPTS: usize = 3;
 
 /// How long a program may take to start.
 const START: Duration = Duration::from_secs(10);
