@@ -67,7 +67,7 @@ export const EXAMPLES = {
 };
 
 /** The pages in the README. */
-const SHOWN = ["echo", "chat", "multiplex", "stomp"];
+const SHOWN = ["echo", "chat", "multiplex", "stomp", "cluster"];
 
 /** Takes a picture of each page in use. `bin` has the programs. */
 export async function screenshots(bin, { names = SHOWN, into = IMAGES, schemes = ["light"] } = {}) {
