@@ -9,7 +9,7 @@ use axum::serve::ListenerExt;
 use sockjs_cluster::{Cluster, Memory};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
-use tokio::task::{JoinHandle, JoinSet};
+use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use uuid::Uuid;
 
@@ -66,7 +66,7 @@ pub(crate) async fn run() -> Result {
     }
     let balancer = Balancer::start(port, addrs).await?;
     println!("To replace a node, such as in a deploy: kill PROCESS. To lose it: kill -9 PROCESS");
-    println!("Open http://{}/", balancer.addr());
+    println!("Open http://{}/", balancer.addr);
 
     node::stopped().await?;
     println!("Saying goodbye");
@@ -117,9 +117,10 @@ async fn keep_running(
 }
 
 /// What clients connect to.
-enum Balancer {
-    Haproxy(Process, SocketAddr),
-    Own(JoinHandle<io::Result<()>>, SocketAddr),
+struct Balancer {
+    addr: SocketAddr,
+    /// `None` if this process does the work itself.
+    haproxy: Option<Process>,
 }
 
 impl Balancer {
@@ -130,8 +131,9 @@ impl Balancer {
             let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
             let addr = listener.local_addr()?;
             let listener = listener.tap_io(|tcp| drop(tcp.set_nodelay(true)));
-            let serving = axum::serve(listener, balancer::routes(nodes)).into_future();
-            return Ok(Self::Own(tokio::spawn(serving), addr));
+            tokio::spawn(axum::serve(listener, balancer::routes(nodes)).into_future());
+            let haproxy = None;
+            return Ok(Self { addr, haproxy });
         }
         let mut variables = Vec::new();
         for (name, addr) in ["NODE_A", "NODE_B", "NODE_C"].into_iter().zip(nodes) {
@@ -144,19 +146,13 @@ impl Balancer {
             Process::start(&["guard", "haproxy", "-q", "-db", "-f", file], &variables)
         })
         .await?;
-        Ok(Self::Haproxy(haproxy, addr))
-    }
-
-    fn addr(&self) -> SocketAddr {
-        match self {
-            Self::Haproxy(_, addr) | Self::Own(_, addr) => *addr,
-        }
+        let haproxy = Some(haproxy);
+        Ok(Self { addr, haproxy })
     }
 
     async fn end(self) {
-        match self {
-            Self::Haproxy(haproxy, _) => haproxy.end().await,
-            Self::Own(serving, _) => serving.abort(),
+        if let Some(haproxy) = self.haproxy {
+            haproxy.end().await;
         }
     }
 }

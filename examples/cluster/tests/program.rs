@@ -108,9 +108,10 @@ async fn event(client: &mut Client) -> serde_json::Value {
 
 async fn chat(client: &mut Client) {
     for n in 0..10 {
-        let said = json!({ "text": n.to_string() }).to_string();
+        let text = n.to_string();
+        let said = json!({ "text": text }).to_string();
         client.send(said).await.expect("the session is open");
-        while event(client).await["text"] != n.to_string() {}
+        while event(client).await["text"] != text {}
     }
 }
 
