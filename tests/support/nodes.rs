@@ -333,8 +333,10 @@ impl Peer for Link {
                 }
             });
             let response = tokio::select! {
-                response = answer => response.ok().flatten().ok_or(PeerError::Lost)?,
+                // The owner answers when it sees the cut, but nothing passes a link that is cut.
+                biased;
                 () = self.cut() => return Err(PeerError::Unreachable),
+                response = answer => response.ok().flatten().ok_or(PeerError::Lost)?,
             };
             drop(asked);
             let cut = self.cut();

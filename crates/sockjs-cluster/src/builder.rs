@@ -227,6 +227,9 @@ mod tests {
         Builder::new(b"0123456789abcdef").advertise(addr)
     }
 
+    /// Limit: secret of a cluster.
+    /// Limit: namespace of a cluster.
+    /// Limit: lease.
     #[test]
     fn errors_name_the_option_that_is_wrong() {
         let error = |builder: Builder| builder.check().unwrap_err().to_string();

@@ -117,7 +117,8 @@ impl Cluster {
 
     /// Returns what [`SockJsLayer::peers`] takes.
     ///
-    /// All nodes use the same name for the same mount, and different names for different mounts.
+    /// All nodes use the same name for the same mount, and different names for different mounts. Each layer
+    /// has a name of its own.
     ///
     /// # Panics
     ///
@@ -220,7 +221,9 @@ impl Cluster {
     /// Leaves the cluster, after the mounts were shut down.
     ///
     /// Until other nodes are quiet, for a second or for ten in all, they are still told how the sessions
-    /// of this node ended. Then its entries in the store are removed, and [`serve`](Self::serve) ends.
+    /// of this node ended. Then [`serve`](Self::serve) ends. The entries of sessions that have ended stay in
+    /// the store for as long as the sessions are remembered, so that late requests hear a close frame from the
+    /// other nodes, and open nothing. The entries of sessions that are still open are removed.
     ///
     /// # Cancel safety
     ///

@@ -42,6 +42,12 @@ export const EXAMPLES = {
     state: "joined",
     connect: (page) => joinChat(page, "Ada"),
   },
+  cluster: {
+    ...DEFAULTS,
+    use: useCluster,
+    state: "joined",
+    connect: (page) => joinCluster(page, "Ada"),
+  },
   production: {
     ...DEFAULTS,
     use: useProduction,
@@ -61,7 +67,7 @@ export const EXAMPLES = {
 };
 
 /** The pages in the README. */
-const SHOWN = ["echo", "chat", "multiplex", "stomp"];
+const SHOWN = ["echo", "chat", "multiplex", "stomp", "cluster"];
 
 /** Takes a picture of each page in use. `bin` has the programs. */
 export async function screenshots(bin, { names = SHOWN, into = IMAGES, schemes = ["light"] } = {}) {
@@ -206,6 +212,37 @@ async function useChat(context, url) {
     await hears(ada, text);
     await hears(grace, text);
   }
+  return ada;
+}
+
+async function joinCluster(page, nickname) {
+  await page.getByLabel("Nickname").fill(nickname);
+  await page.getByRole("button", { name: "Join" }).click();
+}
+
+async function useCluster(context, url) {
+  const join = async (nickname, transport) => {
+    const page = await context.newPage();
+    await page.goto(`${url}?transport=${transport}`);
+    await joinCluster(page, nickname);
+    await showsState(page, EXAMPLES.cluster.state);
+    return page;
+  };
+  const ada = await join("Ada", "xhr-polling");
+  const grace = await join("Grace", "websocket");
+  const talk = [
+    [ada, "Where are you?"],
+    [grace, "On some node. And you?"],
+    [ada, "On one of them, and all of them answer me."],
+  ];
+  for (const [page, text] of talk) {
+    await say(page, "Message", text);
+    await hears(ada, text);
+    await hears(grace, text);
+  }
+  // Without redis-server there is one node.
+  const nodes = await ada.getByRole("table").locator("tbody tr").count();
+  if (nodes !== 3 && nodes !== 1) throw new Error(`${nodes} nodes have answered`);
   return ada;
 }
 

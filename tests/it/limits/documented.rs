@@ -8,11 +8,13 @@ use std::{
 
 const PAGE: &str = include_str!("../../../docs/limits.md");
 
-/// Returns the limits of the page: the first column of the tables of its section `All limits`.
+/// Returns the limits of the page: the first column of the tables of two of its sections.
 fn limits() -> BTreeSet<String> {
-    let section = PAGE.split("\n## ").find(|it| it.starts_with("All limits"));
-    let section = section.expect("the page has the section");
-    let cells = section.lines().filter_map(|line| {
+    let is_meant = |it: &&str| it.starts_with("All limits") || it.starts_with("Clusters");
+    let sections: Vec<_> = PAGE.split("\n## ").filter(is_meant).collect();
+    assert_eq!(sections.len(), 2, "the sections of the page");
+    let lines = sections.into_iter().flat_map(str::lines);
+    let cells = lines.filter_map(|line| {
         let cell = line.strip_prefix("| ")?.split_once(" |")?.0;
         let is_head = cell == "Limit" || cell.starts_with("---");
         (!is_head).then(|| cell.replace('`', ""))
@@ -55,7 +57,12 @@ fn each_limit_is_named_by_a_test_and_each_name_is_a_limit() {
     assert!(limits.contains("body_limit"), "{limits:?}");
     let mut named = BTreeMap::new();
     let tests = Path::new(env!("CARGO_MANIFEST_DIR"));
-    for directory in ["it", "../crates/sockjs-axum/src"] {
+    for directory in [
+        "it",
+        "../crates/sockjs-axum/src",
+        "../crates/sockjs-cluster/src",
+        "../crates/sockjs-cluster/tests",
+    ] {
         collect_named(&tests.join(directory), &mut named);
     }
 

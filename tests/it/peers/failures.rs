@@ -7,6 +7,7 @@ use super::{peers, start};
 
 const GOING_AWAY: &str = r#"c[1001,"Going away"]"#;
 
+/// P68: Clusters.
 #[tokio::test]
 async fn a_lost_owner_is_told_with_a_close_frame() {
     for wire in Wire::ALL {
@@ -96,6 +97,7 @@ async fn a_form_that_breaks_off_ends_its_session_through_any_node() {
     assert_eq!(ending(&session).await.cause(), Cause::ReceiverLost);
 }
 
+/// P68: Clusters.
 #[tokio::test]
 async fn without_the_directory_known_sessions_go_on_and_others_wait() {
     let (nodes, mut three) = start(|layer| layer).await;
@@ -111,6 +113,7 @@ async fn without_the_directory_known_sessions_go_on_and_others_wait() {
         let refused = b.receive(wire).send().await;
         assert_eq!(refused.status, 503, "{wire:?}");
         assert_eq!(refused.header("retry-after"), Some("1"));
+        assert_eq!(refused.text().await, "The session cannot be found now.");
     }
     assert_eq!(b.send_status("[]").await, 503);
 

@@ -6,6 +6,7 @@ use support::{Wire, ending, within};
 use super::{peers, start};
 use crate::receive::{ANOTHER_CONNECTION, INTERRUPTED};
 
+/// P69: Settling.
 #[tokio::test]
 async fn the_next_request_waits_until_the_client_has_the_response() {
     for first in Wire::ALL {
@@ -36,6 +37,8 @@ async fn the_next_request_waits_until_the_client_has_the_response() {
 }
 
 /// A client that asks again would otherwise miss the messages of the response that was lost.
+///
+/// P69: Settling.
 #[tokio::test]
 async fn a_response_whose_delivery_nobody_confirms_ends_the_session() {
     for wire in Wire::ALL {

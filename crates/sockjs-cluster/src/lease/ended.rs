@@ -88,6 +88,7 @@ mod tests {
         assert!(ended.order.is_empty() && ended.until.is_empty());
     }
 
+    /// Limit: records of ended claims.
     #[tokio::test(start_paused = true)]
     async fn without_room_nobody_is_sure() {
         let mut ended = Ended::default();

@@ -113,6 +113,7 @@ mod tests {
         assert!(routes.get(&key).is_none());
     }
 
+    /// Limit: ways to the owners of sessions.
     #[tokio::test(start_paused = true)]
     async fn number_of_routes_is_bounded() {
         let routes = Routes::new();

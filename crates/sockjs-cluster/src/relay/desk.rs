@@ -369,6 +369,7 @@ mod tests {
         assert_eq!(ask(&desk, &next).await.1, Some(Outcome::NoMount));
     }
 
+    /// Limit: difference of the clocks of two nodes.
     #[tokio::test]
     async fn call_for_another_node_and_old_call_are_refused() {
         let desk = Arc::new(Desk::new(ME, secrets(b"one")));

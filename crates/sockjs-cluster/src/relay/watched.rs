@@ -108,6 +108,7 @@ mod tests {
 
     const LIMIT: Duration = Duration::from_secs(8);
 
+    /// Limit: silence of a connection between two nodes.
     #[tokio::test(start_paused = true)]
     async fn silence_breaks_reads_and_writes() {
         let (mut peer, io) = duplex(4);

@@ -118,6 +118,7 @@ mod tests {
         assert!(arrivals.take(A, u64::MAX - 1, 0, 0));
     }
 
+    /// Limit: nodes whose messages are numbered.
     #[test]
     fn silent_nodes_make_room() {
         let arrivals = Arrivals::default();

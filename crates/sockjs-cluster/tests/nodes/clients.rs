@@ -33,6 +33,8 @@ async fn pause(n: usize) {
 }
 
 /// Two hundred clients have 3 MiB on one connection.
+///
+/// Limit: data under way in a relayed body.
 #[tokio::test(start_paused = true)]
 async fn clients_that_read_nothing_do_not_stop_others() {
     let (bench, mut a, b) = Bench::two().await;
@@ -67,6 +69,7 @@ async fn uploads_that_are_not_taken_do_not_stop_others() {
     works(&mut a, &b, "lively").await;
 }
 
+/// Limit: relayed requests on a connection between two nodes.
 #[tokio::test(start_paused = true)]
 async fn more_polls_than_a_connection_has_streams_wait_on_several() {
     let (bench, mut a, b) = Bench::two().await;

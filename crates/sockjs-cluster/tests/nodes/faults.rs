@@ -84,6 +84,8 @@ async fn client_of_an_owner_that_hangs_hears_a_close_frame() {
 }
 
 /// However many wait for the same node.
+///
+/// Limit: time to connect to a node.
 #[tokio::test(start_paused = true)]
 async fn node_that_does_not_answer_costs_everybody_one_attempt() {
     let (bench, mut a, b) = Bench::two().await;

@@ -6,6 +6,7 @@ mod bench;
 mod clients;
 mod faults;
 mod leases;
+mod limits;
 mod network;
 mod observability;
 mod relaying;

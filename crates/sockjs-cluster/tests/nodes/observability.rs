@@ -8,12 +8,46 @@ use std::path::Path;
 #[test]
 fn metrics_are_documented() {
     let page = include_str!("../../../../docs/observability.md");
+    assert_eq!(names(page, '`'), names(&code(), '"'));
+}
+
+/// Its tables list all spans and warnings of the crate, and no others.
+#[test]
+fn spans_and_warnings_are_documented() {
+    let page = include_str!("../../../../docs/observability.md");
+    let code = code();
+    let spans = code.split("_span!(\"").skip(1);
+    let spans: BTreeSet<_> = spans.filter_map(|it| it.split('"').next()).collect();
+    assert_eq!(first_cells(page, "### Spans of a cluster"), spans);
+
+    let warnings = code.split("tracing::warn!(").skip(1);
+    // The message is the last argument.
+    let warnings = warnings.filter_map(|it| {
+        let (arguments, _) = it.split_once(");")?;
+        arguments.trim_end().strip_suffix('"')?.rsplit('"').next()
+    });
+    let warnings: BTreeSet<_> = warnings.collect();
+    assert_eq!(first_cells(page, "### Warnings of a cluster"), warnings);
+}
+
+/// Returns the first cells of the tables of a section, apart from empty ones.
+fn first_cells<'a>(page: &'a str, headline: &str) -> BTreeSet<&'a str> {
+    let (_, section) = page.split_once(headline).unwrap();
+    let section = section.split("\n#").next().unwrap_or_default();
+    let cells = section.lines().filter_map(|line| {
+        let cell = line.strip_prefix("| `")?.split(" |").next()?;
+        Some(cell.trim_matches('`').trim())
+    });
+    cells.collect()
+}
+
+fn code() -> String {
     let mut code = String::new();
     collect(
         &Path::new(env!("CARGO_MANIFEST_DIR")).join("src"),
         &mut code,
     );
-    assert_eq!(names(page, '`'), names(&code, '"'));
+    code
 }
 
 fn names(text: &str, quote: char) -> BTreeSet<&str> {

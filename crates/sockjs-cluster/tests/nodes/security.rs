@@ -61,6 +61,7 @@ async fn silent_connection_is_closed() {
     assert!(start.elapsed() < Duration::from_secs(8));
 }
 
+/// Limit: connections whose other end has not shown the secret.
 #[tokio::test(start_paused = true)]
 async fn strangers_do_not_keep_nodes_out() {
     let (bench, mut a, b) = Bench::two().await;

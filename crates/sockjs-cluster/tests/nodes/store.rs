@@ -9,6 +9,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::bench::Bench;
 
+/// Limit: time for a claim or a look-up.
 #[tokio::test(start_paused = true)]
 async fn known_sessions_go_on_without_the_store() {
     let (bench, mut a, b) = Bench::two().await;

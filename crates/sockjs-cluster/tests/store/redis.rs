@@ -243,6 +243,7 @@ async fn entries_that_are_removed_by_hand_are_noticed() {
     assert_eq!(told, Ok(seen + 1));
 }
 
+/// Limit: messages on their way to Redis.
 #[tokio::test(flavor = "multi_thread")]
 async fn bytes_in_flight_are_bounded() {
     let Some(bench) = Bench::redis().await else {
@@ -360,6 +361,7 @@ async fn server_that_is_back_is_found_soon() {
     );
 }
 
+/// Limit: attempts to connect to Redis.
 #[tokio::test(flavor = "multi_thread")]
 async fn connections_that_break_at_once_are_not_made_in_a_hurry() {
     let Some(server) = RedisServer::start() else {

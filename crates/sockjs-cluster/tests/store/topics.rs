@@ -192,6 +192,7 @@ async fn publishing_fails_while_the_store_is_away(mut bench: Bench) {
     until_subscribed(&*topics, &*topics, b"a").await;
 }
 
+/// Limit: messages of other nodes that wait.
 async fn slow_receiver_loses_messages_and_hears_of_it(bench: Bench) {
     let (from, to) = (bench.topics().await, bench.topics().await);
     to.subscribe(b"a");
