@@ -2,6 +2,7 @@ use std::net::SocketAddr;
 
 use axum::{Router, serve::ListenerExt as _};
 use sockjs_axum::SockJsLayer;
+use sockjs_cluster::{Cluster, Memory};
 use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
 
 use crate::{
@@ -70,7 +71,7 @@ impl Server {
     /// With the environment variable `SOCKJS_NODES`, there are as many nodes, and each request goes to the
     /// next one. So the tests of one node can be run against several.
     pub async fn echo(configure: impl FnOnce(SockJsLayer) -> SockJsLayer + Clone) -> Self {
-        Self::start(mounted(patient, configure)).await
+        Self::start(mounted(patient, configure).await).await
     }
 
     /// Serves the same layer, but hands its sessions to the test.
@@ -79,7 +80,7 @@ impl Server {
     ) -> (Self, Sessions) {
         let (capture, sessions) = Sessions::channel();
         let layer = |prefix: &str| capture.clone().apply(patient(prefix));
-        (Self::start(mounted(layer, configure)).await, sessions)
+        (Self::start(mounted(layer, configure).await).await, sessions)
     }
 
     /// Serves the layer of [`echo`](Self::echo) on one node in any case, for what each node counts by itself.
@@ -150,21 +151,30 @@ impl Drop for Server {
     }
 }
 
-/// A router with a mount at `/echo`, or several nodes with such routers.
-fn mounted(
+/// A router with a mount at `/echo`, or several nodes of a cluster with such routers.
+async fn mounted(
     layer: impl Fn(&str) -> SockJsLayer,
     configure: impl FnOnce(SockJsLayer) -> SockJsLayer + Clone,
 ) -> Router {
     let mount = |layer| Router::new().layer(configure.clone()(layer));
-    match std::env::var("SOCKJS_NODES") {
-        Ok(count) => {
-            let count = count.parse().expect("SOCKJS_NODES is a number");
-            let nodes = Nodes::default();
-            let node = |_| mount(nodes.join(layer("/echo")));
-            Nodes::round_robin((0..count).map(node).collect())
-        }
-        Err(_) => mount(layer("/echo")),
+    let Ok(count) = std::env::var("SOCKJS_NODES") else {
+        return mount(layer("/echo"));
+    };
+    let store = Memory::new();
+    let mut routers = Vec::new();
+    for _ in 0..count.parse().expect("SOCKJS_NODES is a number") {
+        let listener = TcpListener::bind("127.0.0.1:0");
+        let listener = listener.await.expect("a port is free");
+        let addr = listener.local_addr().expect("the socket is bound");
+        let cluster = Cluster::builder([7; 32]).advertise(addr);
+        let cluster = cluster
+            .join(store.clone())
+            .await
+            .expect("the settings are good");
+        tokio::spawn(cluster.serve(listener));
+        routers.push(mount(layer("/echo").peers(cluster.mount("echo"))));
     }
+    Nodes::round_robin(routers)
 }
 
 /// A layer whose sessions end only when a test ends them.
