@@ -44,6 +44,8 @@ pub(crate) enum Kind {
     Opened(NodeId),
     /// The session could not be opened.
     NotOpened(Trouble),
+    /// A receive request is sent.
+    Asked,
     /// A receive request failed.
     NotReceived(Trouble),
     /// The message of that number is sent.

@@ -1,16 +1,16 @@
 use std::time::Duration;
 
-use super::history::End;
-use crate::log::{Fault, FaultKind, Leave, NodeId, Record, Trouble};
+use super::history::{End, History};
+use crate::log::{Fault, FaultKind, Leave, NodeId, Record};
 
 /// Looks for the fault that took a session.
 pub(super) struct Blame<'a> {
     pub(super) record: &'a Record,
-    pub(super) owner: NodeId,
+    pub(super) history: &'a History,
     pub(super) opened: Duration,
-    pub(super) transport: &'static str,
-    /// When the client has sent its last message.
-    pub(super) last_sent: Duration,
+    pub(super) owner: NodeId,
+    pub(super) ended: Duration,
+    pub(super) end: End,
 }
 
 impl Blame<'_> {
@@ -23,73 +23,68 @@ impl Blame<'_> {
         killed.map(|it| it.from)
     }
 
-    /// Returns the fault that may have ended a session in this way.
-    pub(super) fn find(
-        &self,
-        at: Duration,
-        end: End,
-        troubles: &[(Duration, Trouble)],
-    ) -> Option<&Fault> {
-        let faults = self.record.faults.iter();
-        let fitting = faults.filter(|it| self.fits(it, at, end, troubles));
+    /// Returns the fault that may have ended the session.
+    pub(super) fn find(&self) -> Option<&Fault> {
+        let fitting = self.record.faults.iter().filter(|it| self.fits(it));
         // The latest is the likeliest.
         fitting.max_by_key(|it| it.from)
     }
 
-    /// Returns since when a client could hear of a fault. `None` if that was only when it was over.
-    pub(super) fn audible_since(
-        &self,
-        fault: &Fault,
-        end: End,
-        troubles: &[(Duration, Trouble)],
-    ) -> Option<Duration> {
-        let since = match end {
-            End::Left(Leave::CannotSend) => fault.from.max(self.last_sent),
+    /// Returns since when the client could hear of a fault. `None` if that was only when it was over.
+    pub(super) fn audible_since(&self, fault: &Fault) -> Option<Duration> {
+        let since = match self.end {
+            End::Left(Leave::CannotSend) => fault.from.max(self.history.last_sent),
             _ => fault.from,
         };
         if fault.kind != FaultKind::Hung {
             return Some(since);
         }
         // The client waited for the node itself. Only the load balancer can break such a response.
-        if matches!(end, End::Closed { through, .. } if through == fault.node) {
+        if self.is_answered_late(fault) {
             return None;
         }
-        let waited = troubles.iter().filter(|(_, it)| it.through == fault.node);
+        let troubles = self.history.troubles.iter();
+        let waited = troubles.filter(|(_, it)| it.through == fault.node);
         Some(waited.map(|(at, _)| *at).fold(since, Duration::max))
     }
 
-    fn fits(
-        &self,
-        fault: &Fault,
-        at: Duration,
-        end: End,
-        troubles: &[(Duration, Trouble)],
-    ) -> bool {
-        if at < fault.from || self.opened > fault.until {
+    fn fits(&self, fault: &Fault) -> bool {
+        let (at, until) = (self.ended, fault.until);
+        if at < fault.from || self.opened > until {
             return false;
         }
         let is_owner = fault.node == Some(self.owner);
-        let is_websocket = self.transport == "websocket";
-        // A response that the node was writing is lost, and with it the session.
-        let is_on_the_way = troubles.iter().any(|(when, trouble)| {
-            let is_then = *when >= fault.from && *when <= fault.until + AFTERMATH;
-            is_then && (trouble.through.is_none() || trouble.through == fault.node)
-        });
+        let is_websocket = self.history.transport == "websocket";
         match fault.kind {
             FaultKind::Paused | FaultKind::StoreHiccup => false,
-            FaultKind::Killed => is_owner || (is_on_the_way && at <= fault.until + AFTERMATH),
-            FaultKind::Hung => (is_owner || is_on_the_way) && at <= fault.until + WAKING,
+            FaultKind::Killed => is_owner || self.is_on_the_way(fault) && at <= until + AFTERMATH,
+            FaultKind::Hung => (is_owner || self.is_on_the_way(fault)) && at <= until + WAKING,
             // Only what is relayed to the node.
             FaultKind::Cut | FaultKind::Stalled => {
-                is_owner && !is_websocket && at <= fault.until + AFTERMATH
+                is_owner && !is_websocket && at <= until + AFTERMATH
             }
-            FaultKind::StoreAway => !is_websocket && at <= fault.until + AFTERMATH,
+            FaultKind::StoreAway => !is_websocket && at <= until + AFTERMATH,
             FaultKind::Replaced { grace } => {
                 is_owner
                     && at + TOLERANCE >= fault.from + grace
-                    && matches!(end, End::Closed { code: 1001, .. } | End::Left(_))
+                    && matches!(self.end, End::Closed { code: 1001, .. } | End::Left(_))
             }
         }
+    }
+
+    /// Returns whether a request or its response was in the node's hands: the session is lost with it.
+    fn is_on_the_way(&self, fault: &Fault) -> bool {
+        let is_lost = self.history.troubles.iter().any(|(at, trouble)| {
+            let is_then = *at >= fault.from && *at <= fault.until + AFTERMATH;
+            is_then && (trouble.through.is_none() || trouble.through == fault.node)
+        });
+        is_lost || fault.kind == FaultKind::Hung && self.is_answered_late(fault)
+    }
+
+    /// Returns whether the close frame is the node's answer to a request that had waited for it to wake up.
+    fn is_answered_late(&self, fault: &Fault) -> bool {
+        matches!(self.end, End::Closed { through, .. } if through == fault.node)
+            && self.history.last_asked <= fault.until
     }
 }
 

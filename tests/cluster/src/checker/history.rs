@@ -8,10 +8,13 @@ pub(super) struct History {
     pub(super) transport: &'static str,
     pub(super) opened: Vec<(Duration, NodeId)>,
     pub(super) sent: Vec<u64>,
+    /// When the client has sent its last message.
     pub(super) last_sent: Duration,
     pub(super) taken: Vec<u64>,
     pub(super) received: Vec<(Duration, SessionId, u64)>,
     pub(super) troubles: Vec<(Duration, Trouble)>,
+    /// When the client has sent its last receive request.
+    pub(super) last_asked: Duration,
     pub(super) end: Option<(Duration, End)>,
 }
 
@@ -40,6 +43,7 @@ impl History {
                 self.last_sent = at;
                 return self.sent.push(*number);
             }
+            Kind::Asked => return self.last_asked = at,
             Kind::Taken(number) => return self.taken.push(*number),
             Kind::NotTaken(_, trouble) | Kind::NotReceived(trouble) => {
                 return self.troubles.push((at, *trouble));

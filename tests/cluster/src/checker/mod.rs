@@ -2,17 +2,18 @@
 
 mod blame;
 mod history;
+mod report;
 #[cfg(test)]
 mod tests;
 
 use std::collections::{BTreeMap, HashMap};
-use std::fmt;
 use std::time::Duration;
 
 pub(crate) use self::blame::AFTERMATH;
 use self::blame::{Blame, close_limit};
 use self::history::{End, History};
-use crate::log::{FaultKind, Record, SessionId};
+use self::report::name;
+use crate::log::{FaultKind, Leave, Record, SessionId};
 
 /// What a log shows.
 #[derive(Debug, Default)]
@@ -97,42 +98,26 @@ impl Verdict {
                 let skipped = before.map_or(0, |it| number.saturating_sub(it + 1));
                 self.missed += skipped as usize;
                 if skipped > 0 && missing == Missing::Forbidden {
-                    self.problem(
-                        session,
-                        at,
-                        history,
-                        &format!("{skipped} messages of {from} missed"),
-                    );
+                    let text = format!("{skipped} messages of {from} missed");
+                    self.problem(session, at, history, &text);
                 }
                 continue;
             }
             if !history.sent.contains(&number) {
-                self.problem(
-                    session,
-                    at,
-                    history,
-                    &format!("message {number} was never sent"),
-                );
+                let text = format!("message {number} was never sent");
+                self.problem(session, at, history, &text);
             }
             while let Some(skipped) = own.next_if(|taken| *taken < number) {
                 self.lost += 1;
-                self.problem(
-                    session,
-                    at,
-                    history,
-                    &format!("a hole: no message {skipped} before {number}"),
-                );
+                let text = format!("a hole: no message {skipped} before {number}");
+                self.problem(session, at, history, &text);
             }
             let _ = own.next_if_eq(&number);
         }
-        if let Some((at, End::Left(crate::log::Leave::Unanswered))) = history.end {
+        if let Some((at, End::Left(Leave::Unanswered))) = history.end {
             self.lost += own.count();
-            self.problem(
-                session,
-                at,
-                history,
-                "messages were taken, but did not come back",
-            );
+            let text = "messages were taken, but did not come back";
+            self.problem(session, at, history, text);
         }
     }
 
@@ -151,10 +136,11 @@ impl Verdict {
         };
         let blame = Blame {
             record,
-            owner,
+            history,
             opened,
-            transport: history.transport,
-            last_sent: history.last_sent,
+            owner,
+            ended: at,
+            end,
         };
         if !end.is_loss() {
             let limit = close_limit(FaultKind::Killed);
@@ -164,19 +150,15 @@ impl Verdict {
             return;
         }
         self.lost_sessions += 1;
-        let Some(fault) = blame.find(at, end, &history.troubles) else {
-            return self.problem(
-                session,
-                at,
-                history,
-                &format!("lost without a reason: {end:?}"),
-            );
+        let Some(fault) = blame.find() else {
+            let text = format!("lost without a reason: {end:?}");
+            return self.problem(session, at, history, &text);
         };
         *self.lost_to.entry(name(fault.kind)).or_default() += 1;
         if matches!(fault.kind, FaultKind::Replaced { .. }) {
             return;
         }
-        let Some(since) = blame.audible_since(fault, end, &history.troubles) else {
+        let Some(since) = blame.audible_since(fault) else {
             return;
         };
         let late = at.saturating_sub(since);
@@ -215,75 +197,3 @@ impl Verdict {
         self.problems.push(text);
     }
 }
-
-impl fmt::Display for Verdict {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for problem in self.problems.iter().take(MOST_PROBLEMS) {
-            writeln!(f, "  PROBLEM {problem}")?;
-        }
-        if self.problems.len() > MOST_PROBLEMS {
-            writeln!(f, "  and {} more", self.problems.len() - MOST_PROBLEMS)?;
-        }
-        let Self {
-            sent,
-            taken,
-            received,
-            missed,
-            ..
-        } = self;
-        writeln!(
-            f,
-            "  messages: {sent} sent, {taken} taken, {received} received"
-        )?;
-        let Self {
-            lost,
-            doubled,
-            disordered,
-            ..
-        } = self;
-        writeln!(
-            f,
-            "  {lost} lost, {doubled} doubled, {disordered} out of order; {missed} of others missed"
-        )?;
-        let Self {
-            sessions,
-            lost_sessions,
-            not_opened,
-            ..
-        } = self;
-        writeln!(
-            f,
-            "  sessions: {sessions} opened, {lost_sessions} lost to faults; {not_opened} not opened"
-        )?;
-        writeln!(f, "  faults: {}", list(&self.faults, usize::to_string))?;
-        let seconds = |time: &Duration| format!("{:.1} s", time.as_secs_f32());
-        write!(f, "  slowest close: {}", list(&self.slowest_close, seconds))
-    }
-}
-
-fn list<T>(map: &BTreeMap<&str, T>, show: impl Fn(&T) -> String) -> String {
-    let entries: Vec<_> = map
-        .iter()
-        .map(|(name, it)| format!("{name} {}", show(it)))
-        .collect();
-    if entries.is_empty() {
-        "none".to_owned()
-    } else {
-        entries.join(", ")
-    }
-}
-
-fn name(kind: FaultKind) -> &'static str {
-    match kind {
-        FaultKind::Killed => "killed",
-        FaultKind::Hung => "hung",
-        FaultKind::Paused => "paused",
-        FaultKind::Cut => "cut",
-        FaultKind::Stalled => "stalled",
-        FaultKind::StoreHiccup => "store hiccup",
-        FaultKind::StoreAway => "store away",
-        FaultKind::Replaced { .. } => "replaced",
-    }
-}
-
-const MOST_PROBLEMS: usize = 40;

@@ -228,6 +228,24 @@ fn direct_response_of_a_node_that_hangs_is_broken_by_the_balancer_alone() {
 }
 
 #[test]
+fn request_that_waited_for_a_relay_that_hangs_may_find_its_session_lost() {
+    for (asks_again, is_well) in [(false, true), (true, false)] {
+        let mut bench = Bench::echoing("xhr", 1);
+        bench.fault(FaultKind::Hung, 0, 30);
+        bench.add(Kind::Asked);
+        bench.wait(31);
+        if asks_again {
+            bench.add(Kind::Asked);
+        }
+        bench.close(0);
+        match is_well {
+            true => bench.expect_none(),
+            false => bench.expect("lost without a reason"),
+        }
+    }
+}
+
+#[test]
 fn session_of_another_node_must_live() {
     for kind in [
         FaultKind::Killed,

@@ -195,5 +195,5 @@ fn node(name: Option<&str>) -> Option<NodeId> {
 /// Between two sessions of a client.
 const PAUSE: Duration = Duration::from_millis(200);
 
-/// How long messages may be under way: longer than any fault that costs no session.
-const PATIENCE: Duration = Duration::from_secs(15);
+/// How long messages may be under way: longer than any node hangs.
+const PATIENCE: Duration = Duration::from_secs(40);

@@ -44,6 +44,7 @@ async fn receive(client: &Client) {
 
 /// Sends one receive request.
 async fn ask(client: &Client) -> Result<Next, Trouble> {
+    client.log(Kind::Asked);
     let (method, end) = client.plan.transport.receive();
     let response = http::request(client.port, method, &client.path(&end), "").await;
     let mut response = response.map_err(|_| NO_ANSWER)?;
