@@ -13,11 +13,19 @@ struct Program {
 
 impl Program {
     fn start(variables: &[(&str, &str)]) -> Self {
-        let mut child = command(variables).stdout(Stdio::piped()).spawn().unwrap();
+        let mut child = command(variables)
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("the program starts");
         let mut line = String::new();
-        let stdout = child.stdout.take().unwrap();
-        BufReader::new(stdout).read_line(&mut line).unwrap();
-        let addr = line.trim().strip_prefix("Listening on http://").unwrap();
+        let stdout = child.stdout.take().expect("there is a pipe");
+        BufReader::new(stdout)
+            .read_line(&mut line)
+            .expect("it says where it listens");
+        let addr = line
+            .trim()
+            .strip_prefix("Listening on http://")
+            .expect("an address");
         Self {
             addr: addr.to_owned(),
             child,
@@ -27,13 +35,13 @@ impl Program {
     fn terminate(&self) {
         let pid = self.child.id().to_string();
         let status = Command::new("kill").args(["-TERM", &pid]).status();
-        assert!(status.unwrap().success());
+        assert!(status.expect("kill is a command").success());
     }
 
     fn wait(&mut self) -> ExitStatus {
         let limit = Instant::now() + Duration::from_secs(20);
         while Instant::now() < limit {
-            if let Some(status) = self.child.try_wait().unwrap() {
+            if let Some(status) = self.child.try_wait().expect("it is a child") {
                 return status;
             }
             std::thread::sleep(Duration::from_millis(10));
@@ -43,18 +51,20 @@ impl Program {
 
     /// Sends a request, and returns the beginning of its response, up to `until`.
     fn request(&self, method: &str, path: &str, until: &str) -> (TcpStream, String) {
-        let mut stream = TcpStream::connect(&self.addr).unwrap();
+        let mut stream = TcpStream::connect(&self.addr).expect("it listens");
         let timeout = Some(Duration::from_secs(20));
-        stream.set_read_timeout(timeout).unwrap();
+        stream
+            .set_read_timeout(timeout)
+            .expect("a socket takes options");
         let host = &self.addr;
-        write!(stream, "{method} {path} HTTP/1.1\r\nHost: {host}\r\n\r\n").unwrap();
+        write!(stream, "{method} {path} HTTP/1.1\r\nHost: {host}\r\n\r\n").expect("it reads");
         let mut response = Vec::new();
         while !String::from_utf8_lossy(&response).contains(until) {
             let mut byte = [0];
-            stream.read_exact(&mut byte).unwrap();
+            stream.read_exact(&mut byte).expect("it answers");
             response.extend(byte);
         }
-        (stream, String::from_utf8(response).unwrap())
+        (stream, String::from_utf8(response).expect("text"))
     }
 
     fn until_health(&self, status: u16) {

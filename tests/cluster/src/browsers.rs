@@ -9,7 +9,8 @@ use tokio::time::timeout;
 
 use crate::site::{Node, Program, Site};
 
-pub(crate) async fn run(bin: &Path, e2e: &Path) -> Result<()> {
+/// Returns the report.
+pub(crate) async fn run(bin: &Path, e2e: &Path) -> Result<String> {
     let variable = |name: &str, value: &Path| (name.to_owned(), value.display().to_string());
     let site = Site::start(Program {
         path: bin.join("e2e-server"),
@@ -32,7 +33,14 @@ pub(crate) async fn run(bin: &Path, e2e: &Path) -> Result<()> {
     for node in site.nodes.iter().map(Node::port) {
         command.arg("--node").arg(node.to_string());
     }
-    let status = timeout(Duration::from_secs(400), command.status()).await??;
-    ensure!(status.success(), "{status}");
-    site.no_sessions().await
+    let output = timeout(Duration::from_secs(500), command.output()).await??;
+    let report = String::from_utf8_lossy(&output.stdout).into_owned();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    ensure!(
+        output.status.success(),
+        "{}\n{report}{errors}",
+        output.status
+    );
+    site.no_sessions().await?;
+    Ok(report)
 }

@@ -8,7 +8,7 @@ use tokio::time::sleep;
 use crate::checker::{AFTERMATH, Missing, check};
 use crate::load::{Load, Plan, Transport};
 use crate::log::{FaultKind, Log, NodeId};
-use crate::site::{GRACE, Site, State};
+use crate::site::{GRACE, Site, State, scratch};
 
 /// Runs all faults `rounds` times, and looks at what clients have seen.
 pub(crate) async fn run(site: &mut Site, rounds: usize) -> Result<()> {
@@ -24,6 +24,9 @@ pub(crate) async fn run(site: &mut Site, rounds: usize) -> Result<()> {
     let verdict = check(&log.record(), Missing::Allowed);
     println!("{verdict}");
     let problems = verdict.problems.len();
+    if problems > 0 {
+        log.write(&scratch().join("faults.txt"))?;
+    }
     ensure!(problems == 0, "{problems} problems");
     site.no_sessions().await
 }

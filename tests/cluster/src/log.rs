@@ -1,8 +1,12 @@
 //! What clients have done and seen, and what was done to the nodes.
 
+use std::fmt::Write;
+use std::fs;
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use anyhow::Result;
 use tokio::time::Instant;
 
 /// The log of a run. Clones are the same log.
@@ -46,6 +50,8 @@ pub(crate) enum Kind {
     NotOpened(Trouble),
     /// A receive request is sent.
     Asked,
+    /// Its response has begun, through a node.
+    Answered(Option<NodeId>),
     /// A receive request failed.
     NotReceived(Trouble),
     /// The message of that number is sent.
@@ -151,6 +157,19 @@ impl Log {
 
     pub(crate) fn record(&self) -> Record {
         self.with(|record| record.clone())
+    }
+
+    /// Writes everything to a file, for whoever looks for the reason of a problem.
+    pub(crate) fn write(&self, path: &Path) -> Result<()> {
+        let record = self.record();
+        let mut text = String::new();
+        for fault in record.faults {
+            writeln!(text, "{fault:?}")?;
+        }
+        for Event { at, session, kind } in record.events {
+            writeln!(text, "{:8.3} session {session}: {kind:?}", at.as_secs_f32())?;
+        }
+        Ok(fs::write(path, text)?)
     }
 
     fn with<T>(&self, act: impl FnOnce(&mut Record) -> T) -> T {

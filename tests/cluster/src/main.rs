@@ -60,19 +60,28 @@ async fn main() -> ExitCode {
         options.parts = Part::value_variants().to_vec();
     }
     let mut run = Run::default();
+    let start = Instant::now();
+    // Browsers take long, and the other parts wait most of the time.
+    let browsers = options.parts.contains(&Part::Browsers).then(|| {
+        let (bin, e2e) = (options.bin.clone(), options.tests.join("e2e"));
+        tokio::spawn(async move { browsers::run(&bin, &e2e).await })
+    });
     for part in options.parts.iter().copied() {
+        if part == Part::Browsers {
+            continue;
+        }
         println!("{part:?}");
         let since = Instant::now();
         let outcome = run.part(part, &options).await;
         run.report(&format!("{part:?}"), since, outcome);
     }
+    if let Some(browsers) = browsers {
+        let outcome = joined(browsers).await.map(|report| println!("{report}"));
+        run.report("Browsers", start, outcome);
+    }
     if let Some(is_empty) = run.directory.take() {
-        let since = Instant::now();
-        let outcome = match is_empty.await {
-            Ok(outcome) => outcome,
-            Err(error) => Err(error.into()),
-        };
-        run.report("Directory and tables are empty", since, outcome);
+        let outcome = joined(is_empty).await;
+        run.report("Directory and tables are empty", start, outcome);
     }
     if run.failed == 0 {
         // What is left of it is not worth a failure.
@@ -87,6 +96,13 @@ async fn main() -> ExitCode {
     ExitCode::FAILURE
 }
 
+async fn joined<T>(task: JoinHandle<Result<T>>) -> Result<T> {
+    match task.await {
+        Ok(outcome) => outcome,
+        Err(error) => Err(error.into()),
+    }
+}
+
 #[derive(Default)]
 struct Run {
     failed: usize,
@@ -96,9 +112,6 @@ struct Run {
 
 impl Run {
     async fn part(&mut self, part: Part, options: &Options) -> Result<()> {
-        if part == Part::Browsers {
-            return browsers::run(&options.bin, &options.tests.join("e2e")).await;
-        }
         let mut site = Site::start(Program {
             path: options.bin.join("test-server"),
             env: Vec::new(),
@@ -113,6 +126,7 @@ impl Run {
                 self.directory = Some(tokio::spawn(async move { site.no_entries().await }));
                 outcome
             }
+            // They run beside all others.
             Part::Browsers => Ok(()),
         }
     }

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use super::history::{End, History};
+use super::history::{Answer, End, History};
 use crate::log::{Fault, FaultKind, Leave, NodeId, Record};
 
 /// Looks for the fault that took a session.
@@ -30,22 +30,20 @@ impl Blame<'_> {
         fitting.max_by_key(|it| it.from)
     }
 
-    /// Returns since when the client could hear of a fault. `None` if that was only when it was over.
-    pub(super) fn audible_since(&self, fault: &Fault) -> Option<Duration> {
+    /// Returns since when the client could hear of a fault.
+    pub(super) fn audible_since(&self, fault: &Fault) -> Duration {
         let since = match self.end {
             End::Left(Leave::CannotSend) => fault.from.max(self.history.last_sent),
             _ => fault.from,
         };
         if fault.kind != FaultKind::Hung {
-            return Some(since);
+            return since;
         }
         // The client waited for the node itself. Only the load balancer can break such a response.
-        if self.is_answered_late(fault) {
-            return None;
-        }
         let troubles = self.history.troubles.iter();
-        let waited = troubles.filter(|(_, it)| it.through == fault.node);
-        Some(waited.map(|(at, _)| *at).fold(since, Duration::max))
+        let sent = troubles.filter(|(_, it)| it.through == fault.node);
+        let waited = sent.map(|(at, _)| *at).chain(self.waited_for(fault));
+        waited.fold(since, Duration::max)
     }
 
     fn fits(&self, fault: &Fault) -> bool {
@@ -78,13 +76,22 @@ impl Blame<'_> {
             let is_then = *at >= fault.from && *at <= fault.until + AFTERMATH;
             is_then && (trouble.through.is_none() || trouble.through == fault.node)
         });
-        is_lost || fault.kind == FaultKind::Hung && self.is_answered_late(fault)
+        is_lost || self.waited_for(fault).next().is_some()
     }
 
-    /// Returns whether the close frame is the node's answer to a request that had waited for it to wake up.
-    fn is_answered_late(&self, fault: &Fault) -> bool {
-        matches!(self.end, End::Closed { through, .. } if through == fault.node)
-            && self.history.last_asked <= fault.until
+    /// Returns when the receive requests were over that the node had during the fault.
+    fn waited_for(&self, fault: &Fault) -> impl Iterator<Item = Duration> {
+        let asked = &self.history.asked;
+        let ends = asked.iter().skip(1).map(|it| it.at).chain([self.ended]);
+        let asked = asked.iter().zip(ends).filter(|(asked, end)| {
+            let is_there = match asked.answer {
+                Answer::Through(through) => through == fault.node,
+                // All others answer in that time: the session is over, or was when it was asked for.
+                Answer::Pending => fault.kind == FaultKind::Hung && *end >= asked.at + SILENCE,
+            };
+            is_there && asked.at <= fault.until && *end >= fault.from
+        });
+        asked.map(|(_, end)| end)
     }
 }
 
@@ -102,6 +109,9 @@ pub(crate) const AFTERMATH: Duration = Duration::from_secs(7);
 
 /// The same for a node that wakes up.
 const WAKING: Duration = Duration::from_secs(20);
+
+/// How long a request for a session that is over waits at most, if no node hangs.
+const SILENCE: Duration = Duration::from_secs(10);
 
 /// Clients and the harness look at the clock at different moments.
 const TOLERANCE: Duration = Duration::from_millis(300);

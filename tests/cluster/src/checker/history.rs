@@ -13,9 +13,23 @@ pub(super) struct History {
     pub(super) taken: Vec<u64>,
     pub(super) received: Vec<(Duration, SessionId, u64)>,
     pub(super) troubles: Vec<(Duration, Trouble)>,
-    /// When the client has sent its last receive request.
-    pub(super) last_asked: Duration,
+    pub(super) asked: Vec<Asked>,
     pub(super) end: Option<(Duration, End)>,
+}
+
+/// A receive request. It is over when the next one is sent, or the session ends.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Asked {
+    pub(super) at: Duration,
+    pub(super) answer: Answer,
+}
+
+/// The response to a receive request.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Answer {
+    /// None has begun.
+    Pending,
+    Through(Option<NodeId>),
 }
 
 /// How a session ended for its client.
@@ -43,7 +57,18 @@ impl History {
                 self.last_sent = at;
                 return self.sent.push(*number);
             }
-            Kind::Asked => return self.last_asked = at,
+            Kind::Asked => {
+                return self.asked.push(Asked {
+                    at,
+                    answer: Answer::Pending,
+                });
+            }
+            Kind::Answered(through) => {
+                if let Some(asked) = self.asked.last_mut() {
+                    asked.answer = Answer::Through(*through);
+                }
+                return;
+            }
             Kind::Taken(number) => return self.taken.push(*number),
             Kind::NotTaken(_, trouble) | Kind::NotReceived(trouble) => {
                 return self.troubles.push((at, *trouble));

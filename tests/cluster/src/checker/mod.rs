@@ -158,10 +158,7 @@ impl Verdict {
         if matches!(fault.kind, FaultKind::Replaced { .. }) {
             return;
         }
-        let Some(since) = blame.audible_since(fault) else {
-            return;
-        };
-        let late = at.saturating_sub(since);
+        let late = at.saturating_sub(blame.audible_since(fault));
         let slowest = self.slowest_close.entry(name(fault.kind)).or_default();
         *slowest = late.max(*slowest);
         if late > close_limit(fault.kind) {

@@ -228,16 +228,37 @@ fn direct_response_of_a_node_that_hangs_is_broken_by_the_balancer_alone() {
 }
 
 #[test]
-fn request_that_waited_for_a_relay_that_hangs_may_find_its_session_lost() {
-    for (asks_again, is_well) in [(false, true), (true, false)] {
+fn session_whose_response_a_relay_had_that_hangs_may_be_lost() {
+    for (through, is_well) in [(0, true), (2, false)] {
         let mut bench = Bench::echoing("xhr", 1);
         bench.fault(FaultKind::Hung, 0, 30);
         bench.add(Kind::Asked);
         bench.wait(31);
-        if asks_again {
-            bench.add(Kind::Asked);
+        bench.add(Kind::Answered(Some(through)));
+        bench.add(Kind::Asked);
+        bench.add(Kind::Answered(Some(2)));
+        bench.close(2);
+        match is_well {
+            true => bench.expect_none(),
+            false => bench.expect("lost without a reason"),
         }
-        bench.close(0);
+    }
+}
+
+#[test]
+fn request_without_an_answer_is_at_the_node_that_hangs() {
+    for (kind, is_well) in [(FaultKind::Hung, true), (FaultKind::Killed, false)] {
+        let mut bench = Bench::echoing("xhr", 1);
+        bench.fault(kind, 0, 30);
+        bench.add(Kind::Asked);
+        bench.add(Kind::Sent(4));
+        let trouble = Trouble {
+            status: Some(404),
+            through: Some(2),
+        };
+        bench.add(Kind::NotTaken(4, trouble));
+        bench.wait(20);
+        bench.add(Kind::Left(Leave::CannotSend));
         match is_well {
             true => bench.expect_none(),
             false => bench.expect("lost without a reason"),

@@ -49,6 +49,7 @@ async fn ask(client: &Client) -> Result<Next, Trouble> {
     let response = http::request(client.port, method, &client.path(&end), "").await;
     let mut response = response.map_err(|_| NO_ANSWER)?;
     let through = node(response.header("x-server"));
+    client.log(Kind::Answered(through));
     let status = Some(response.status);
     let trouble = Trouble { status, through };
     if response.status != 200 {

@@ -1,6 +1,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 use std::{env, fs, process};
 
@@ -20,10 +21,7 @@ pub(crate) struct Process {
 impl Process {
     /// Starts a program. What it writes goes to a file in the scratch folder.
     pub(crate) fn start(name: &str, command: &mut Command) -> Result<Self> {
-        let log = fs::File::options()
-            .create(true)
-            .append(true)
-            .open(scratch().join(format!("{name}.txt")))?;
+        let log = log(name)?;
         let child = command
             .stdin(Stdio::null())
             .stdout(log.try_clone()?)
@@ -39,14 +37,10 @@ impl Process {
 
     /// Starts a server that says where it listens, and waits until it has said so.
     pub(crate) async fn start_server(name: &str, command: &mut Command) -> Result<Self> {
-        let log = fs::File::options()
-            .create(true)
-            .append(true)
-            .open(scratch().join(format!("{name}.txt")))?;
         let mut child = command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
-            .stderr(log)
+            .stderr(log(name)?)
             .kill_on_drop(true)
             .spawn()
             .with_context(|| format!("cannot start {name}"))?;
@@ -83,6 +77,13 @@ impl Process {
     }
 }
 
+/// Opens the file for what a program writes.
+fn log(name: &str) -> Result<fs::File> {
+    let path = scratch().join(format!("{name}.txt"));
+    let file = fs::File::options().create(true).append(true).open(path);
+    Ok(file?)
+}
+
 /// Waits until something listens at a port.
 pub(crate) async fn until_listening(port: u16) -> Result<()> {
     let limit = Instant::now() + START;
@@ -95,9 +96,9 @@ pub(crate) async fn until_listening(port: u16) -> Result<()> {
 
 /// Returns a free port that no outgoing connection takes, so that a server can start again there.
 pub(crate) async fn free_port() -> Result<u16> {
-    static NEXT: std::sync::atomic::AtomicU16 = std::sync::atomic::AtomicU16::new(0);
+    static NEXT: AtomicU16 = AtomicU16::new(0);
     for _ in 0..10_000 {
-        let count = NEXT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        let count = NEXT.fetch_add(1, Ordering::Relaxed);
         let port = 20_000 + (process::id() as u16).wrapping_mul(37).wrapping_add(count) % 12_000;
         if TcpListener::bind(("127.0.0.1", port)).await.is_ok() {
             return Ok(port);
