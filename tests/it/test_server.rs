@@ -291,12 +291,14 @@ async fn server_that_drains_is_not_healthy_and_keeps_its_sessions() {
 
 /// Starts the test server as a node of a cluster.
 async fn node(store: &Memory) -> Server {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0")
+        .await
+        .expect("a port is free");
     let cluster = Cluster::builder("a secret of 16 bytes or more")
-        .advertise(listener.local_addr().unwrap())
+        .advertise(listener.local_addr().expect("the socket is bound"))
         .join(store.clone())
         .await
-        .unwrap();
+        .expect("the options are right");
     tokio::spawn(cluster.serve(listener));
     let test_server = TestServer::new(DEFAULT_SOCKJS_URL, Some(&cluster));
     Server::start(test_server.router()).await

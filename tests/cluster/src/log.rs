@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::fs;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::Result;
 use tokio::time::Instant;
@@ -162,7 +162,10 @@ impl Log {
     /// Writes everything to a file, for whoever looks for the reason of a problem.
     pub(crate) fn write(&self, path: &Path) -> Result<()> {
         let record = self.record();
-        let mut text = String::new();
+        let now = SystemTime::now().duration_since(UNIX_EPOCH)?;
+        // To compare with the logs of the nodes.
+        let start = now.saturating_sub(self.now()).as_secs_f64();
+        let mut text = format!("began {start:.3} s after 1970\n");
         for fault in record.faults {
             writeln!(text, "{fault:?}")?;
         }

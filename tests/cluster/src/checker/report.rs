@@ -43,8 +43,9 @@ impl fmt::Display for Verdict {
         } = self;
         writeln!(
             f,
-            "  sessions: {sessions} opened, {lost_sessions} lost to faults; {not_opened} not opened"
+            "  sessions: {sessions} opened, {lost_sessions} lost; {not_opened} not opened"
         )?;
+        writeln!(f, "  lost to: {}", list(&self.lost_to, usize::to_string))?;
         writeln!(f, "  faults: {}", list(&self.faults, usize::to_string))?;
         let seconds = |time: &Duration| format!("{:.1} s", time.as_secs_f32());
         write!(f, "  slowest close: {}", list(&self.slowest_close, seconds))

@@ -172,7 +172,7 @@ impl Client {
             .await
             .is_ok();
         let lifetime = Duration::from_secs(5 + (self.id as u64 * 7919) % 20);
-        !is_stopped && !(self.plan.is_fickle && self.began.elapsed() > lifetime)
+        !(is_stopped || self.plan.is_fickle && self.began.elapsed() > lifetime)
     }
 
     /// Waits until everything that was taken has come back, and logs how the client leaves.

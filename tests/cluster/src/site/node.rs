@@ -63,7 +63,7 @@ impl Node {
             )
             .env("CLUSTER_LEASE", LEASE.as_secs().to_string())
             .env("DRAIN_GRACE", GRACE.as_secs().to_string())
-            .env("RUST_LOG", "info")
+            .env("RUST_LOG", "info,sockjs_cluster=debug")
             .envs(self.program.env.iter().cloned());
         self.process = Some(Process::start_server(&self.name, &mut command).await?);
         Ok(())
