@@ -4,8 +4,10 @@
 //     node main.mjs --bin target/debug [--browser NAME]… [--transport NAME]…
 //     node main.mjs --bin target/debug --headers
 //     node main.mjs --bin target/debug --screenshots
+//     node main.mjs --cluster PORT --node PORT… [--browser NAME]… [--transport NAME]…
 //
-// `./run` builds what this needs.
+// `./run` builds what this needs. With `--cluster`, the servers run already, behind a load balancer at the
+// first port, and nothing but the table is tested. tests/cluster starts them.
 
 import { parseArgs } from "node:util";
 import { BROWSERS } from "./lib/browsers.mjs";
@@ -18,7 +20,7 @@ import { Line } from "./lib/line.mjs";
 import { PAGES, SOCKJS_CLIENT } from "./lib/paths.mjs";
 import { Reference } from "./lib/reference.mjs";
 import { Report } from "./lib/report.mjs";
-import { Server } from "./lib/servers.mjs";
+import { Server, placeBehind } from "./lib/servers.mjs";
 
 const { values: options } = parseArgs({
   options: {
@@ -28,11 +30,13 @@ const { values: options } = parseArgs({
     write: { type: "boolean", default: false },
     headers: { type: "boolean", default: false },
     screenshots: { type: "boolean", default: false },
+    cluster: { type: "string" },
+    node: { type: "string", multiple: true, default: [] },
   },
 });
 
 const partial = options.browser.length < Object.keys(BROWSERS).length ||
-  options.transport.length < TRANSPORTS.length || options.headers;
+  options.transport.length < TRANSPORTS.length || options.headers || options.cluster !== undefined;
 if (options.write && partial) throw new Error("--write needs a whole run");
 
 // So that what is to be done at the end of this process is done.
@@ -59,6 +63,14 @@ async function start() {
   };
 }
 
+/** The same for a cluster. Every node has all mounts, and the host of a URL makes its origin. */
+async function startCluster(port) {
+  placeBehind(port, options.node.map(Number));
+  const line = stopping(await Line.to(port));
+  const site = { pages: port, echo: port, control: port, line };
+  return { same: site, cross: site };
+}
+
 /** The same for sockjs-node, as far as an attempt to connect goes. */
 async function startReference() {
   const here = stopping(await Reference.start());
@@ -79,17 +91,27 @@ async function checkImpossible(cells) {
   return problems;
 }
 
+/** Against a cluster one for each transport, the other one if that is possible. */
+function origins(transport) {
+  if (options.cluster === undefined) return ORIGINS;
+  const possible = ORIGINS.filter((origin) => impossible(transport, origin) === undefined);
+  return possible.slice(-1);
+}
+
 async function runBrowser(browser, sites, reference, report) {
   for (const transport of options.transport) {
-    for (const origin of ORIGINS) {
+    for (const origin of origins(transport)) {
       const cell = (site) => new Cell(browser, transport, origin, site);
       const reason = impossible(transport, origin);
       await report.cell({ browser, transport, origin, reason }, () => reason === undefined
         ? cell(sites[origin]).run()
-        : checkImpossible({ ours: cell(sites[origin]), reference: cell(reference[origin]) }));
+        : checkImpossible({
+          ours: cell(sites[origin]),
+          ...reference && { reference: cell(reference[origin]) },
+        }));
     }
   }
-  if (browser.undrivenPage) {
+  if (browser.undrivenPage && options.cluster === undefined) {
     await report.check(`Memory of ${browser.name}`, async (say) => {
       const { results, problems } = await floods(browser, sites.same.pages);
       say(`with the default response limit: ${described(results.limited)}`);
@@ -120,8 +142,9 @@ if (options.headers) {
   process.exit(report.failed === 0 ? 0 : 1);
 }
 try {
-  const sites = await start();
-  const reference = await startReference();
+  const isCluster = options.cluster !== undefined;
+  const sites = isCluster ? await startCluster(Number(options.cluster)) : await start();
+  const reference = isCluster ? undefined : await startReference();
   for (const name of options.browser) {
     const browser = await BROWSERS[name].launch();
     try {
@@ -132,9 +155,11 @@ try {
     }
   }
   if (!partial) await runHeaders(report);
-  await report.check("the code of docs/client.md", () => checkDocumentation(sites.same));
-  for (const name of Object.keys(EXAMPLES)) {
-    await report.check(`the page of ${name}`, () => checkExample(options.bin, name));
+  if (!isCluster) {
+    await report.check("the code of docs/client.md", () => checkDocumentation(sites.same));
+    for (const name of Object.keys(EXAMPLES)) {
+      await report.check(`the page of ${name}`, () => checkExample(options.bin, name));
+    }
   }
 } finally {
   for (const stop of toStop.reverse()) await stop();

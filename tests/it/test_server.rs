@@ -1,7 +1,12 @@
 //! The mounts of the standard test server, as other test suites expect them.
 
-use serde_json::Value;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use sockjs_cluster::{Cluster, Memory};
 use support::{Direct, Peer, Server, Wire, next_piece, timed, unique_path, within};
+use test_server::{DEFAULT_SOCKJS_URL, TestServer};
+use tokio::net::TcpListener;
 
 use crate::receive::GO_AWAY;
 
@@ -74,6 +79,7 @@ async fn any_other_path_is_404() {
         "/000/abc/xhr",
         "/_stats/",
         "/_statsx",
+        "/_healthy",
         "/x/echo",
     ] {
         assert_eq!(server.get(path).send().await.status, 404, "{path}");
@@ -229,4 +235,123 @@ async fn until_open(server: &Server, mount: &str, count: u64) {
         }
     };
     within(format_args!("{count} sessions"), counted).await;
+}
+
+#[tokio::test]
+async fn stats_count_how_sessions_ended() {
+    let server = server().await;
+    let (_, lost) = open(&server, "/echo").await;
+    let (_, _kept) = open(&server, "/echo").await;
+    let peer = server.peer_at(unique_path("/close"));
+    peer.open().await;
+    assert_eq!(peer.poll().await, format!("{GO_AWAY}\n"));
+
+    drop(lost);
+    until_ended(&server, "/echo", json!({"receiver_lost": 1})).await;
+    until_ended(&server, "/close", json!({"closed_by_app": 1})).await;
+    until_ended(&server, "/ticker", json!({})).await;
+}
+
+async fn until_ended(server: &Server, mount: &str, endings: Value) {
+    let counted = async {
+        while json(server, "/_stats").await["ended"][mount] != endings {
+            tokio::task::yield_now().await;
+        }
+    };
+    within(format_args!("{endings} of {mount}"), counted).await;
+}
+
+#[tokio::test]
+async fn server_that_drains_is_not_healthy_and_keeps_its_sessions() {
+    let test_server = TestServer::new(DEFAULT_SOCKJS_URL, None);
+    let server = Server::start(test_server.router()).await;
+    assert_eq!(server.get("/_health").send().await.status, 200);
+    let (peer, mut receiver) = open(&server, "/echo").await;
+
+    let drain = test_server.drain(Duration::MAX);
+    let client = async {
+        while server.get("/_health").send().await.status == 200 {
+            tokio::task::yield_now().await;
+        }
+        peer.send(r#"["x"]"#).await;
+        receiver.expect(r#"a["x"]"#).await;
+        drop(receiver);
+    };
+    within("the end of the session", async {
+        tokio::join!(drain, client)
+    })
+    .await;
+    assert_eq!(server.get("/_health").send().await.status, 503);
+    server.peer_at(unique_path("/echo")).open().await;
+
+    test_server.shut_down(Duration::ZERO).await;
+    assert_eq!(server.get("/echo/info").send().await.status, 503);
+    until_open(&server, "/echo", 0).await;
+}
+
+/// Starts the test server as a node of a cluster.
+async fn node(store: &Memory) -> Server {
+    let listener = TcpListener::bind("127.0.0.1:0")
+        .await
+        .expect("a port is free");
+    let cluster = Cluster::builder("a secret of 16 bytes or more")
+        .advertise(listener.local_addr().expect("the socket is bound"))
+        .join(store.clone())
+        .await
+        .expect("the options are right");
+    tokio::spawn(cluster.serve(listener));
+    let test_server = TestServer::new(DEFAULT_SOCKJS_URL, Some(&cluster));
+    Server::start(test_server.router()).await
+}
+
+#[tokio::test]
+async fn every_mount_is_part_of_the_cluster() {
+    let store = Memory::new();
+    let nodes = [node(&store).await, node(&store).await];
+    for mount in MOUNTS {
+        let path = unique_path(mount);
+        nodes[0].peer_at(path.as_str()).open().await;
+        let peer = nodes[1].peer_at(path.as_str());
+        if mount == "/close" {
+            assert_eq!(peer.poll().await, format!("{GO_AWAY}\n"));
+        } else {
+            peer.send("[]").await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn each_response_of_a_node_has_its_name() {
+    let store = Memory::new();
+    let nodes = [node(&store).await, node(&store).await];
+    let mut names = Vec::new();
+    for node in &nodes {
+        for path in ["/echo/info", "/_stats", "/nothing"] {
+            let response = node.get(path).send().await;
+            names.push(response.header("x-node").unwrap().to_owned());
+        }
+    }
+    assert!(names[..3].iter().all(|name| *name == names[0]), "{names:?}");
+    assert!(names[3..].iter().all(|name| *name == names[3]), "{names:?}");
+    assert_ne!(names[0], names[3]);
+    assert_eq!(names[0].len(), 32);
+    let alone = server().await.get("/_stats").send().await;
+    assert_eq!(alone.header("x-node"), None);
+}
+
+#[tokio::test]
+async fn broadcast_reaches_all_nodes() {
+    let store = Memory::new();
+    let nodes = [node(&store).await, node(&store).await, node(&store).await];
+    let mut listeners = Vec::new();
+    for node in &nodes {
+        listeners.push(open(node, "/broadcast").await);
+    }
+    for speaker in 0..listeners.len() {
+        let payload = format!("[\"{speaker}\"]");
+        listeners[speaker].0.send(&payload).await;
+        for (_, receiver) in &mut listeners {
+            receiver.expect(&format!("a{payload}")).await;
+        }
+    }
 }

@@ -206,7 +206,11 @@ export class Cell {
     await sleep(SETTLING_TIME);
 
     line.cut();
-    if (HEARS_NOTHING.includes(this.transport)) await this.page.call("say", "hello?");
+    if (HEARS_NOTHING.includes(this.transport)) {
+      // A message that comes sooner is taken, and nobody hears anything.
+      await untilOpen(0, control, "/control", CLOSE_TIMEOUT);
+      await this.page.call("say", "hello?");
+    }
     const ending = await this.page.call("end");
     // 2010 if the browser repeats its request before the server hears that the first one is lost.
     if (![1002, 1006, 2010].includes(ending.code)) {

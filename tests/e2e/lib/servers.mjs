@@ -52,8 +52,22 @@ export class Server {
   }
 }
 
-/** Returns how many sessions the server on `port` has open at the mount. */
+/** The ports of the servers behind a load balancer, by its port. */
+const nodes = new Map();
+
+/** Has the sessions of a load balancer's port be those of the servers behind it. */
+export function placeBehind(port, servers) {
+  nodes.set(port, servers);
+}
+
+/** Returns how many sessions the server on `port`, or the servers behind it, have open at the mount. */
 export async function openSessions(port, mount) {
+  const servers = nodes.get(port) ?? [port];
+  const counts = await Promise.all(servers.map((server) => openAt(server, mount)));
+  return counts.reduce((sum, count) => sum + count);
+}
+
+async function openAt(port, mount) {
   for (const path of ["/_stats", "/e2e/stats"]) {
     const response = await fetch(`http://127.0.0.1:${port}${path}`);
     if (!response.ok) continue;

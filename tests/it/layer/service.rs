@@ -179,7 +179,7 @@ impl Service<Request> for Shy {
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         self.asked += 1;
-        self.ready = self.asked % 2 == 0;
+        self.ready = self.asked.is_multiple_of(2);
         if self.ready {
             Poll::Ready(Ok(()))
         } else {

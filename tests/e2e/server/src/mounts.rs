@@ -7,6 +7,7 @@ use std::time::Duration;
 use axum::routing::get;
 use axum::{Json, Router};
 use sockjs_axum::{AllowedOrigins, SendError, Session, SockJsLayer};
+use sockjs_cluster::Cluster;
 
 /// Short enough for a test to see a few heartbeats.
 const HEARTBEAT_DELAY: Duration = Duration::from_millis(400);
@@ -15,7 +16,7 @@ const HEARTBEAT_DELAY: Duration = Duration::from_millis(400);
 const FLOOD_MESSAGE_LEN: usize = 16 * 1024;
 
 /// Adds the mounts, and `GET /e2e/stats` with how many sessions each has.
-pub(crate) fn add_to(app: Router, client_url: &str) -> Router {
+pub(crate) fn add_to(app: Router, client_url: &str, cluster: Option<&Cluster>) -> Router {
     let allowed = env::var("ALLOWED_ORIGINS").unwrap_or_default();
     let allowed = allowed.split(',').filter(|origin| !origin.is_empty());
     let mounts = [
@@ -35,7 +36,10 @@ pub(crate) fn add_to(app: Router, client_url: &str) -> Router {
     ];
     let mounts = mounts.map(|(prefix, layer)| {
         let layer = layer.on_session(control).sockjs_url(client_url);
-        (prefix, layer)
+        match cluster {
+            Some(cluster) => (prefix, layer.peers(cluster.mount(prefix))),
+            None => (prefix, layer),
+        }
     });
     let handles = mounts
         .each_ref()
