@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 
 use serde::{Deserialize, Serialize};
 
-use crate::quote::{self, quote, quoted_len};
+use crate::quote::{self, quote, quoted_len, quoted_len_hint};
 
 /// A message of the application: Unicode text that is cheap to clone.
 ///
@@ -112,11 +112,9 @@ impl Message {
 
     /// Estimates how many bytes [`write_quoted`](Self::write_quoted) appends.
     pub(crate) fn quoted_len_hint(&self) -> usize {
-        // A message that is itself JSON has a quotation mark to escape about every five bytes. Most
-        // other text has none.
         match self.shared.get().and_then(|shared| shared.quoted.get()) {
             Some(quoted) => quoted.len(),
-            None => self.len() + self.len() / 4 + 2,
+            None => quoted_len_hint(self),
         }
     }
 }

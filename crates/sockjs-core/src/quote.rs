@@ -39,6 +39,29 @@ pub(crate) fn quoted_len(text: &str) -> usize {
     len
 }
 
+/// Estimates the length of the text as [`quote`] writes it.
+#[inline]
+pub(crate) fn quoted_len_hint(text: &str) -> usize {
+    // A message that is itself JSON has a quotation mark to escape about every five bytes. Most other
+    // text has none.
+    let escapes = match text.as_bytes().first_chunk::<SAMPLE>() {
+        Some(start) if text.len() >= WORTH_SAMPLING => escapes_by_sample(start, text.len()),
+        _ => text.len() / 4,
+    };
+    text.len() + escapes + 2
+}
+
+/// Estimates how many bytes have to be escaped in a long text, by its start. A buffer that is much too
+/// long would cost more: the allocator may have no memory of that size, and ask the operating system.
+#[inline(never)]
+fn escapes_by_sample(start: &[u8; SAMPLE], len: usize) -> usize {
+    let is_escaped = |byte: &&u8| **byte < 0x20 || **byte == b'"' || **byte == b'\\';
+    match start.iter().filter(is_escaped).count() {
+        0 => len / 256,
+        escapes => len / SAMPLE * escapes + len / 8,
+    }
+}
+
 /// How many bytes a byte of text becomes at most, without the quotation marks.
 pub(crate) const MAX_GROWTH: usize = "\\u0000".len();
 
@@ -111,6 +134,12 @@ fn push_escaped(code: u16, out: &mut Vec<u8>) {
 /// A shorter buffer may rather grow, which costs little.
 const WORTH_COUNTING: usize = 4096;
 
+/// From which length on the start of a text is looked at, to estimate its length.
+const WORTH_SAMPLING: usize = 16 * 1024;
+
+/// How many bytes of a long text are looked at.
+const SAMPLE: usize = 2048;
+
 const HEX_DIGITS: &[u8; 16] = b"0123456789abcdef";
 
 #[cfg(test)]
@@ -142,6 +171,17 @@ mod tests {
             | 0xfff0..=0xffff) => format!("\\u{code:04x}"),
             _ => c.to_string(),
         }
+    }
+
+    #[test]
+    fn the_length_of_long_text_is_estimated_well() {
+        for text in ["x", "\"x", "{\"key\":\"value\"}", "some words\n", "\u{e9}"] {
+            let text = text.repeat(100_000);
+            let (hint, len) = (quoted_len_hint(&text), quoted_len(&text));
+            assert!((len..len + len / 7).contains(&hint), "{hint} {len}");
+        }
+        let plain = "x".repeat(1024 * 1024);
+        assert!(quoted_len_hint(&plain) < plain.len() + 8 * 1024);
     }
 
     #[test]

@@ -36,6 +36,11 @@ impl ReadBuffer {
         self.untaken.is_empty()
     }
 
+    /// Returns how many bytes are not taken.
+    pub(super) fn len(&self) -> usize {
+        self.untaken.len()
+    }
+
     /// Takes bytes into a buffer, and returns their number.
     pub(super) fn take(&mut self, buf: &mut [u8]) -> usize {
         let len = buf.len().min(self.untaken.len());

@@ -39,12 +39,21 @@ pub(super) struct Socket {
 struct Protocol {
     context: WebSocketContext,
     boundary: Boundary,
+    /// How many bytes tungstenite is handed at a time. It fills as many with zeros before.
+    buffer: usize,
 }
 
 impl Protocol {
-    fn new(max_message: usize) -> Box<Self> {
+    /// Creates one that is going to read as many bytes as `expected`.
+    fn new(max_message: usize, expected: usize) -> Box<Self> {
+        // The client has sent as many bytes as tungstenite then allocates.
+        let buffer = if expected < MANY {
+            PROTOCOL_BUFFER
+        } else {
+            expected
+        };
         let options = WebSocketConfig::default()
-            .read_buffer_size(PROTOCOL_BUFFER)
+            .read_buffer_size(buffer)
             .write_buffer_size(0)
             .max_write_buffer_size(MAX_CONTROL_FRAMES)
             .max_message_size(Some(max_message))
@@ -52,6 +61,7 @@ impl Protocol {
         Box::new(Self {
             context: WebSocketContext::new(Role::Server, Some(options)),
             boundary: Boundary::default(),
+            buffer,
         })
     }
 }
@@ -118,16 +128,31 @@ impl Socket {
             input.handle_filled(len);
             self.read += len as u64;
             is_at_end = len == 0;
+            if len >= MANY {
+                self.widen();
+            }
         }
     }
 
-    /// Frees the memory that tungstenite allocated for a long message, once tungstenite holds no part of a
-    /// message. It would keep the memory for as long as the connection lasts. See [`rest`](Self::rest).
+    /// Frees the memory that tungstenite allocated for a long message or for many bytes, once tungstenite
+    /// holds no part of a message. It would keep the memory for as long as the connection lasts. See
+    /// [`rest`](Self::rest).
     pub(super) fn shrink(&mut self) {
+        if self.protocol.as_ref().is_some_and(|protocol| {
+            protocol.buffer > PROTOCOL_BUFFER
+                || protocol.boundary.longest() > PROTOCOL_BUFFER as u64
+        }) {
+            self.rest();
+        }
+    }
+
+    /// Makes tungstenite take many bytes at a time, if it holds no part of a message. See
+    /// [`rest`](Self::rest).
+    fn widen(&mut self) {
         if self
             .protocol
             .as_ref()
-            .is_some_and(|protocol| protocol.boundary.longest() > PROTOCOL_BUFFER as u64)
+            .is_some_and(|protocol| protocol.buffer == PROTOCOL_BUFFER)
         {
             self.rest();
         }
@@ -197,7 +222,7 @@ impl Socket {
         let max_message = self.max_message;
         let protocol = self
             .protocol
-            .get_or_insert_with(|| Protocol::new(max_message));
+            .get_or_insert_with(|| Protocol::new(max_message, input.len()));
         let mut memory = Memory {
             input,
             boundary: &mut protocol.boundary,
@@ -219,9 +244,18 @@ impl Socket {
             self.written += written as u64;
         }
         self.taken = 0;
-        self.output.clear();
-        self.output.shrink_to(IDLE_BUFFER);
+        empty(&mut self.output);
         Poll::Ready(Ok(()))
+    }
+}
+
+/// Empties the write buffer, and frees its memory if an idle connection must not keep as much.
+fn empty(output: &mut Vec<u8>) {
+    if output.capacity() > IDLE_BUFFER {
+        // To shrink the memory would keep a page of it, if a long frame made the allocator map pages.
+        *output = Vec::new();
+    } else {
+        output.clear();
     }
 }
 
@@ -259,8 +293,37 @@ impl io::Write for Memory<'_> {
 /// How large the write buffer of an idle connection may be: enough for short messages.
 const IDLE_BUFFER: usize = 1024;
 
-/// How many bytes tungstenite is handed at a time. It fills as many with zeros before.
+/// How many bytes tungstenite is handed at a time when few arrive.
 const PROTOCOL_BUFFER: usize = 256;
+
+/// How many bytes that arrive at once are many: a long message, or lots of short ones.
+const MANY: usize = 4096;
 
 /// How many bytes tungstenite may keep to write them: more than a pong and a close frame.
 const MAX_CONTROL_FRAMES: usize = 1024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_frame_leaves_no_write_buffer() {
+        let mut output = Vec::with_capacity(IDLE_BUFFER);
+        output.extend_from_slice(b"short");
+        empty(&mut output);
+        assert_eq!((output.len(), output.capacity()), (0, IDLE_BUFFER));
+
+        output.resize(IDLE_BUFFER + 1, b'x');
+        empty(&mut output);
+        assert_eq!(output.capacity(), 0);
+    }
+
+    #[test]
+    fn tungstenite_takes_no_more_at_a_time_than_has_arrived() {
+        for (arrived, buffer) in [(0, 256), (1, 256), (4095, 256), (4096, 4096), (9000, 9000)] {
+            let protocol = Protocol::new(1024 * 1024, arrived);
+            assert_eq!(protocol.buffer, buffer);
+            assert_eq!(protocol.context.get_config().read_buffer_size, buffer);
+        }
+    }
+}
