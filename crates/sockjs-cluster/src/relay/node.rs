@@ -4,13 +4,14 @@ use std::io;
 use std::mem;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Poll;
 use std::time::Duration;
 
 use http::{Request, Response};
 use hyper::client::conn::http2::{Builder, SendRequest};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use sockjs_axum::peers::{PeerError, RelayBody};
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, interval, timeout};
 
 use super::body::{AnswerBody, RequestBody};
 use super::connect::Connect;
@@ -31,7 +32,7 @@ pub(crate) struct Node {
 
 struct Pool {
     connections: Vec<Connection>,
-    /// How often it was tried to connect, and with what result the last time.
+    /// How many attempts to connect have begun, and the result of the last one.
     dials: u64,
     outcome: Result<(), PeerError>,
     used: Instant,
@@ -125,14 +126,17 @@ impl Node {
             if let Some(chosen) = pool.choose() {
                 return Ok(chosen);
             }
-            // Nobody waits for more than one attempt, however many wait.
+            // Nobody waits for more than two attempts, however many wait. An attempt that had begun
+            // when the request came may have met a fault that is over.
             if pool.dials != dials {
                 pool.outcome?;
             }
+            pool.dials += 1;
+            // If this one is given up.
+            pool.outcome = Ok(());
         }
         let dialed = self.dial().await;
         let mut pool = self.pool();
-        pool.dials += 1;
         pool.outcome = dialed.as_ref().map(|_| ()).map_err(|error| *error);
         pool.connections.push(dialed?);
         pool.choose().ok_or(PeerError::Unreachable)
@@ -143,15 +147,26 @@ impl Node {
         let dialed = timeout(DIAL, async {
             let io = self.connect.connect(addr).await?;
             let io = TokioIo::new(Watched::new(io, SILENCE));
-            let connected = builder().handshake(io).await.map_err(io::Error::other)?;
+            let (sender, connection) = builder().handshake(io).await.map_err(io::Error::other)?;
+            let mut connection = Box::pin(connection);
             // Until the other node has said how many streams it takes. One that hangs says nothing,
             // although the operating system has accepted the connection.
-            while connected.1.current_max_send_streams() == 0 {
-                sleep(MOMENT).await;
-            }
-            Ok::<_, io::Error>(connected)
+            let mut moments = interval(MOMENT);
+            poll_fn(|cx| {
+                if let Poll::Ready(end) = connection.as_mut().poll(cx) {
+                    let closed = || io::ErrorKind::UnexpectedEof.into();
+                    return Poll::Ready(Err(end.map_or_else(io::Error::other, |()| closed())));
+                }
+                if connection.current_max_send_streams() > 0 {
+                    return Poll::Ready(Ok(()));
+                }
+                while moments.poll_tick(cx).is_ready() {}
+                Poll::Pending
+            })
+            .await?;
+            Ok::<_, io::Error>((sender, connection))
         });
-        let (sender, connection) = match dialed.await {
+        let (sender, mut connection) = match dialed.await {
             Ok(Ok(connected)) => connected,
             Ok(Err(error)) => {
                 tracing::debug!(%addr, %error, "cannot connect to a node");
@@ -170,7 +185,6 @@ impl Node {
         meter::dialed("connected");
         let limit = Arc::new(AtomicUsize::new(connection.current_max_send_streams()));
         let told = limit.clone();
-        let mut connection = Box::pin(connection);
         let connection = poll_fn(move |cx| {
             let polled = connection.as_mut().poll(cx);
             // It is polled at each request.

@@ -51,6 +51,40 @@ async fn session_of_a_dead_owner_is_not_revived_before_its_lease_is_over() {
     let _ = b.open("s").await;
 }
 
+/// An attempt to connect that began during a fault says nothing of the time after it.
+#[tokio::test(start_paused = true)]
+async fn request_after_a_cut_does_not_share_an_attempt_that_began_in_it() {
+    let (bench, mut a, b) = Bench::two().await;
+    let _first = a.open("first").await;
+    let _second = a.open("second").await;
+    bench.network.cut(a.addr, b.addr);
+    let first = tokio::spawn(b.request("first", "xhr_send", "[]"));
+    sleep(Duration::from_millis(1900)).await;
+    assert!(!first.is_finished());
+
+    bench.network.mend();
+
+    assert_eq!(b.send("second", "[]").await, StatusCode::NO_CONTENT);
+    assert_eq!(first.await.unwrap().status, StatusCode::SERVICE_UNAVAILABLE);
+}
+
+#[tokio::test(start_paused = true)]
+async fn connection_that_is_closed_at_once_fails_at_once() {
+    let (bench, mut a, b) = Bench::two().await;
+    let _session = a.open("s").await;
+    bench.network.slam();
+    let start = Instant::now();
+    assert_eq!(b.send("s", "[]").await, StatusCode::SERVICE_UNAVAILABLE);
+    assert!(
+        start.elapsed() < Duration::from_millis(100),
+        "{:?}",
+        start.elapsed()
+    );
+
+    bench.network.mend();
+    assert_eq!(b.send("s", "[]").await, StatusCode::NO_CONTENT);
+}
+
 #[tokio::test(start_paused = true)]
 async fn client_of_an_owner_that_hangs_hears_a_close_frame() {
     let (bench, mut a, b) = Bench::two().await;

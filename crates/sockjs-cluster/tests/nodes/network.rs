@@ -25,6 +25,8 @@ struct State {
     latency: Duration,
     /// Pairs between which nothing arrives.
     cut: HashSet<(SocketAddr, SocketAddr)>,
+    /// Whether connections are accepted and closed at once.
+    slams: bool,
 }
 
 /// A connection between two nodes.
@@ -70,6 +72,18 @@ impl Network {
             |link| link.ends == [a, b] || link.ends == [b, a],
             Mode::Stalled,
         );
+    }
+
+    /// Lets new connections through again.
+    pub(crate) fn mend(&self) {
+        let mut state = self.lock();
+        state.cut.clear();
+        state.slams = false;
+    }
+
+    /// Has all connections from now on be accepted and closed at once.
+    pub(crate) fn slam(&self) {
+        self.lock().slams = true;
     }
 
     /// Lets nothing through to and from a node.
@@ -120,6 +134,9 @@ impl Network {
         state.links.push(link.clone());
         let latency = state.latency;
         let (near, mut far) = duplex(BUFFER);
+        if state.slams {
+            return Ok(Box::new(near));
+        }
         if !latency.is_zero() {
             let (here, there) = duplex(BUFFER);
             tokio::spawn(delay(latency, far, here));
