@@ -135,6 +135,10 @@ impl Network {
         let latency = state.latency;
         let (near, mut far) = duplex(BUFFER);
         if state.slams {
+            // After the first bytes, which the operating system takes.
+            tokio::spawn(async move {
+                let _ = far.read_exact(&mut [0; 24]).await;
+            });
             return Ok(Box::new(near));
         }
         if !latency.is_zero() {
