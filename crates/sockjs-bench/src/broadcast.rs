@@ -11,7 +11,7 @@ use serde::Serialize;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
-use crate::check::{Batch, Content};
+use crate::check::{Batch, Content, Wrong};
 use crate::client::{Client, ClientError};
 use crate::load::{self, Window};
 use crate::meter::{Latency, Meter};
@@ -30,6 +30,12 @@ pub(crate) struct Command {
     /// How many sessions there are, the one that sends included
     #[arg(long, default_value_t = 500)]
     sessions: usize,
+    /// How many more there are that must hear nothing
+    #[arg(long, default_value_t = 0)]
+    bystanders: usize,
+    /// Let all but the bystanders ask to be in the topic
+    #[arg(long)]
+    join: bool,
     /// How many messages are sent at once
     #[arg(long, default_value_t = 1)]
     in_flight: usize,
@@ -67,6 +73,11 @@ impl fmt::Display for Report {
 pub(crate) async fn run(command: Command) -> anyhow::Result<()> {
     let batch = || Batch::new(0, command.in_flight, command.size, Content::Ascii);
     let mut clients = load::open(&command.target, command.transport, command.sessions).await?;
+    if command.join {
+        for client in &mut clients {
+            join(client).await?;
+        }
+    }
     let Some(speaker) = clients.pop() else {
         bail!("a broadcast needs a session");
     };
@@ -75,6 +86,9 @@ pub(crate) async fn run(command: Command) -> anyhow::Result<()> {
     let mut sessions = JoinSet::new();
     for listener in clients {
         sessions.spawn(listen(listener, batch(), round.clone()));
+    }
+    for bystander in load::open(&command.target, command.transport, command.bystanders).await? {
+        sessions.spawn(hear_nothing(bystander));
     }
     let per_round = (command.sessions * command.in_flight) as u64;
     sessions.spawn(speak(speaker, batch(), round, per_round, meter.clone()));
@@ -125,6 +139,29 @@ impl Round {
         if self.0.listeners > 0 {
             self.0.all_heard.notified().await;
         }
+    }
+}
+
+/// Asks for the messages of the topic, and waits for the answer.
+async fn join(client: &mut Client) -> Result<(), ClientError> {
+    client.send(&["join".to_owned()]).await?;
+    let mut joined = false;
+    while !joined {
+        client
+            .receive(|answer| {
+                joined |= answer == "joined";
+                Ok(())
+            })
+            .await?;
+    }
+    Ok(())
+}
+
+async fn hear_nothing(mut client: Client) -> Result<(), ClientError> {
+    loop {
+        client
+            .receive(|message| Err(Wrong::Surplus(message.to_owned()).into()))
+            .await?;
     }
 }
 

@@ -9,7 +9,8 @@ use serde::Serialize;
 use serde_json::Value;
 use tokio::task::JoinSet;
 
-use crate::client::{Client, ClientError, Connection, Request};
+use crate::check::{Batch, Content};
+use crate::client::{self, Client, ClientError};
 use crate::load;
 use crate::polled::Polled;
 use crate::process::{Look, Watched};
@@ -36,6 +37,9 @@ pub(crate) struct Command {
     /// Read nothing once the sessions are open; at `/flood` the server never stops sending
     #[arg(long, conflicts_with_all = ["hold", "shutdown"])]
     unread: bool,
+    /// Let every session echo a message of so many bytes before it is idle
+    #[arg(long, default_value_t = 0)]
+    burst: usize,
     /// Ask the server of this crate to shut down, and see how long that takes
     #[arg(long)]
     shutdown: bool,
@@ -106,9 +110,23 @@ pub(crate) async fn run(command: Command) -> anyhow::Result<()> {
     } = command;
     // The first ones also bring in code and tables, which is no cost of a session.
     let mut sessions = Sessions::new(&target, transport, command.unread);
-    sessions.open(FIRST).await?;
+    let burst = command.burst;
+    // A few are enough to grow what the server has only once.
+    sessions
+        .open(
+            FIRST,
+            Burst {
+                size: burst,
+                of: 10,
+            },
+        )
+        .await?;
     let before = settled(server).await?;
-    sessions.open(count).await?;
+    let all = Burst {
+        size: burst,
+        of: count,
+    };
+    sessions.open(count, all).await?;
     let opened = server.look()?.since(&before);
     let grown = settled(server).await?.since(&before).memory;
     let time = Duration::from_secs_f64(command.hold);
@@ -138,6 +156,15 @@ struct Sessions {
     unread: Option<Vec<Client>>,
 }
 
+/// A message that some sessions echo before they are idle, one after the other.
+#[derive(Clone, Copy, Debug)]
+struct Burst {
+    /// In bytes; none for no message.
+    size: usize,
+    /// How many sessions.
+    of: usize,
+}
+
 impl Sessions {
     fn new(target: &Target, transport: Transport, unread: bool) -> Self {
         Self {
@@ -149,12 +176,18 @@ impl Sessions {
         }
     }
 
-    async fn open(&mut self, count: usize) -> anyhow::Result<()> {
+    async fn open(&mut self, count: usize, burst: Burst) -> anyhow::Result<()> {
         match self.transport {
             Transport::XhrPolling => self.polled.open(count).await?,
             Transport::JsonpPolling => bail!("idle sessions are polled with xhr-polling"),
             transport => {
-                let clients = load::open(&self.target, transport, count).await?;
+                let mut clients = load::open(&self.target, transport, count).await?;
+                if burst.size > 0 {
+                    for client in clients.iter_mut().take(burst.of) {
+                        let mut batch = Batch::new(0, 1, burst.size, Content::Ascii);
+                        load::exchange(client, &mut batch).await?;
+                    }
+                }
                 match &mut self.unread {
                     Some(unread) => unread.extend(clients),
                     None => {
@@ -170,15 +203,15 @@ impl Sessions {
 
     async fn shut_down(mut self) -> anyhow::Result<Shutdown> {
         let start = Instant::now();
-        let mut connection = Connection::new(&self.target);
-        let request = Request::post("/shutdown?seconds=60", b"");
-        connection.start(request).await?;
+        let target = self.target.clone();
+        let answer =
+            tokio::spawn(async move { client::ask(&target, "/shutdown?seconds=300").await });
         self.polled.expect_close().await?;
         while let Some(ended) = self.connected.join_next().await {
             ended??;
         }
         let seconds = start.elapsed().as_secs_f64();
-        let answer = connection.finish(request).await.context("no shutdown")?;
+        let answer = answer.await?.context("no shutdown")?;
         Ok(Shutdown {
             seconds,
             server: serde_json::from_slice(&answer)?,

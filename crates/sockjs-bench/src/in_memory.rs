@@ -49,7 +49,7 @@ pub(crate) async fn run(command: Command) -> anyhow::Result<()> {
     let held = idle::hold(&mut clients, hold, process).await?;
 
     let start = Instant::now();
-    let shutdown = handle.shutdown(Duration::from_secs(60)).await;
+    let shutdown = handle.shutdown(Duration::from_secs(300)).await;
     while let Some(ended) = clients.join_next().await {
         ended??;
     }

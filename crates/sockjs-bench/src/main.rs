@@ -8,8 +8,10 @@ mod client;
 mod compare;
 mod connects;
 mod document;
+mod http2;
 mod idle;
 mod in_memory;
+mod latency;
 mod load;
 mod machine;
 mod meter;
@@ -20,6 +22,7 @@ mod scale;
 mod server;
 mod slow;
 mod stats;
+mod stream;
 mod target;
 mod transport;
 
@@ -36,6 +39,7 @@ struct Cli {
 enum Command {
     Serve(server::Command),
     Load(load::Command),
+    Latency(latency::Command),
     Connects(connects::Command),
     Broadcast(broadcast::Command),
     Idle(idle::Command),
@@ -52,8 +56,9 @@ fn main() -> anyhow::Result<()> {
     // opening too many says so.
     let _ = rlimit::increase_nofile_limit(u64::MAX);
     match cli.command {
-        Command::Serve(command) => block_on(async { Ok(server::run(command).await?) }),
+        Command::Serve(command) => server::run(&command),
         Command::Load(command) => block_on(load::run(command)),
+        Command::Latency(command) => block_on(latency::run(command)),
         Command::Connects(command) => block_on(connects::run(command)),
         Command::Broadcast(command) => block_on(broadcast::run(command)),
         Command::Idle(command) => block_on(idle::run(command)),
@@ -65,7 +70,7 @@ fn main() -> anyhow::Result<()> {
     }
 }
 
-/// Runs a command on this thread alone: server and generator have one core each.
+/// Runs a command on this thread alone: the generator has one core.
 fn block_on(command: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
     tokio::runtime::Builder::new_current_thread()
         .enable_all()

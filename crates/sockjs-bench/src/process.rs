@@ -84,6 +84,12 @@ pub(crate) fn cores() -> Vec<u32> {
         .unwrap_or_default()
 }
 
+/// Returns how many bytes of memory the machine has left, if that is known.
+pub(crate) fn available_memory() -> Option<u64> {
+    let info = fs::read_to_string("/proc/meminfo").ok()?;
+    kibibytes(field(&info, "MemAvailable")?)
+}
+
 /// User and system time of all threads, from `/proc/PID/stat`.
 fn cpu_seconds(stat: &str) -> Option<f64> {
     // Linux counts in hundredths here, whatever its own clock is.
@@ -98,7 +104,12 @@ fn cpu_seconds(stat: &str) -> Option<f64> {
 
 /// Bytes of memory that are really there, from `/proc/PID/status`.
 fn memory(status: &str) -> Option<u64> {
-    let kibibytes = field(status, "VmRSS")?.strip_suffix("kB")?.trim_end();
+    kibibytes(field(status, "VmRSS")?)
+}
+
+/// Reads an amount such as `2048 kB`, and returns it in bytes.
+fn kibibytes(amount: &str) -> Option<u64> {
+    let kibibytes = amount.strip_suffix("kB")?.trim_end();
     Some(kibibytes.parse::<u64>().ok()? * 1024)
 }
 
@@ -151,5 +162,6 @@ mod tests {
         assert!(look.cpu_seconds.is_some());
         assert!(look.memory > Some(100_000));
         assert!(!cores().is_empty());
+        assert!(available_memory() > Some(0));
     }
 }

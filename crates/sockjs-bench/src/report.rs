@@ -74,6 +74,7 @@ impl Throughput {
 pub(crate) fn thousands(number: f64) -> String {
     let thousands = number / 1000.0;
     match thousands {
+        ..1.0 => format!("{number:.0}"),
         ..10.0 => format!("{thousands:.1} k"),
         ..1000.0 => format!("{thousands:.0} k"),
         _ => {
@@ -88,16 +89,29 @@ pub(crate) fn bytes(bytes: f64) -> String {
     format!("{:.1} kB", bytes / 1000.0)
 }
 
+/// Writes a time such as 38 µs or 1.2 ms.
+pub(crate) fn microseconds(time: f64) -> String {
+    match time {
+        ..10.0 => format!("{time:.1} µs"),
+        ..1000.0 => format!("{time:.0} µs"),
+        _ => format!("{:.1} ms", time / 1000.0),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn numbers_have_three_digits_or_so() {
+        assert_eq!(thousands(340.2), "340");
         assert_eq!(thousands(4_800.0), "4.8 k");
         assert_eq!(thousands(254_400.0), "254 k");
         assert_eq!(thousands(2_640_000.0), "2,640 k");
         assert_eq!(thousands(1_000_400.0), "1,000 k");
+        assert_eq!(microseconds(4.21), "4.2 µs");
+        assert_eq!(microseconds(38.2), "38 µs");
+        assert_eq!(microseconds(1_240.0), "1.2 ms");
         assert_eq!(bytes(1_234.0), "1.2 kB");
     }
 }

@@ -8,17 +8,67 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, bail};
+use bytes::Bytes;
+use h2::client::SendRequest;
 use tokio::net::{TcpSocket, TcpStream};
+
+use crate::http2::Pool;
+use crate::stream::Stream;
 
 /// The mount to be measured: `http://127.0.0.1:8081/echo`.
 #[derive(Clone, Debug)]
 pub(crate) struct Target {
+    scheme: Scheme,
     address: SocketAddr,
     host: String,
     prefix: String,
+    pool: Pool,
+}
+
+/// What is spoken with the server.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Scheme {
+    /// HTTP/1.1: `http`.
+    Http,
+    /// HTTP/1.1 over TLS, whatever the certificate: `https`.
+    Https,
+    /// HTTP/2 without TLS, from the first byte: `h2c`.
+    Http2,
+}
+
+impl Scheme {
+    const ALL: [Self; 3] = [Self::Http, Self::Https, Self::Http2];
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Http => "http",
+            Self::Https => "https",
+            Self::Http2 => "h2c",
+        }
+    }
+
+    /// Returns how `serve --over` calls it.
+    pub(crate) fn served_by(self) -> &'static str {
+        match self {
+            Self::Http => "http1",
+            Self::Https => "tls",
+            Self::Http2 => "http2",
+        }
+    }
+
+    fn port(self) -> u16 {
+        match self {
+            Self::Http | Self::Http2 => 80,
+            Self::Https => 443,
+        }
+    }
 }
 
 impl Target {
+    pub(crate) fn scheme(&self) -> Scheme {
+        self.scheme
+    }
+
     pub(crate) fn host(&self) -> &str {
         &self.host
     }
@@ -37,7 +87,7 @@ impl Target {
     ///
     /// Two addresses have some 28,000 connections between them, those that ended lately included.
     /// On Linux all of 127.0.0.0/8 is this machine.
-    pub(crate) async fn connect(&self) -> io::Result<TcpStream> {
+    pub(crate) async fn connect(&self) -> io::Result<Stream> {
         const SOURCES: u32 = 200;
         static NEXT: AtomicU32 = AtomicU32::new(0);
 
@@ -51,7 +101,15 @@ impl Target {
             TcpStream::connect(self.address).await?
         };
         stream.set_nodelay(true)?;
-        Ok(stream)
+        match self.scheme {
+            Scheme::Https => Stream::tls(stream).await,
+            Scheme::Http | Scheme::Http2 => Ok(Stream::Tcp(stream)),
+        }
+    }
+
+    /// Returns an HTTP/2 connection with room for a session.
+    pub(crate) async fn http2(&self) -> io::Result<SendRequest<Bytes>> {
+        self.pool.connection(self.connect()).await
     }
 }
 
@@ -59,14 +117,16 @@ impl FromStr for Target {
     type Err = anyhow::Error;
 
     fn from_str(url: &str) -> Result<Self, anyhow::Error> {
-        let Some(rest) = url.strip_prefix("http://") else {
-            bail!("not an http:// URL: {url}");
+        let (scheme, rest) = url.split_once("://").unwrap_or_default();
+        let scheme = Scheme::ALL.into_iter().find(|it| it.name() == scheme);
+        let Some(scheme) = scheme else {
+            bail!("not an http://, https:// or h2c:// URL: {url}");
         };
         let (host, prefix) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
         let authority = if host.contains(':') {
             host.to_owned()
         } else {
-            format!("{host}:80")
+            format!("{host}:{}", scheme.port())
         };
         let address = authority
             .to_socket_addrs()
@@ -74,9 +134,11 @@ impl FromStr for Target {
             .next()
             .with_context(|| format!("{host} has no address"))?;
         Ok(Self {
+            scheme,
             address,
             host: host.to_owned(),
             prefix: prefix.trim_end_matches('/').to_owned(),
+            pool: Pool::default(),
         })
     }
 }
@@ -131,7 +193,7 @@ mod tests {
 
     #[test]
     fn other_schemes_are_refused() {
-        assert!("https://127.0.0.1".parse::<Target>().is_err());
+        assert!("ftp://127.0.0.1".parse::<Target>().is_err());
         assert!("127.0.0.1:8081".parse::<Target>().is_err());
     }
 }

@@ -11,13 +11,19 @@ const PROGRAM: &str = env!("CARGO_BIN_EXE_sockjs-bench");
 
 struct Server {
     child: Child,
+    scheme: &'static str,
     address: String,
 }
 
 impl Server {
     fn start(which: &str) -> Self {
+        Self::start_with(which, "http", &[])
+    }
+
+    fn start_with(which: &str, scheme: &'static str, arguments: &[&str]) -> Self {
         let mut child = Command::new(PROGRAM)
             .args(["serve", which])
+            .args(arguments)
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
@@ -29,7 +35,11 @@ impl Server {
             .strip_prefix("listening on ")
             .unwrap()
             .to_owned();
-        Self { child, address }
+        Self {
+            child,
+            scheme,
+            address,
+        }
     }
 
     /// Runs a command against `mount`, and returns its report.
@@ -37,7 +47,7 @@ impl Server {
         let output = Command::new(PROGRAM)
             .args([
                 command,
-                &format!("http://{}/{mount}", self.address),
+                &format!("{}://{}/{mount}", self.scheme, self.address),
                 "--json",
             ])
             .args(arguments)
@@ -123,4 +133,93 @@ fn sessions_are_opened_held_and_closed() {
     ];
     let report = server.measure("idle", "echo", &arguments);
     assert_eq!(report["shutdown"]["server"]["cut"], 0, "{report}");
+}
+
+#[test]
+fn http2_streams_echo_and_are_held() {
+    for which in ["ours", "stack"] {
+        let server = Server::start_with(which, "h2c", &["--over", "http2"]);
+        // More sessions than one connection takes.
+        let workload = ["--transport", "xhr-streaming", "--sessions", "120"];
+        let arguments = [&workload[..], &["--in-flight", "4"], &BRIEFLY].concat();
+        let report = server.measure("load", "echo", &arguments);
+        assert_counted(&report, "/messages/count");
+    }
+    let server = Server::start_with("ours", "h2c", &["--over", "http2"]);
+    let arguments = [
+        "--transport",
+        "xhr-streaming",
+        "--sessions",
+        "20",
+        "--shutdown",
+    ];
+    let report = server.measure("idle", "echo", &arguments);
+    assert_eq!(report["shutdown"]["server"]["cut"], 0, "{report}");
+}
+
+#[test]
+fn tls_carries_echoes_and_connects() {
+    for (which, transport, mount) in [
+        ("ours", "websocket", "echo"),
+        ("stack", "raw-websocket", "greeted"),
+    ] {
+        let server = Server::start_with(which, "https", &["--over", "tls"]);
+        let arguments = [&["--sessions", "3", "--transport", transport], &BRIEFLY[..]].concat();
+        let report = server.measure("load", "echo", &arguments);
+        assert_counted(&report, "/messages/count");
+        let report = server.measure("connects", mount, &BRIEFLY);
+        assert_counted(&report, "/connects/count");
+    }
+}
+
+#[test]
+fn two_threads_serve() {
+    for (which, transport) in [("ours", "websocket"), ("stack", "raw-websocket")] {
+        let server = Server::start_with(which, "http", &["--threads", "2"]);
+        let arguments = [&["--sessions", "3", "--transport", transport], &BRIEFLY[..]].concat();
+        let report = server.measure("load", "echo", &arguments);
+        assert_counted(&report, "/messages/count");
+    }
+}
+
+#[test]
+fn topic_is_heard_by_those_who_joined() {
+    for (which, transport) in [("ours", "websocket"), ("stack", "raw-websocket")] {
+        let server = Server::start(which);
+        let sessions = [
+            "--join",
+            "--sessions",
+            "3",
+            "--bystanders",
+            "3",
+            "--transport",
+            transport,
+        ];
+        let report = server.measure("broadcast", "topics", &[&sessions, &BRIEFLY[..]].concat());
+        assert_counted(&report, "/deliveries/count");
+    }
+}
+
+#[test]
+fn latency_is_measured_at_half_load() {
+    let server = Server::start("ours");
+    let report = server.measure("latency", "echo", &BRIEFLY);
+    assert_counted(&report, "/messages/count");
+    let number = |place| report.pointer(place).and_then(Value::as_f64).unwrap();
+    assert!(number("/greatest") > 0.0, "{report}");
+    assert!(
+        number("/latency/p50_ms") <= number("/latency/p99_ms"),
+        "{report}"
+    );
+}
+
+#[test]
+fn large_messages_echo_within_the_default_limits() {
+    let server = Server::start("ours");
+    let arguments = [&["--sessions", "2", "--size", "1048576"], &BRIEFLY[..]].concat();
+    let report = server.measure("load", "echo", &arguments);
+    assert_counted(&report, "/messages/count");
+    let arguments = ["--sessions", "5", "--burst", "524288"];
+    let report = server.measure("idle", "echo", &arguments);
+    assert_eq!(report["opened"]["count"], 5, "{report}");
 }

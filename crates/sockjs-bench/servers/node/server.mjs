@@ -24,9 +24,26 @@ broadcast.on("connection", (session) => {
   });
 });
 
+// A session is in the topic once it has sent "join". Everything else that is sent goes to the topic.
+const topic = new Set();
+const topics = sockjs.createServer(options);
+topics.on("connection", (session) => {
+  if (!session) return;
+  session.on("close", () => topic.delete(session));
+  session.on("data", (message) => {
+    if (message === "join") {
+      topic.add(session);
+      session.write("joined");
+    } else {
+      for (const member of topic) member.write(message);
+    }
+  });
+});
+
 const server = createServer();
 echo.installHandlers(server, { prefix: "/echo" });
 broadcast.installHandlers(server, { prefix: "/broadcast" });
+topics.installHandlers(server, { prefix: "/topics" });
 server.listen(Number(process.argv[2]), "127.0.0.1", () => {
   const { address, port } = server.address();
   console.log(`listening on ${address}:${port}`);

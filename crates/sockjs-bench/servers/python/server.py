@@ -23,10 +23,27 @@ async def broadcast(manager, session, message):
         manager.broadcast(message.data)
 
 
+TOPIC = set()
+
+
+async def topics(manager, session, message):
+    """A session is in the topic once it has sent "join". Everything else that is sent goes to the topic."""
+    if message.type == sockjs.MsgType.MESSAGE:
+        if message.data == "join":
+            TOPIC.add(session)
+            session.send("joined")
+        else:
+            for member in TOPIC:
+                member.send(message.data)
+    elif message.type == sockjs.MsgType.CLOSED:
+        TOPIC.discard(session)
+
+
 async def main(port):
     app = web.Application()
     sockjs.add_endpoint(app, echo, name="echo", prefix="/echo", **OPTIONS)
     sockjs.add_endpoint(app, broadcast, name="broadcast", prefix="/broadcast", **OPTIONS)
+    sockjs.add_endpoint(app, topics, name="topics", prefix="/topics", **OPTIONS)
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", port).start()

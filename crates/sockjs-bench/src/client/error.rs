@@ -11,10 +11,14 @@ pub(crate) enum ClientError {
     Disconnected,
     #[error("{request} was answered with {status}")]
     Status { request: String, status: u16 },
+    #[error("the generator has no {0} over HTTP/2")]
+    NotOverHttp2(&'static str),
     #[error("not understood: {0}")]
     Malformed(String),
     #[error(transparent)]
     Wrong(#[from] Wrong),
+    #[error(transparent)]
+    Http2(#[from] h2::Error),
     #[error(transparent)]
     Io(#[from] io::Error),
 }

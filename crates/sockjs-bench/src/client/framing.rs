@@ -3,9 +3,10 @@
 use std::borrow::Cow;
 use std::str;
 
+use bytes::{Buf, BytesMut};
 use percent_encoding::percent_decode;
 
-use super::ClientError;
+use super::{ClientError, Take};
 
 /// Where one frame ends and the next begins.
 #[derive(Clone, Copy, Debug)]
@@ -55,6 +56,24 @@ impl Framing {
             Self::Call => string(record.strip_prefix(b"/**/c(").ok_or_else(malformed)?)?,
         };
         Ok(Some((frame, length + end.len())))
+    }
+
+    /// Takes all whole frames off `input` and hands those that are no padding to `take`. Returns
+    /// whether there was one.
+    pub(super) fn take_all(
+        self,
+        input: &mut BytesMut,
+        take: &mut Take<'_>,
+    ) -> Result<bool, ClientError> {
+        let mut taken = false;
+        while let Some((text, length)) = self.split(input)? {
+            if !text.is_empty() {
+                taken = true;
+                take(&text)?;
+            }
+            input.advance(length);
+        }
+        Ok(taken)
     }
 }
 

@@ -10,10 +10,10 @@ use std::str;
 use bytes::{Buf, BytesMut};
 use httparse::Header;
 use tokio::io::AsyncWriteExt;
-use tokio::net::TcpStream;
 
 use super::ClientError;
 use super::body::{Body, Chunk};
+use crate::stream::Stream;
 use crate::target::Target;
 
 #[derive(Clone, Copy, Debug)]
@@ -77,7 +77,7 @@ impl fmt::Display for Request<'_> {
 #[derive(Debug)]
 pub(crate) struct Connection {
     target: Target,
-    stream: Option<TcpStream>,
+    stream: Option<Stream>,
     input: BytesMut,
     output: Vec<u8>,
     body: Body,

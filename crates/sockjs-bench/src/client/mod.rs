@@ -5,6 +5,7 @@ mod error;
 mod frame;
 mod framing;
 mod http;
+mod http2;
 mod polling;
 mod receive;
 mod streaming;
@@ -14,13 +15,14 @@ mod wire;
 
 use bytes::BytesMut;
 use tokio::io::{AsyncRead, AsyncReadExt};
-use tokio::net::TcpStream;
 
-use crate::target::{SessionId, Target};
+use crate::stream::Stream;
+use crate::target::{Scheme, SessionId, Target};
 use crate::transport::Transport;
 
 pub(crate) use error::ClientError;
 pub(crate) use http::{Connection, Request};
+pub(crate) use http2::Http2;
 pub(crate) use websocket::{Payload, WebSocket};
 
 use polling::Polling;
@@ -32,14 +34,21 @@ type Take<'a> = dyn FnMut(&str) -> Result<(), ClientError> + Send + 'a;
 /// An open session.
 #[derive(Debug)]
 pub(crate) enum Client {
-    WebSocket(WebSocket<TcpStream>),
+    WebSocket(WebSocket<Stream>),
     Streaming(Streaming),
+    Http2(Http2),
     Polling(Polling),
 }
 
 impl Client {
     /// Opens a session, and waits for its open frame where there is one.
     pub(crate) async fn open(target: &Target, transport: Transport) -> Result<Self, ClientError> {
+        if target.scheme() == Scheme::Http2 {
+            return match transport {
+                Transport::XhrStreaming => Ok(Self::Http2(Http2::open(target).await?)),
+                _ => Err(ClientError::NotOverHttp2(transport.name())),
+            };
+        }
         Ok(match transport {
             Transport::WebSocket => {
                 let path = target.session_path(&SessionId::fresh(), "websocket");
@@ -62,6 +71,7 @@ impl Client {
         match self {
             Self::WebSocket(socket) => socket.send(messages).await,
             Self::Streaming(streaming) => streaming.send(messages).await,
+            Self::Http2(session) => session.send(messages).await,
             Self::Polling(polling) => polling.send(messages).await,
         }
     }
@@ -78,6 +88,7 @@ impl Client {
         match self {
             Self::WebSocket(socket) => socket.receive(&mut take).await,
             Self::Streaming(streaming) => streaming.receive(&mut take).await,
+            Self::Http2(session) => session.receive(&mut take).await,
             Self::Polling(polling) => polling.receive(&mut take).await,
         }
     }
@@ -97,7 +108,7 @@ impl Client {
     pub(crate) async fn close(self) -> Result<(), ClientError> {
         match self {
             Self::WebSocket(socket) => socket.close().await,
-            Self::Streaming(_) | Self::Polling(_) => Ok(()),
+            Self::Streaming(_) | Self::Http2(_) | Self::Polling(_) => Ok(()),
         }
     }
 }
@@ -106,8 +117,19 @@ async fn open_websocket(
     target: &Target,
     path: &str,
     payload: Payload,
-) -> Result<WebSocket<TcpStream>, ClientError> {
+) -> Result<WebSocket<Stream>, ClientError> {
     WebSocket::open(target.connect().await?, target.host(), path, payload).await
+}
+
+/// Asks the server for something with a request that posts nothing, and returns the answer.
+pub(crate) async fn ask(target: &Target, path: &str) -> Result<BytesMut, ClientError> {
+    match target.scheme() {
+        Scheme::Http2 => http2::ask(target, path).await,
+        Scheme::Http | Scheme::Https => {
+            let request = Request::post(path, b"");
+            Connection::new(target).fetch(request).await
+        }
+    }
 }
 
 /// Writes messages into `json` as the array that the server expects.

@@ -1,6 +1,6 @@
 //! The streaming transports: one response that brings frame after frame.
 
-use bytes::{Buf, BytesMut};
+use bytes::BytesMut;
 
 use super::framing::Framing;
 use super::http::Connection;
@@ -77,22 +77,12 @@ impl Streaming {
 
     /// Waits for a frame, and hands all that have arrived to `take`.
     async fn each_frame(&mut self, take: &mut Take<'_>) -> Result<(), ClientError> {
-        loop {
-            let mut received = false;
-            while let Some((text, length)) = self.framing.split(&self.body)? {
-                if !text.is_empty() {
-                    received = true;
-                    take(&text)?;
-                }
-                self.body.advance(length);
-            }
-            if received {
-                return Ok(());
-            }
+        while !self.framing.take_all(&mut self.body, take)? {
             if !self.connection.read(&mut self.body).await? {
                 self.request().await?;
             }
         }
+        Ok(())
     }
 
     async fn request(&mut self) -> Result<(), ClientError> {

@@ -1,30 +1,38 @@
 //! The comparison of ours with the stack alone and with other servers.
 
+mod goal;
 mod plot;
 mod rows;
+mod run;
 mod table;
+mod work;
+
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use clap::Args;
 use serde_json::json;
 
-use crate::children::{Pinning, Running, Server, repository};
+use crate::children::{Pinning, Server, repository};
 use crate::document;
 use crate::machine;
-use rows::{ROWS, Row, Unit};
+use rows::{ROWS, Row};
+use run::{Round, Times};
 use table::Table;
 
 /// Compare ours with the stack alone and with other servers
+///
+/// A measurement that fails is missing, and the others go on.
 #[derive(Args, Debug)]
 pub(crate) struct Command {
-    /// How often everything is measured, in turn
-    #[arg(long, default_value_t = 3)]
+    /// How often everything is measured, in turn; memory at most three times
+    #[arg(long, default_value_t = 5)]
     rounds: usize,
     /// Seconds a measurement
-    #[arg(long, default_value_t = 3.0)]
+    #[arg(long, default_value_t = 1.3)]
     seconds: f64,
-    /// Seconds before each; compilers at run time take some
-    #[arg(long, default_value_t = 2.0)]
+    /// Seconds before each, for servers that are compiled while they run; a quarter for others
+    #[arg(long, default_value_t = 1.0)]
     warmup: f64,
     /// Which rows there are, by name; all unless said otherwise
     #[arg(long, value_delimiter = ',')]
@@ -34,10 +42,10 @@ pub(crate) struct Command {
         long,
         value_enum,
         value_delimiter = ',',
-        default_value = "node,python,stack,ours"
+        default_value = "node,python,ws,bun,stack,ours"
     )]
     servers: Vec<Server>,
-    /// Write docs/performance.md and its picture
+    /// Write docs/performance.md and its picture, after every round
     #[arg(long)]
     write: bool,
     /// Print one JSON object instead of text
@@ -47,43 +55,100 @@ pub(crate) struct Command {
 
 pub(crate) fn run(command: &Command) -> anyhow::Result<()> {
     let pinning = Pinning::choose();
-    let servers = startable(pinning, &command.servers);
-    let mut table = Table::new(servers, chosen(&command.rows)?);
+    let rows = chosen(&command.rows)?;
+    let (servers, left_out) = run::startable(pinning, &command.servers);
+    let times = Times {
+        warmup: command.warmup,
+        seconds: command.seconds,
+    };
+    let mut table = Table::new(servers, rows);
+    let expected = expected(&table, times, command.rounds).as_secs_f64() / 60.0;
+    eprintln!("this takes about {expected:.0} minutes");
+
+    let start = Instant::now();
+    let mut failed = 0;
     for round in 1..=command.rounds {
-        for index in 0..table.rows.len() {
-            let row = table.rows[index].row;
-            // What an idle session costs is no matter of chance.
-            if row.unit() == Unit::Share && round > 1 {
-                continue;
-            }
-            for (column, server) in table.servers.clone().into_iter().enumerate() {
-                if !row.concerns(server) {
-                    continue;
-                }
-                let value = measure(command, pinning, server, row)
-                    .with_context(|| format!("{}: {}", server.title(), row.title))?;
-                let shown = row.unit().show(value);
-                eprintln!("round {round}: {}: {}: {shown}", row.title, server.title());
-                table.rows[index].values[column].push(value);
-            }
+        failed += measure(&mut table, Round::new(pinning, times), round);
+        if command.write {
+            write(&table, &notes(command, pinning, round, &left_out, failed))?;
         }
     }
-    let notes = format!(
-        "{} rounds of {} s each, {}, {}.",
-        command.rounds,
+    let notes = notes(command, pinning, command.rounds, &left_out, failed);
+    if command.json {
+        println!("{}", json!({ "notes": notes, "rows": table.to_json() }));
+    } else {
+        println!("{}{notes}", table.to_markdown());
+    }
+    eprintln!("took {:.1} minutes", start.elapsed().as_secs_f64() / 60.0);
+    match failed {
+        0 => Ok(()),
+        failed => bail!("{failed} measurements failed, and are missing"),
+    }
+}
+
+/// Adds a round to the table, and returns how many measurements failed.
+fn measure(table: &mut Table, mut measurements: Round, round: usize) -> usize {
+    let mut failed = 0;
+    for measured in &mut table.rows {
+        let row = measured.row;
+        let unit = row.work.unit();
+        if unit.rounds(round) < round {
+            continue;
+        }
+        for (server, values) in table.servers.iter().zip(&mut measured.values) {
+            if !row.concerns(*server) {
+                continue;
+            }
+            let value = measurements.measure(*server, row);
+            let shown = match &value {
+                Ok(value) => unit.show(*value),
+                Err(error) => format!("failed: {error:#}"),
+            };
+            let server = server.title();
+            eprintln!(
+                "round {round}: {}: {}: {server}: {shown}",
+                row.group, row.title
+            );
+            failed += usize::from(value.is_err());
+            values.push(value.ok());
+        }
+    }
+    failed
+}
+
+fn expected(table: &Table, times: Times, rounds: usize) -> Duration {
+    let mut expected = Duration::ZERO;
+    for row in table.rows.iter().map(|measured| measured.row) {
+        let rounds = row.work.unit().rounds(rounds) as u32;
+        let servers = table.servers.iter().filter(|server| row.concerns(**server));
+        expected += servers
+            .map(|server| times.expected(*server, row))
+            .sum::<Duration>()
+            * rounds;
+    }
+    expected
+}
+
+fn notes(
+    command: &Command,
+    pinning: Pinning,
+    rounds: usize,
+    left_out: &[Server],
+    failed: usize,
+) -> String {
+    let mut notes = format!(
+        "{rounds} rounds of {} s each, {}, {}.",
         command.seconds,
         pinning.describe(),
         machine::describe()
     );
-    if command.json {
-        println!("{}", json!({ "notes": notes, "rows": table.to_json() }));
-    } else {
-        println!("{}\n{notes}", table.to_markdown());
+    for server in left_out {
+        notes += &format!(" {} could not be started.", server.title());
     }
-    if command.write {
-        write(&table, &notes)?;
+    if failed > 0 {
+        notes += &format!(" {failed} measurements failed, and are missing.");
     }
-    Ok(())
+    notes
 }
 
 fn chosen(ids: &[String]) -> anyhow::Result<Vec<&'static Row>> {
@@ -95,44 +160,8 @@ fn chosen(ids: &[String]) -> anyhow::Result<Vec<&'static Row>> {
     Ok(ROWS.iter().filter(chosen).collect())
 }
 
-/// Leaves out what cannot be started here, such as a server whose language is not there.
-fn startable(pinning: Pinning, servers: &[Server]) -> Vec<Server> {
-    let starts = |server: &Server| match start(pinning, *server) {
-        Ok(_) => true,
-        Err(error) => {
-            eprintln!("left out: {error:#}");
-            false
-        }
-    };
-    servers.iter().copied().filter(starts).collect()
-}
-
-fn start(pinning: Pinning, server: Server) -> anyhow::Result<Running> {
-    // Between two polls, sessions are to live for as long as somebody looks at them.
-    pinning.start(server, &["--disconnect-delay", "600"])
-}
-
-/// Measures a server that has done nothing else yet.
-fn measure(command: &Command, pinning: Pinning, server: Server, row: &Row) -> anyhow::Result<f64> {
-    let running = start(pinning, server)?;
-    let (call, place) = row.generator(server);
-    let [subcommand, mount, arguments @ ..] = &call[..] else {
-        unreachable!("a row names a subcommand and a mount");
-    };
-    let (url, pid) = (running.url(mount), running.pid().to_string());
-    let (warmup, seconds) = (command.warmup.to_string(), command.seconds.to_string());
-    let mut generator = vec![*subcommand, &url, "--pid", &pid];
-    generator.extend(arguments);
-    if row.unit() == Unit::PerCpuSecond {
-        generator.extend(["--warmup", &warmup, "--seconds", &seconds]);
-    }
-    let report = pinning.generate(&generator)?;
-    let value = report.pointer(place).and_then(serde_json::Value::as_f64);
-    value.with_context(|| format!("the report has no {place}"))
-}
-
 fn write(table: &Table, notes: &str) -> anyhow::Result<()> {
-    let section = format!("{}\n{notes}", table.to_markdown());
+    let section = format!("{}{notes}", table.to_markdown());
     document::replace("comparison", &section)?;
     if let Some(svg) = plot::draw(table)? {
         let path = repository("docs/images/performance.svg");

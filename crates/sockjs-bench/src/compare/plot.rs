@@ -7,21 +7,23 @@ use plotters::element::{Rectangle, Text};
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 use plotters::style::{BLACK, Color, IntoFont, RGBColor, TextStyle, WHITE};
 
-use super::rows::{Row, Unit};
+use super::rows::{RAW, Row};
 use super::table::Table;
+use super::work::{Unit, Way};
 use crate::children::Server;
 
-/// Draws, for every row of throughput, what each server does of what the stack alone does. Returns
+/// Draws, for the rows of throughput that all servers have, what each does of what the stack alone does. Returns
 /// an SVG, or nothing if there is nothing to draw.
 pub(super) fn draw(table: &Table) -> anyhow::Result<Option<String>> {
     let servers: Vec<_> = table
         .servers
         .iter()
-        .filter(|server| **server != Server::Stack)
+        .filter(|server| **server != Server::Stack && server.speaks_sockjs())
         .collect();
     let mut groups = Vec::new();
     for measured in &table.rows {
-        if measured.row.unit() != Unit::PerCpuSecond {
+        let Row { way, work, .. } = measured.row;
+        if work.unit() != Unit::PerCpuSecond || *way != Way::Plain {
             continue;
         }
         let ratios = servers.iter().map(|server| table.ratio(measured, **server));
@@ -107,8 +109,12 @@ impl Plot {
         let top = TOP + index as i32 * self.group_height + GAP / 2;
         let middle = top + (self.group_height - GAP) / 2;
         let (title, remark) = row.title.split_once(", ").unwrap_or((row.title, ""));
+        let title = match row.group {
+            RAW => format!("raw websocket {title}"),
+            _ => title.to_owned(),
+        };
         let offset = if remark.is_empty() { 0 } else { 8 };
-        text(area, title, (LEFT - 10, middle - offset), 13, HPos::Right)?;
+        text(area, &title, (LEFT - 10, middle - offset), 13, HPos::Right)?;
         text(area, remark, (LEFT - 10, middle + offset), 11, HPos::Right)?;
         for (index, (server, share)) in servers.iter().zip(bars).enumerate() {
             let Some(share) = *share else {
@@ -151,6 +157,7 @@ fn colour(server: Server) -> RGBColor {
         Server::Stack => RGBColor(0x99, 0x99, 0x99),
         Server::Node => RGBColor(0x4d, 0x8b, 0x55),
         Server::Python => RGBColor(0x4a, 0x74, 0xb8),
+        Server::Ws | Server::Bun => RGBColor(0x77, 0x55, 0xaa),
     }
 }
 

@@ -5,11 +5,12 @@ use std::fmt::Write;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::rows::{Row, Unit};
+use super::rows::Row;
+use super::work::Unit;
 use crate::children::Server;
 use crate::stats::{Spread, ratios};
 
-/// The rows of the table, as far as they are measured.
+/// The rows of the tables, as far as they are measured.
 #[derive(Debug)]
 pub(super) struct Table {
     pub(super) servers: Vec<Server>,
@@ -19,8 +20,8 @@ pub(super) struct Table {
 #[derive(Debug)]
 pub(super) struct Measured {
     pub(super) row: &'static Row,
-    /// By server as in the table, and then by round.
-    pub(super) values: Vec<Vec<f64>>,
+    /// By server as in the table, and then by round. What failed is missing.
+    pub(super) values: Vec<Vec<Option<f64>>>,
 }
 
 impl Table {
@@ -34,52 +35,74 @@ impl Table {
     }
 
     /// Returns the values of a row that a server has.
-    pub(super) fn values<'a>(&self, measured: &'a Measured, server: Server) -> &'a [f64] {
+    fn values<'a>(&self, measured: &'a Measured, server: Server) -> &'a [Option<f64>] {
         let column = self.servers.iter().position(|other| *other == server);
         column.map_or(&[], |column| &measured.values[column])
     }
 
-    /// Returns what `server` does of what the stack alone does, each round by itself.
+    /// Returns what `server` does of what the stack alone does, each round by itself. A round that lacks
+    /// one of both has no ratio.
     pub(super) fn ratio(&self, measured: &Measured, server: Server) -> Option<Spread> {
-        let values = self.values(measured, server);
-        Spread::of(&ratios(values, self.values(measured, Server::Stack)))
+        let stack = self.values(measured, Server::Stack).iter();
+        let rounds = self.values(measured, server).iter().zip(stack);
+        let (values, bases): (Vec<_>, Vec<_>) =
+            rounds.filter_map(|(value, base)| value.zip(*base)).unzip();
+        Spread::of(&ratios(&values, &bases))
     }
 
+    /// Writes a table for each group of rows, with a heading where there are several.
     pub(super) fn to_markdown(&self) -> String {
-        let mut text = "| Work |".to_owned();
-        for server in &self.servers {
-            text += &format!(" {} |", server.title());
-        }
-        text += " of the stack | to reach | |\n|---|";
-        text += &"---:|".repeat(self.servers.len());
-        text += "---|---|---|\n";
-        for measured in &self.rows {
-            self.write_row(measured, &mut text);
+        let groups: Vec<_> = self
+            .rows
+            .chunk_by(|one, other| one.row.group == other.row.group)
+            .collect();
+        let mut text = String::new();
+        for group in &groups {
+            if groups.len() > 1 {
+                text += &format!("### {}\n\n", group[0].row.group);
+            }
+            self.write_group(group, &mut text);
+            text += "\n";
         }
         text
     }
 
-    fn write_row(&self, measured: &Measured, text: &mut String) {
+    /// Leaves out servers that have no value in any of the rows.
+    fn write_group(&self, rows: &[Measured], text: &mut String) {
+        let has_values = |column: &usize| {
+            let mut cells = rows.iter().map(|measured| &measured.values[*column]);
+            cells.any(|values| median(values).is_some())
+        };
+        let columns: Vec<_> = (0..self.servers.len()).filter(has_values).collect();
+        *text += "| Work |";
+        for column in &columns {
+            *text += &format!(" {} |", self.servers[*column].title());
+        }
+        *text += " of the stack | to reach | |\n|---|";
+        *text += &"---:|".repeat(columns.len());
+        *text += "---|---|---|\n";
+        for measured in rows {
+            self.write_row(measured, &columns, text);
+        }
+    }
+
+    fn write_row(&self, measured: &Measured, columns: &[usize], text: &mut String) {
         let Row {
-            title,
-            goal,
-            work: _,
-            ..
+            title, goal, work, ..
         } = measured.row;
-        let unit = measured.row.unit();
+        let unit = work.unit();
         *text += &format!("| {title} |");
-        for values in &measured.values {
-            let value = Spread::of(values).map_or_else(dash, |spread| unit.show(spread.median));
+        for column in columns {
+            let median = median(&measured.values[*column]);
+            let value = median.map_or_else(dash, |value| unit.show(value));
             *text += &format!(" {value} |");
         }
         let ratio = match unit {
             Unit::PerCpuSecond => self.ratio(measured, Server::Ours),
-            Unit::Bytes | Unit::Share => None,
+            Unit::Milliseconds | Unit::Bytes | Unit::Share => None,
         };
-        let median = |server| Spread::of(self.values(measured, server)).map(|values| values.median);
-        let met = median(Server::Ours).and_then(|ours| {
-            goal.is_met(ours, median(Server::Stack), ratio.map(|ratio| ratio.median))
-        });
+        let ours = median(self.values(measured, Server::Ours));
+        let met = ours.and_then(|ours| goal.is_met(ours, ratio.map(|ratio| ratio.median)));
         let mark = match met {
             Some(true) => "✓",
             Some(false) => "✗",
@@ -103,6 +126,11 @@ impl Table {
     }
 }
 
+fn median(values: &[Option<f64>]) -> Option<f64> {
+    let values: Vec<_> = values.iter().flatten().copied().collect();
+    Spread::of(&values).map(|spread| spread.median)
+}
+
 fn name(server: &impl Serialize) -> String {
     match serde_json::to_value(server) {
         Ok(Value::String(name)) => name,
@@ -124,35 +152,60 @@ mod tests {
         Table::new(vec![Server::Node, Server::Stack, Server::Ours], vec![row])
     }
 
+    fn lines(table: &Table) -> Vec<String> {
+        table.to_markdown().lines().map(str::to_owned).collect()
+    }
+
     #[test]
     fn row_has_medians_and_the_ratio_of_each_round() {
         let mut table = table("websocket");
-        // The machine was slow in the second round, for all.
+        // The machine was slow in the second round, for all, and in the fourth the stack failed.
         table.rows[0].values = vec![
-            vec![],
-            vec![200_000.0, 100_000.0, 210_000.0],
-            vec![190_000.0, 96_000.0, 200_000.0],
+            vec![Some(70_000.0)],
+            vec![Some(200_000.0), Some(100_000.0), Some(210_000.0), None],
+            vec![
+                Some(190_000.0),
+                Some(96_000.0),
+                Some(200_000.0),
+                Some(180_000.0),
+            ],
         ];
-        let text = table.to_markdown();
-        let row = text.lines().last().unwrap();
         assert_eq!(
-            row,
-            "| websocket echo, 1 in flight | – | 200 k | 190 k | 0.95 (0.95–0.96) | ≥ 0.90 | ✓ |"
+            lines(&table)[2],
+            "| websocket, 1 in flight | 70 k | 200 k | 185 k | 0.95 (0.95–0.96) | ≥ 1.00 | ✗ |"
         );
     }
 
     #[test]
-    fn missed_goal_is_marked() {
+    fn server_without_values_has_no_column() {
         let mut table = table("memory-websocket");
-        table.rows[0].values = vec![vec![16_500.0], vec![5_800.0], vec![9_000.0]];
-        assert!(table.to_markdown().ends_with("| ≤ 8.0 kB | ✗ |\n"));
+        table.rows[0].values = vec![vec![None], vec![Some(5_800.0)], vec![Some(2_200.0)]];
+        assert_eq!(
+            lines(&table),
+            [
+                "| Work | the stack alone | sockjs-axum | of the stack | to reach | |",
+                "|---|---:|---:|---|---|---|",
+                "| memory, idle websocket | 5.8 kB | 2.2 kB | – | ≤ 2.3 kB | ✓ |",
+                "",
+            ]
+        );
     }
 
     #[test]
-    fn every_line_has_as_many_columns() {
-        let table = Table::new(vec![Server::Stack, Server::Ours], ROWS.iter().collect());
+    fn groups_have_headings_and_as_many_columns_in_every_line() {
+        let mut table = Table::new(vec![Server::Stack, Server::Ours], ROWS.iter().collect());
+        for measured in &mut table.rows {
+            measured.values[1].push(Some(1.0));
+        }
         let text = table.to_markdown();
-        let columns: Vec<_> = text.lines().map(|line| line.matches('|').count()).collect();
-        assert!(columns.iter().all(|count| *count == columns[0]), "{text}");
+        assert!(
+            text.starts_with("### Echoes\n\n| Work | sockjs-axum |"),
+            "{text}"
+        );
+        let columns = |line: &str| line.matches('|').count();
+        assert!(
+            text.lines().all(|line| [0, 6].contains(&columns(line))),
+            "{text}"
+        );
     }
 }

@@ -1,4 +1,4 @@
-//! Our server: `/echo`, `/broadcast`, `/flood`, and a look behind them.
+//! Our server: `/echo`, `/broadcast`, `/topics`, `/flood`, and a look behind them.
 
 use std::time::{Duration, Instant};
 
@@ -32,13 +32,20 @@ pub(crate) struct Options {
 pub(crate) fn app(options: &Options) -> Router {
     let echo = options.apply(SockJsLayer::echo("/echo"));
     let room = options.apply(SockJsLayer::new("/broadcast"));
+    let topics = options.apply(SockJsLayer::new("/topics"));
     let flooding = options.apply(SockJsLayer::new("/flood"));
-    let mounts = vec![echo.handle(), room.handle(), flooding.handle()];
-    let room_handle = room.handle();
+    let mounts = vec![
+        echo.handle(),
+        room.handle(),
+        topics.handle(),
+        flooding.handle(),
+    ];
+    let (room_handle, topics_handle) = (room.handle(), topics.handle());
     // Layers come first, so that axum need not wrap the routes in them, which it clones for every
     // connection.
     Router::new()
         .layer(room.on_session(broadcast).with_state(room_handle))
+        .layer(topics.on_session(topic).with_state(topics_handle))
         .layer(echo)
         .layer(flooding.on_session(flood).with_state(options.flood_size))
         .route("/sessions", get(sessions))
@@ -60,6 +67,20 @@ async fn broadcast(State(room): State<SockJsHandle>, mut session: Session) {
     while let Some(message) = session.recv().await {
         room.broadcast(message, SlowPolicy::Wait).await;
     }
+}
+
+/// A session is in the topic once it has sent "join". Everything else that is sent goes to the topic.
+async fn topic(State(handle): State<SockJsHandle>, mut session: Session) -> anyhow::Result<()> {
+    while let Some(message) = session.recv().await {
+        if message == "join" {
+            session.join("topic")?;
+            session.send("joined").await?;
+        } else {
+            let topic = handle.topic("topic");
+            topic.send(message, SlowPolicy::Wait).await;
+        }
+    }
+    Ok(())
 }
 
 /// Sends for as long as the session is open. Each message has memory of its own.

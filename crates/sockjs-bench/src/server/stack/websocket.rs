@@ -25,8 +25,30 @@ pub(super) async fn echo(request: Request) -> Response {
     accept(request, echo_all)
 }
 
+/// Sends the open frame of SockJS first.
+pub(super) async fn greeted(request: Request) -> Response {
+    accept(request, |mut socket| async {
+        socket.send(Message::text("o")).await?;
+        echo_all(socket).await
+    })
+}
+
 pub(super) async fn broadcast(State(room): State<Room>, request: Request) -> Response {
-    accept(request, |socket| broadcast_all(socket, room))
+    accept(request, |socket| broadcast_all(socket, room, Joins::AtOnce))
+}
+
+/// As [`broadcast`], but a WebSocket hears only once it has sent `join`.
+pub(super) async fn topic(State(room): State<Room>, request: Request) -> Response {
+    accept(request, |socket| {
+        broadcast_all(socket, room, Joins::WhenAsked)
+    })
+}
+
+/// When a WebSocket begins to hear the others.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Joins {
+    AtOnce,
+    WhenAsked,
 }
 
 /// Answers the handshake, and runs `work` on the WebSocket.
@@ -75,21 +97,28 @@ async fn echo_all(socket: Socket) -> tungstenite::Result<()> {
     Ok(())
 }
 
-async fn broadcast_all(socket: Socket, room: Room) -> tungstenite::Result<()> {
+async fn broadcast_all(socket: Socket, room: Room, joins: Joins) -> tungstenite::Result<()> {
     let (sender, mut receiver) = mpsc::unbounded_channel();
-    room.lock().push(sender);
+    let mut outside = Some(sender);
+    if joins == Joins::AtOnce {
+        room.lock().extend(outside.take());
+    }
     let (mut sink, mut messages) = socket.split();
     let mut heard = Vec::new();
     loop {
         tokio::select! {
             count = receiver.recv_many(&mut heard, AT_ONCE) => {
-                debug_assert!(count > 0, "the room has the sender");
+                debug_assert!(count > 0, "the room or `outside` has the sender");
                 for text in heard.drain(..) {
                     sink.feed(Message::Text(text)).await?;
                 }
                 sink.flush().await?;
             }
             message = messages.next() => match message.transpose()? {
+                Some(Message::Text(text)) if outside.is_some() && text == "join" => {
+                    room.lock().extend(outside.take());
+                    sink.send(Message::text("joined")).await?;
+                }
                 Some(Message::Text(text)) => {
                     room.lock().retain(|sender| sender.send(text.clone()).is_ok());
                 }
