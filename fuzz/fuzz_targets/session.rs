@@ -99,8 +99,10 @@ impl Profile {
                 8 => Call::Timeout(Timer::OnTime),
                 9 => Call::Timeout(Timer::AtOnce),
                 10 | 11 => Call::Send(length),
-                12..15 => Call::Frame,
-                _ => Call::Event,
+                12..14 => Call::Frame,
+                14 => Call::Event,
+                _ if number % 2 == 0 => Call::Batch,
+                _ => Call::BatchTaken,
             }
         }
     }
@@ -167,9 +169,10 @@ fn check_buffers(trial: &Trial, config: &SessionConfig) {
     let size = |text: &Message| text.len() + SessionConfig::MESSAGE_OVERHEAD;
     assert_eq!(unsent, waiting.iter().map(size).sum::<usize>());
 
-    let held: usize = trial.held.iter().map(|&(_, size)| size).sum();
+    let queued: usize = trial.held.iter().map(|&(_, size)| size).sum();
+    let held = queued + trial.batch;
     assert!(held <= config.receive_buffer().saturating_add(trial.largest));
-    assert_eq!(session.has_messages(), held > 0);
+    assert_eq!(session.has_messages(), queued > 0);
     assert_eq!(
         session.has_room(),
         held == 0 || held < config.receive_buffer()

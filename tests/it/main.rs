@@ -34,6 +34,7 @@ mod jsonp_send;
 mod layer;
 mod layout;
 mod limits;
+mod many;
 mod middleware;
 mod observability;
 mod opening;

@@ -247,6 +247,56 @@ async fn a_connection_that_is_not_read_gets_pings() {
     assert_eq!(received(&mut session).await, "two");
 }
 
+/// The memory that a long message takes is freed when nothing is left of it, and not while the messages
+/// behind it wait for room.
+#[tokio::test(start_paused = true)]
+async fn messages_that_arrive_with_a_long_one_wait_for_room_with_it() {
+    let (layer, mut sessions) = Sessions::capture(SockJsLayer::new("/echo").receive_buffer(1));
+    let router = Router::new().layer(layer);
+    let mut socket = websocket_in_memory(router, PATH, 64 * 1024).await;
+    let mut session = sessions.next().await;
+    for _ in 0..2 {
+        let texts = ["x".repeat(300), "short".into()];
+        let frames = texts
+            .iter()
+            .map(|text| Frame::new(Opcode::Text, text.clone()).masked());
+        socket.write(&frames.collect::<Vec<_>>().concat()).await;
+        sleep(Duration::from_secs(1)).await;
+        for text in texts {
+            assert_eq!(received(&mut session).await, text);
+        }
+    }
+}
+
+/// tungstenite is dropped when a connection is idle, and not in the middle of a message.
+#[tokio::test(start_paused = true)]
+async fn a_message_may_arrive_in_parts_with_long_silences_between() {
+    let (layer, mut sessions) = Sessions::capture(SockJsLayer::new("/echo"));
+    let router = Router::new().layer(layer);
+    let mut socket = websocket_in_memory(router, PATH, 64 * 1024).await;
+    let mut session = sessions.next().await;
+    let begins = Frame::new(Opcode::Text, "one ").to_be_continued().masked();
+    let ends = Frame::new(Opcode::Continuation, "two").masked();
+    let whole = Frame::new(Opcode::Text, "x".repeat(300)).masked();
+
+    for _ in 0..2 {
+        for parts in [
+            [&begins[..], &ends[..]],
+            [&whole[..1], &whole[1..]],
+            [&whole[..5], &whole[5..]],
+            [&whole[..100], &whole[100..]],
+        ] {
+            for part in parts {
+                socket.write(part).await;
+                // There is a heartbeat every 25 seconds.
+                sleep(Duration::from_secs(90)).await;
+            }
+            let text = received(&mut session).await;
+            assert!(text == "one two" || text == "x".repeat(300));
+        }
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_client_that_does_not_read_is_closed_as_slow() {
     let (layer, mut sessions) = Sessions::capture(SockJsLayer::new("/echo"));

@@ -167,7 +167,10 @@ async fn mounted(
         let listener = listener.await.expect("a port is free");
         let addr = listener.local_addr().expect("the socket is bound");
         let cluster = Cluster::builder([7; 32]).advertise(addr);
-        let cluster = cluster.join(store.clone()).await.expect("the settings are good");
+        let cluster = cluster
+            .join(store.clone())
+            .await
+            .expect("the settings are good");
         tokio::spawn(cluster.serve(listener));
         routers.push(mount(layer("/echo").peers(cluster.mount("echo"))));
     }

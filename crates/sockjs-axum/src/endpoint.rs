@@ -86,64 +86,74 @@ where
     }
 }
 
-async fn answer(
+#[expect(
+    clippy::manual_async_fn,
+    reason = "an async function reserves space for its arguments twice"
+)]
+fn answer(
     mount: &Arc<Mount>,
     route: Route,
     opener: Opener,
     upload: &mut Upload,
-) -> Result<Response<OwnBody>, Refusal> {
-    let (config, parts) = (mount.config(), &*opener.parts);
-    if !offers(config, &route) {
-        return Err(Reject::NotFound.into());
+) -> impl Future<Output = Result<Response<OwnBody>, Refusal>> {
+    async move {
+        let (config, parts) = (mount.config(), &*opener.parts);
+        if !offers(config, &route) {
+            return Err(Reject::NotFound.into());
+        }
+        let allow = route.allow(config.cors);
+        if !allow.contains(&parts.method.as_str()) && !is_websocket_over_http2(&route, parts) {
+            return Err(Reject::Method(allow).into());
+        }
+        if parts.method == Method::OPTIONS {
+            return Ok(preflight(config, &route, parts));
+        }
+        let wanted = &Wanted::Client(route.endpoint(), route.session_id());
+        let limit = config.body_limit;
+        let response = match route.endpoint() {
+            Endpoint::Greeting => return Ok(page::greeting().map(OwnBody::from)),
+            // Without `/info`, a client does not try any transport.
+            Endpoint::Info if mount.is_shutting_down() => return Err(Reject::ShuttingDown.into()),
+            Endpoint::Info => return Ok(info(config, parts).map(OwnBody::from)),
+            Endpoint::Iframe => return Ok(mount.iframe().response(parts).map(OwnBody::from)),
+            Endpoint::XhrSend => return transport::xhr_send(mount, parts, upload, wanted).await,
+            Endpoint::JsonpSend => {
+                return transport::jsonp_send(mount, parts, upload, wanted).await;
+            }
+            Endpoint::RawWebSocket => {
+                let response = transport::raw_websocket(mount, opener).await?;
+                upload.abandon();
+                return Ok(response);
+            }
+            Endpoint::WebSocket => {
+                let response = transport::websocket(mount, opener).await?;
+                upload.abandon();
+                return Ok(response);
+            }
+            Endpoint::Xhr => {
+                Beside::new(upload, limit, transport::xhr(mount, opener, wanted)).await?
+            }
+            Endpoint::XhrStreaming => {
+                Beside::new(
+                    upload,
+                    limit,
+                    transport::xhr_streaming(mount, opener, wanted),
+                )
+                .await?
+            }
+            Endpoint::EventSource => {
+                Beside::new(upload, limit, transport::eventsource(mount, opener, wanted)).await?
+            }
+            Endpoint::HtmlFile => {
+                Beside::new(upload, limit, transport::htmlfile(mount, opener, wanted)).await?
+            }
+            Endpoint::Jsonp => {
+                Beside::new(upload, limit, transport::jsonp(mount, opener, wanted)).await?
+            }
+            Endpoint::Unknown => return Err(Reject::NotFound.into()),
+        };
+        Ok(response.map(|body| body.beside(upload, limit)))
     }
-    let allow = route.allow(config.cors);
-    if !allow.contains(&parts.method.as_str()) && !is_websocket_over_http2(&route, parts) {
-        return Err(Reject::Method(allow).into());
-    }
-    if parts.method == Method::OPTIONS {
-        return Ok(preflight(config, &route, parts));
-    }
-    let wanted = Wanted::Client(route.endpoint(), route.session_id());
-    let limit = config.body_limit;
-    let response = match route.endpoint() {
-        Endpoint::Greeting => return Ok(page::greeting().map(OwnBody::from)),
-        // Without `/info`, a client does not try any transport.
-        Endpoint::Info if mount.is_shutting_down() => return Err(Reject::ShuttingDown.into()),
-        Endpoint::Info => return Ok(info(config, parts).map(OwnBody::from)),
-        Endpoint::Iframe => return Ok(mount.iframe().response(parts).map(OwnBody::from)),
-        Endpoint::XhrSend => return transport::xhr_send(mount, parts, upload, wanted).await,
-        Endpoint::JsonpSend => return transport::jsonp_send(mount, parts, upload, wanted).await,
-        Endpoint::RawWebSocket => {
-            let response = transport::raw_websocket(mount, opener).await?;
-            upload.abandon();
-            return Ok(response);
-        }
-        Endpoint::WebSocket => {
-            let response = transport::websocket(mount, opener).await?;
-            upload.abandon();
-            return Ok(response);
-        }
-        Endpoint::Xhr => Beside::new(upload, limit, transport::xhr(mount, opener, wanted)).await?,
-        Endpoint::XhrStreaming => {
-            Beside::new(
-                upload,
-                limit,
-                transport::xhr_streaming(mount, opener, wanted),
-            )
-            .await?
-        }
-        Endpoint::EventSource => {
-            Beside::new(upload, limit, transport::eventsource(mount, opener, wanted)).await?
-        }
-        Endpoint::HtmlFile => {
-            Beside::new(upload, limit, transport::htmlfile(mount, opener, wanted)).await?
-        }
-        Endpoint::Jsonp => {
-            Beside::new(upload, limit, transport::jsonp(mount, opener, wanted)).await?
-        }
-        Endpoint::Unknown => return Err(Reject::NotFound.into()),
-    };
-    Ok(response.map(|body| body.beside(upload, limit)))
 }
 
 /// Returns whether the options leave that URL in place.

@@ -95,7 +95,7 @@ async fn send(
 ) -> Result<Response<OwnBody>, Refusal> {
     // What is left of the body, the other node reads from its client.
     let mut upload = Upload::new(parts, body);
-    let wanted = Wanted::Peer(request);
+    let wanted = &Wanted::Peer(request);
     match request.head.endpoint {
         Endpoint::JsonpSend => transport::jsonp_send(mount, parts, &mut upload, wanted).await,
         _ => transport::xhr_send(mount, parts, &mut upload, wanted).await,
@@ -156,7 +156,7 @@ async fn respond(
         parts,
         credentials: Credentials::Concealed,
     };
-    let wanted = Wanted::Peer(request);
+    let wanted = &Wanted::Peer(request);
     match request.head.endpoint {
         Endpoint::Xhr => transport::xhr(mount, opener, wanted).await,
         Endpoint::XhrStreaming => transport::xhr_streaming(mount, opener, wanted).await,

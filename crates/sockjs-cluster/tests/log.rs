@@ -1,6 +1,8 @@
 //! What is in the log. It is a test of its own, because other tests in the same process would decide which
 //! events are logged.
 
+#![expect(clippy::unwrap_used, reason = "every line of these files is a test's")]
+
 #[expect(dead_code, reason = "other tests need more")]
 #[path = "nodes/bench.rs"]
 mod bench;

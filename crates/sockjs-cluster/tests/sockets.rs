@@ -1,5 +1,7 @@
 //! Two nodes over real sockets.
 
+#![expect(clippy::unwrap_used, reason = "every line of these files is a test's")]
+
 use std::io;
 use std::time::Duration;
 

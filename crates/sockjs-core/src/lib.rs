@@ -109,7 +109,7 @@ pub use payload::{Payload, PayloadError};
 pub use quote::quote;
 pub use refusal::Refusal;
 pub use route::{Endpoint, Route, encode_prefix};
-pub use session::{AttachError, ReceiveError, SendError, Session, SessionState};
+pub use session::{AttachError, Batch, ReceiveError, SendError, Session, SessionState};
 pub use transport::{
     Callback, CallbackError, FormDecoder, ResponseEncoder, Transport, form_payload,
 };

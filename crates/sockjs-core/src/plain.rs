@@ -18,17 +18,32 @@ pub(crate) fn copy_plain<'a>(text: &'a [u8], special: Special, out: &mut Vec<u8>
     // compiler does not know.
     while let Some((block, after)) = rest.split_first_chunk::<16>() {
         out.extend_from_slice(block);
-        if special.any_in(block) {
-            let len = special.position(block);
+        let found = special.marks(block);
+        if found != 0 {
+            let len = found.trailing_zeros() as usize / 8;
             out.truncate(out.len() - (block.len() - len));
             return &rest[len..];
         }
         rest = after;
     }
+    // The last bytes are copied with those before them, if there are enough: a block again is cheaper
+    // than single bytes.
+    if rest.is_empty() {
+        return rest;
+    }
+    if let Some(block) = text.last_chunk::<16>() {
+        out.truncate(out.len() - (block.len() - rest.len()));
+        out.extend_from_slice(block);
+        // It is the length of the block if there is no mark.
+        let len = special.marks(block).trailing_zeros() as usize / 8;
+        out.truncate(out.len() - (block.len() - len));
+        return &block[len..];
+    }
     if let Some((word, after)) = rest.split_first_chunk::<8>() {
         out.extend_from_slice(word);
-        let len = special.position(word);
-        if len < word.len() {
+        let found = special.find(u64::from_le_bytes(*word));
+        if found != 0 {
+            let len = found.trailing_zeros() as usize / 8;
             out.truncate(out.len() - (word.len() - len));
             return &rest[len..];
         }
@@ -43,10 +58,25 @@ pub(crate) fn copy_plain<'a>(text: &'a [u8], special: Special, out: &mut Vec<u8>
     &[]
 }
 
+/// Returns whether a JSON string can contain the text as it is.
+#[inline]
+pub(crate) fn is_plain(text: &[u8]) -> bool {
+    let mut rest = text;
+    while let Some((block, after)) = rest.split_first_chunk::<16>() {
+        if Special::InJson.marks(block) != 0 {
+            return false;
+        }
+        rest = after;
+    }
+    match text.last_chunk::<16>() {
+        Some(block) => rest.is_empty() || Special::InJson.marks(block) == 0,
+        None => !rest.iter().any(|&byte| Special::InJson.is(byte)),
+    }
+}
+
 impl Special {
     #[inline]
     fn is(self, byte: u8) -> bool {
-        // Without branches, the compiler can vectorize the check of a block.
         let in_json = (byte < 0x20) | (byte == b'"') | (byte == b'\\');
         match self {
             Self::InJson => in_json,
@@ -55,26 +85,21 @@ impl Special {
         }
     }
 
-    #[inline]
-    fn any_in(self, block: &[u8; 16]) -> bool {
-        block
-            .iter()
-            .fold(false, |found, &byte| found | self.is(byte))
-    }
-
-    /// Returns the position of the first special byte, or the length if there is none. The length
-    /// must be a multiple of eight.
-    #[inline]
-    fn position(self, words: &[u8]) -> usize {
-        let mut before = 0;
-        while let Some(word) = words[before..].first_chunk() {
-            let found = self.find(u64::from_le_bytes(*word));
-            if found != 0 {
-                return before + found.trailing_zeros() as usize / 8;
-            }
-            before += word.len();
+    /// Returns a little-endian number whose bytes are zero, except those of special bytes.
+    #[inline(always)]
+    fn marks(self, block: &[u8; 16]) -> u128 {
+        let mut marks = [0; 16];
+        for (mark, &byte) in marks.iter_mut().zip(block) {
+            // The least of some numbers is zero if one of them is. The compiler finds the minimum for
+            // all bytes at once, which it does not do for conditions.
+            let in_json = byte.saturating_sub(0x1f).min(byte ^ b'"').min(byte ^ b'\\');
+            let least = match self {
+                Self::InJson => in_json,
+                Self::ToQuote => in_json.min(byte ^ 0xe2).min(byte ^ 0xef),
+            };
+            *mark = u8::from(least == 0);
         }
-        before
+        u128::from_le_bytes(marks)
     }
 
     /// Sets the high bit of each special byte in `word`, which is little-endian.
@@ -124,6 +149,9 @@ mod tests {
                         (Special::InJson, text.iter().position(|&b| in_json(b))),
                         (Special::ToQuote, text.iter().position(|&b| to_quote(b))),
                     ] {
+                        if let Special::InJson = special {
+                            assert_eq!(is_plain(&text), end.is_none());
+                        }
                         let end = end.unwrap_or(len);
                         let mut out = vec![b'x'];
                         assert_eq!(copy_plain(&text, special, &mut out), &text[end..]);

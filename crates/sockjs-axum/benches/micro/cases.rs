@@ -38,10 +38,11 @@ pub(crate) fn all() -> Vec<Case> {
         answered("route/greeting", get("/echo"), 200),
         answered("route/info", get("/echo/info"), 200),
         answered("route/unknown", get("/echo/000/abc/nothing"), 404),
-        answered("route/no_session", post("xhr_send", MESSAGE), 404),
+        answered("route/no_session", post("xhr_send", array(1)), 404),
         sending(),
         polling_echo(),
-        streaming_echo(),
+        streaming_echo("session/echo/xhr_streaming", 1),
+        streaming_echo("session/echo/xhr_streaming/sixteen", 16),
         life(),
     ];
     cases.extend(many::all());
@@ -97,15 +98,16 @@ fn polling_echo() -> Case {
     })
 }
 
-/// A message that comes back in a response that is there already.
-fn streaming_echo() -> Case {
+/// Messages that come back in a response that is there already.
+fn streaming_echo(name: &'static str, messages: usize) -> Case {
     let layer = SockJsLayer::new("/echo").response_limit(usize::MAX);
     let mut client = Client::new(layer);
+    client.xhr_send = post("xhr_send", array(messages));
     let mut body = client.call(&post("xhr_streaming", "")).into_body();
     for _prelude_and_open_frame in 0..2 {
         client.next(&mut body);
     }
-    Case::new("session/echo/xhr_streaming", move || {
+    Case::new(name, move || {
         client.send();
         client.next(&mut body);
     })
@@ -149,7 +151,7 @@ impl Client {
             // Valgrind is slow, and a session must not end for that.
             service: layer.disconnect_delay(Duration::MAX).layer(Inner),
             xhr: post("xhr", ""),
-            xhr_send: post("xhr_send", MESSAGE),
+            xhr_send: post("xhr_send", array(1)),
         }
     }
 
@@ -202,16 +204,21 @@ fn get(path: &str) -> Request<Full<Bytes>> {
     request("GET", path, "")
 }
 
-fn post(action: &str, body: &'static str) -> Request<Full<Bytes>> {
+/// Writes an array of so many messages.
+fn array(messages: usize) -> String {
+    format!("[{}]", vec![MESSAGE; messages].join(","))
+}
+
+fn post(action: &str, body: impl Into<Bytes>) -> Request<Full<Bytes>> {
     post_to("abcdefgh", action, body)
 }
 
-fn post_to(session: &str, action: &str, body: &'static str) -> Request<Full<Bytes>> {
+fn post_to(session: &str, action: &str, body: impl Into<Bytes>) -> Request<Full<Bytes>> {
     request("POST", &format!("/echo/000/{session}/{action}"), body)
 }
 
 /// Makes a request with about the headers that browsers send.
-fn request(method: &str, path: &str, body: &'static str) -> Request<Full<Bytes>> {
+fn request(method: &str, path: &str, body: impl Into<Bytes>) -> Request<Full<Bytes>> {
     let request = Request::builder()
         .method(method)
         .uri(path)
@@ -220,7 +227,7 @@ fn request(method: &str, path: &str, body: &'static str) -> Request<Full<Bytes>>
         .header(ACCEPT, "*/*")
         .header(ORIGIN, "http://localhost:8080")
         .header(CONTENT_TYPE, "text/plain")
-        .body(Full::from(body));
+        .body(Full::new(body.into()));
     request.expect("its parts are valid")
 }
 
@@ -247,4 +254,4 @@ impl Service<Request<Full<Bytes>>> for Inner {
     }
 }
 
-const MESSAGE: &str = r#"["The quick brown fox jumps over "]"#;
+const MESSAGE: &str = r#""The quick brown fox jumps over ""#;

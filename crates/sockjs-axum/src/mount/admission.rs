@@ -4,7 +4,7 @@ use http::request::Parts;
 use sockjs_core::{CloseReason, Endpoint, Transport};
 
 use super::Mount;
-use super::nodes::Settling;
+use super::nodes::{Settling, Unsettled};
 use super::registry::{Known, NoPlace, Phase, Place};
 use super::relaying::{Relayed, Remote};
 use super::task::SessionTask;
@@ -30,7 +30,7 @@ pub(crate) enum Receiving {
     /// The frames of the session.
     Attached(Attachment),
     /// The response of the node that owns the session.
-    Relayed(Relayed),
+    Relayed(Box<Relayed>),
     /// One close frame with that reason, because the session is over or has another receiver.
     TurnedAway(CloseReason),
 }
@@ -56,78 +56,88 @@ pub(crate) enum Sending {
     /// The session's queue.
     Queue(SendQueue),
     /// The node that owns the session.
-    Elsewhere(Remote),
+    Elsewhere(Box<Remote>),
 }
 
 /// How requests find their sessions.
 impl Mount {
     /// Attaches a receive request to the session that it wants. Opens the session if there is none.
-    pub(crate) async fn attach(
+    #[expect(
+        clippy::manual_async_fn,
+        reason = "an async function reserves space for its arguments twice"
+    )]
+    pub(crate) fn attach(
         &self,
         opener: Opener,
-        wanted: Wanted<'_>,
+        wanted: &Wanted<'_>,
         transport: Transport,
-    ) -> Result<Receiving, Refusal> {
-        let (key, bound_to) = self.identify(&opener.parts, wanted);
-        let connection = connection(&opener.parts, wanted, transport);
-        if let Some(known) = self.registry().find(&key) {
-            let receiving = join(known, bound_to, connection)?;
-            return Ok(self.settle(receiving, key, wanted).await);
-        }
-        let endpoint = match wanted {
-            Wanted::Client(endpoint, _) => endpoint,
-            // The session is over, and this node has forgotten it.
-            Wanted::Peer(_) => return Ok(Receiving::TurnedAway(CloseReason::GOING_AWAY)),
-        };
-        let place = match self.reserve(&opener.parts, Some(key)) {
-            Ok(place) => place,
-            // A node that opens no session still serves those of other nodes.
-            Err(reject) => {
-                let found = Box::pin(self.find_elsewhere(&opener.parts, endpoint, key, bound_to));
-                let Ok(remote) = found.await else {
-                    return Err(reject.into());
-                };
-                return Ok(Box::pin(receive_from(remote)).await);
-            }
-        };
-        let claimed = match self.registry().nodes() {
-            None => None,
-            // Boxed, because the future of every request would otherwise reserve space for it.
-            Some(nodes) => match Box::pin(nodes.claim(key)).await {
-                Ok(claimed) => Some(claimed),
-                Err(claim) => {
-                    drop(place);
-                    let owner =
-                        |peer| Remote::new(nodes, peer, endpoint, key, bound_to, &opener.parts);
-                    return Box::pin(claimed_elsewhere(claim, owner)).await;
-                }
-            },
-        };
-        let admission = self
-            .accept(opener, transport, place, Some(key), bound_to)
-            .await?;
-        // Not kept in the future meanwhile.
-        let (connection, bound_to) = (admission.connection, admission.opening.bound_to);
-        match admission.open(self) {
-            Ok((task, attachment)) => {
-                if let Some(claimed) = claimed {
-                    claimed.keep();
-                }
-                task.spawn();
-                Ok(Receiving::Attached(attachment))
-            }
-            // Another request opened the session while the extractors ran.
-            Err(known) => {
+    ) -> impl Future<Output = Result<Receiving, Refusal>> {
+        async move {
+            let (key, bound_to) = self.identify(&opener.parts, wanted);
+            let connection = connection(&opener.parts, wanted, transport);
+            if let Some(known) = self.registry().find(&key) {
                 let receiving = join(known, bound_to, connection)?;
-                Ok(self.settle(receiving, key, wanted).await)
+                return match self.settle(&receiving, key, wanted) {
+                    None => Ok(receiving),
+                    Some(before) => Box::pin(receive_after(before, receiving)).await,
+                };
+            }
+            let endpoint = match *wanted {
+                Wanted::Client(endpoint, _) => endpoint,
+                // The session is over, and this node has forgotten it.
+                Wanted::Peer(_) => return Ok(Receiving::TurnedAway(CloseReason::GOING_AWAY)),
+            };
+            let place = match self.reserve(&opener.parts, Some(key)) {
+                Ok(place) => place,
+                // A node that opens no session still serves those of other nodes.
+                Err(reject) => {
+                    let elsewhere = self.attach_elsewhere(reject, opener, endpoint, key, bound_to);
+                    return Box::pin(elsewhere).await;
+                }
+            };
+            let claimed = match self.registry().nodes() {
+                None => None,
+                // Boxed, because the future of every request would otherwise reserve space for it.
+                Some(nodes) => match Box::pin(nodes.claim(key)).await {
+                    Ok(claimed) => Some(Box::new(claimed)),
+                    Err(claim) => {
+                        drop(place);
+                        let owner =
+                            |peer| Remote::new(nodes, peer, endpoint, key, bound_to, &opener.parts);
+                        return Box::pin(claimed_elsewhere(claim, owner)).await;
+                    }
+                },
+            };
+            let admission = self
+                .accept(opener, transport, place, Some(key), bound_to)
+                .await?;
+            // Not kept in the future meanwhile.
+            let (connection, bound_to) = (admission.connection, admission.opening.bound_to);
+            let nodes = self.registry().nodes().zip(admission.opening.key);
+            match admission.open(self) {
+                Ok((task, attachment)) => {
+                    if let Some(claimed) = claimed {
+                        claimed.keep();
+                    }
+                    task.spawn();
+                    Ok(Receiving::Attached(attachment))
+                }
+                // Another request opened the session while the extractors ran.
+                Err(known) => {
+                    let receiving = join(known, bound_to, connection)?;
+                    match nodes.and_then(|(nodes, key)| nodes.unsettled(&key)) {
+                        None => Ok(receiving),
+                        Some(before) => Box::pin(receive_after(before, receiving)).await,
+                    }
+                }
             }
         }
     }
 
     /// Finds the session that a send request is for.
-    pub(crate) async fn find(&self, parts: &Parts, wanted: Wanted<'_>) -> Result<Sending, Reject> {
+    pub(crate) async fn find(&self, parts: &Parts, wanted: &Wanted<'_>) -> Result<Sending, Reject> {
         let (key, bound_to) = self.identify(parts, wanted);
-        match (self.registry().find(&key), wanted) {
+        match (self.registry().find(&key), *wanted) {
             (Some(Known::Live(shared)), _) if shared.opening().bound_to == bound_to => {
                 Ok(Sending::Queue(SendQueue::new(shared)))
             }
@@ -137,8 +147,25 @@ impl Mount {
             (None, Wanted::Client(endpoint, _)) => {
                 let found = self.find_elsewhere(parts, endpoint, key, bound_to);
                 // Boxed, because the future of every request would otherwise reserve space for it.
-                Box::pin(found).await.map(Sending::Elsewhere)
+                let remote = Box::pin(found).await?;
+                Ok(Sending::Elsewhere(Box::new(remote)))
             }
+        }
+    }
+
+    /// Attaches a receive request that this node refuses to the session of another node.
+    async fn attach_elsewhere(
+        &self,
+        reject: Reject,
+        opener: Opener,
+        endpoint: Endpoint,
+        key: Key,
+        bound_to: Option<Digest>,
+    ) -> Result<Receiving, Refusal> {
+        let found = self.find_elsewhere(&opener.parts, endpoint, key, bound_to);
+        match found.await {
+            Ok(remote) => Ok(receive_from(remote).await),
+            Err(_) => Err(reject.into()),
         }
     }
 
@@ -158,87 +185,95 @@ impl Mount {
         }
     }
 
-    /// Lets a receive request wait until the client has the response before it. Enters a response that
-    /// another node passes on to the client.
+    /// Enters a response that another node passes on to the client. Returns the response before it if its
+    /// delivery is not confirmed yet: the request must wait until it is.
     ///
     /// The request is attached meanwhile. So the session is not without a receiver, and a second request
     /// that comes is turned away.
-    async fn settle(&self, receiving: Receiving, key: Key, wanted: Wanted<'_>) -> Receiving {
-        let (Receiving::Attached(attachment), Some(nodes)) = (&receiving, self.registry().nodes())
-        else {
-            return receiving;
+    fn settle(&self, receiving: &Receiving, key: Key, wanted: &Wanted<'_>) -> Option<Unsettled> {
+        let nodes = self.registry().nodes()?;
+        let Receiving::Attached(attachment) = receiving else {
+            return None;
         };
-        let before = match wanted {
+        match wanted {
             Wanted::Client(..) => nodes.unsettled(&key),
             Wanted::Peer(request) => {
                 let (settling, before) = nodes.settle(key, attachment.session());
                 let _ = request.settling.set(settling);
                 before
             }
-        };
-        if let Some(before) = before {
-            Box::pin(before.settled()).await;
         }
-        receiving
     }
 
     /// Takes a place for a WebSocket's session, and runs the handler's extractors on the request that is
     /// to open it.
-    pub(crate) async fn admit(
+    #[expect(
+        clippy::manual_async_fn,
+        reason = "an async function reserves space for its arguments twice"
+    )]
+    pub(crate) fn admit(
         &self,
         opener: Opener,
         transport: Transport,
-    ) -> Result<Admission, Refusal> {
-        let place = self.reserve(&opener.parts, None)?;
-        self.accept(opener, transport, place, None, None).await
+    ) -> impl Future<Output = Result<Admission, Refusal>> {
+        async move {
+            let place = self.reserve(&opener.parts, None)?;
+            self.accept(opener, transport, place, None, None).await
+        }
     }
 
     /// Runs the handler's extractors on the request that is to open a session. `key` and `bound_to` say
     /// how the session's later requests find it.
-    async fn accept(
+    #[expect(
+        clippy::manual_async_fn,
+        reason = "an async function reserves space for its arguments twice"
+    )]
+    fn accept(
         &self,
         opener: Opener,
         transport: Transport,
         place: Place,
         key: Option<Key>,
         bound_to: Option<Digest>,
-    ) -> Result<Admission, Refusal> {
-        let Opener {
-            mut parts,
-            credentials,
-        } = opener;
-        let path = prefix(&parts, self.prefix());
-        let prefix = if *path == **self.prefix() {
-            Prefix::Mount(self.prefix().clone())
-        } else {
-            Prefix::Path(path.len())
-        };
-        if let Credentials::Concealed = credentials {
-            conceal_credentials(&mut parts);
+    ) -> impl Future<Output = Result<Admission, Refusal>> {
+        async move {
+            let Opener {
+                mut parts,
+                credentials,
+            } = opener;
+            let path = prefix(&parts, self.prefix());
+            let prefix = if *path == **self.prefix() {
+                Prefix::Mount(self.prefix().clone())
+            } else {
+                Prefix::Path(path.len())
+            };
+            if let Credentials::Concealed = credentials {
+                conceal_credentials(&mut parts);
+            }
+            if transport != Transport::RawWebSocket {
+                conceal_id_in_params(&mut parts, self.prefix());
+                conceal_id(&mut parts);
+            }
+            let connection = Connection {
+                transport,
+                remote_addr: remote_addr(&parts),
+            };
+            let opening = Opening::new(&parts, prefix, key, bound_to);
+            let accepted = match self.handler().accept(*parts).await {
+                Ok(accepted) => accepted,
+                // Boxed, because otherwise the future of every request would reserve space for it.
+                Err(rejection) => return Err(Box::pin(Refusal::by_handler(rejection)).await),
+            };
+            if self.registry().phase() == Phase::Stopped {
+                return Err(Reject::ShuttingDown.into());
+            }
+            Ok(Admission {
+                accepted,
+                opening,
+                place,
+                connection,
+            })
         }
-        if transport != Transport::RawWebSocket {
-            conceal_id_in_params(&mut parts, self.prefix());
-            conceal_id(&mut parts);
-        }
-        let connection = Connection {
-            transport,
-            remote_addr: remote_addr(&parts),
-        };
-        let opening = Opening::new(&parts, prefix, key, bound_to);
-        let accepted = match self.handler().accept(*parts).await {
-            Ok(accepted) => accepted,
-            // Boxed, because otherwise the future of every request would reserve space for it.
-            Err(rejection) => return Err(Box::pin(Refusal::by_handler(rejection)).await),
-        };
-        if self.registry().phase() == Phase::Stopped {
-            return Err(Reject::ShuttingDown.into());
-        }
-        Ok(Admission {
-            accepted,
-            opening,
-            place,
-            connection,
-        })
     }
 
     /// Takes a place for the session that a request is about to open.
@@ -259,8 +294,8 @@ impl Mount {
     }
 
     /// Computes the key of the session that a request wants, and what the request is bound to.
-    fn identify(&self, parts: &Parts, wanted: Wanted<'_>) -> (Key, Option<Digest>) {
-        match wanted {
+    fn identify(&self, parts: &Parts, wanted: &Wanted<'_>) -> (Key, Option<Digest>) {
+        match *wanted {
             Wanted::Client(_, id) => (self.key(parts, id), self.bound_to(parts)),
             Wanted::Peer(FromPeer { head, .. }) => (
                 Digest::from_bytes(head.session.0),
@@ -352,15 +387,21 @@ async fn claimed_elsewhere(
     }
 }
 
+/// Lets a request that is attached wait until the client has the response before it.
+async fn receive_after(before: Unsettled, receiving: Receiving) -> Result<Receiving, Refusal> {
+    before.settled().await;
+    Ok(receiving)
+}
+
 async fn receive_from(remote: Remote) -> Receiving {
     match remote.receive().await {
-        Ok(relayed) => Receiving::Relayed(relayed),
+        Ok(relayed) => Receiving::Relayed(Box::new(relayed)),
         // The session ends, if it is not over: its client will not ask for it again.
         Err(_) => Receiving::TurnedAway(CloseReason::GOING_AWAY),
     }
 }
 
-fn connection(parts: &Parts, wanted: Wanted<'_>, transport: Transport) -> Connection {
+fn connection(parts: &Parts, wanted: &Wanted<'_>, transport: Transport) -> Connection {
     let remote_addr = match wanted {
         Wanted::Client(..) => remote_addr(parts),
         Wanted::Peer(request) => request.head.remote_addr,

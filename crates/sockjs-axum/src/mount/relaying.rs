@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
-use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER};
 use http::request::Parts;
-use http::{HeaderValue, Response};
+use http::{HeaderName, HeaderValue, Response};
 use http_body::{Body, SizeHint};
 use sockjs_core::Endpoint;
 use tokio::sync::mpsc;
@@ -109,17 +109,18 @@ pub(crate) struct Relayed {
 impl Relayed {
     fn new(response: Response<PeerBody>, stake: Stake) -> Self {
         let (head, body) = response.into_parts();
-        let header = |name| head.headers.get(name);
-        let length = header(CONTENT_LENGTH).and_then(parse);
+        let header = |name: &HeaderName| head.headers.get(name);
+        let length = header(&CONTENT_LENGTH).and_then(parse);
         let mut relayed = Response::new(RelayedBody {
             body: Some(body),
             left: length,
             stake: Some(stake),
         });
         *relayed.status_mut() = head.status;
-        if let Some(content_type) = header(CONTENT_TYPE) {
-            let headers = relayed.headers_mut();
-            headers.insert(CONTENT_TYPE, content_type.clone());
+        for name in [CONTENT_TYPE, RETRY_AFTER] {
+            if let Some(value) = header(&name) {
+                relayed.headers_mut().insert(name, value.clone());
+            }
         }
         Self { response: relayed }
     }

@@ -196,17 +196,19 @@ fn handle_error(shared: &Shared, error: BoxError) {
 }
 
 /// Starts the task of a session.
+///
+/// tokio adds about 90 bytes to a task, and rounds up its size to the next 128 bytes. So the task should
+/// be small, such as a box.
 pub(crate) fn spawn(task: impl Future<Output = ()> + Send + 'static) {
-    // Boxed here, because tokio rounds up the size of an unboxed task to the next 128 bytes.
-    tokio::spawn(Box::pin(task));
+    tokio::spawn(task);
 }
 
 /// Starts the task of a session in a span, if any subscriber is interested in the span.
 fn spawn_in(span: Span, task: impl Future<Output = ()> + Send + 'static) {
     if span.is_disabled() {
-        spawn(task);
+        spawn(Box::pin(task));
     } else {
-        spawn(task.instrument(span));
+        spawn(Box::pin(task.instrument(span)));
     }
 }
 
@@ -251,6 +253,17 @@ mod tests {
     use tokio::time::{Instant, timeout};
 
     use super::*;
+
+    /// The task of every session contains them.
+    #[test]
+    fn the_task_stays_small() {
+        assert!(
+            size_of::<SessionTask>() <= 64,
+            "{}",
+            size_of::<SessionTask>()
+        );
+        assert!(size_of::<Timer>() <= 112, "{}", size_of::<Timer>());
+    }
 
     const SOON: Duration = Duration::from_millis(20);
     const LIMIT: Duration = Duration::from_secs(20);

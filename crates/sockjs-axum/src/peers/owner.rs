@@ -24,7 +24,8 @@ impl PeerMount {
     /// node's client has taken the response; see [`RelayBody`](super::RelayBody). A body that fails has
     /// lost its client, and so has a future or a response that is dropped.
     ///
-    /// The response has a status, a body, and of headers at most `Content-Type` and `Content-Length`. A
+    /// The response has a status, a body, and at most the headers `Content-Type`, `Content-Length` and
+    /// `Retry-After`, all of which the other node needs. A
     /// request for a session that this node does not own is answered with a close frame, or with 404.
     ///
     /// The caller has authenticated the other node. What the client sent is checked here.

@@ -6,7 +6,7 @@ use sockjs_core::{Cause, CloseReason, Ending, Frame, Payload, SessionConfig};
 use super::belongings::TopicsOfMount;
 use super::opening::Opening;
 use super::output::ReceiverNumber;
-use super::shared::{Connection, Next, Shared};
+use super::shared::{Connection, Next, Room, Shared};
 use super::writer::Writer;
 use crate::meter::Meter;
 
@@ -84,9 +84,10 @@ impl Attachment {
         self.shared.poll_room(cx)
     }
 
-    /// Hands a payload to the session. A session that is closing discards it.
-    pub(crate) fn post(&self, payload: Payload) {
-        drop(self.shared.post(payload));
+    /// Hands a payload to the session, and returns whether there is room for another one. A session that
+    /// is closing discards it.
+    pub(crate) fn post(&self, payload: Payload) -> Room {
+        self.shared.post(payload).unwrap_or(Room::Left)
     }
 
     /// Reports that bytes arrived from the client.

@@ -16,10 +16,19 @@ pub(super) struct Head {
 
 impl Head {
     pub(super) fn new(uri: &Uri, headers: &HeaderMap) -> Self {
-        let mut text = match uri.path_and_query() {
-            Some(whole) if uri.authority().is_none() => whole.as_str().as_bytes().to_vec(),
-            _ => uri.to_string().into_bytes(),
+        let whole;
+        let uri = match uri.path_and_query() {
+            Some(path) if uri.authority().is_none() => path.as_str(),
+            _ => {
+                whole = uri.to_string();
+                &whole
+            }
         };
+        let fields = headers
+            .iter()
+            .map(|(name, value)| name.as_str().len() + value.len() + 2);
+        let mut text = Vec::with_capacity(uri.len() + fields.sum::<usize>());
+        text.extend_from_slice(uri.as_bytes());
         for (name, value) in headers {
             text.push(b'\n');
             text.extend_from_slice(name.as_str().as_bytes());

@@ -146,10 +146,11 @@ fn a_sender_that_gives_up_keeps_nobody_waiting() {
 /// The task of a session, whose handler receives: it holds, polls, and parks.
 fn run_task(shared: &Shared, count: usize) -> usize {
     let mut received = 0;
+    let mut batch = None;
     block_on(poll_fn(|cx| {
         shared.hold(cx);
         loop {
-            while let Poll::Ready(message) = shared.poll_recv(cx) {
+            while let Poll::Ready(message) = shared.poll_recv(cx, &mut batch) {
                 match message {
                     Some(_) => received += 1,
                     None => break,
@@ -188,6 +189,46 @@ fn the_task_hears_of_every_message_and_of_the_end() {
         };
         run_task(&shared, usize::MAX);
         closer.join().expect("it does not panic");
+    });
+}
+
+/// The receive buffer has room for one payload, so that the second one waits until the last message of
+/// the first is taken.
+#[test]
+fn a_payload_waits_until_the_messages_before_it_are_taken() {
+    check(|| {
+        let (shared, _attachment, mut session) = open();
+        let client = thread::spawn(move || {
+            let queue = SendQueue::new(shared);
+            let request = queue.enter(1, usize::MAX).expect("there is one");
+            let turn = block_on(request.turn()).expect("the session is open");
+            for text in [r#"["1","2","3"]"#, r#"["4","5"]"#] {
+                block_on(queue.room(&turn));
+                let payload = Payload::parse(text, usize::MAX).expect("it is valid");
+                queue.post(payload).expect("there is room");
+            }
+        });
+        let mut texts = Vec::new();
+        while texts.len() < 5 {
+            block_on(session.recv_many(&mut texts, 2));
+        }
+        assert_eq!(texts, ["1", "2", "3", "4", "5"]);
+        client.join().expect("it does not panic");
+    });
+}
+
+#[test]
+fn send_many_waits_for_room_and_sends_each_message_once() {
+    check(|| {
+        let (_, attachment, session) = open();
+        let sender = thread::spawn(move || {
+            let mut messages = ["1", "2", "3"].map(Into::into).into();
+            block_on(session.send_many(&mut messages)).expect("the session is open");
+            assert!(messages.is_empty());
+            session
+        });
+        assert_eq!(take(&attachment, 3), ["1", "2", "3"]);
+        sender.join().expect("it does not panic");
     });
 }
 

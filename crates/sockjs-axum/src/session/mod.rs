@@ -45,7 +45,7 @@ pub(crate) use self::output::{SHORT, Then};
 pub(crate) use self::path_params::conceal_id_in_params;
 pub(crate) use self::send_queue::{SendQueue, SendRequest};
 pub use self::session_ref::SessionRef;
-pub(crate) use self::shared::{Connection, Next, Shared};
+pub(crate) use self::shared::{Connection, Next, Room, Shared};
 pub(crate) use self::wakers::Parking;
 pub(crate) use self::writer::Writer;
 
@@ -60,13 +60,13 @@ use std::task::{Context, Poll, ready};
 use futures_util::{Sink, Stream};
 use http::{HeaderMap, Uri};
 use serde::Serialize;
-use sockjs_core::{Cause, CloseReason, Ending, Message, SessionState, Transport};
+use sockjs_core::{Batch, Cause, CloseReason, Ending, Message, SessionState, Transport};
 use tokio::task::coop::poll_proceed;
 use uuid::Uuid;
 
 use self::holds::Hold;
 use self::line::Ticket;
-use self::waits::{Closed, Sending};
+use self::waits::{Closed, Sending, SendingMany};
 use crate::error::{SendError, SendJsonError, TrySendError};
 
 /// The application's end of a session, handed to the handler of
@@ -97,6 +97,7 @@ use crate::error::{SendError, SendJsonError, TrySendError};
 #[derive(Debug)]
 pub struct Session {
     sender: Sender,
+    batch: Option<Box<Batch>>,
 }
 
 impl Session {
@@ -104,6 +105,7 @@ impl Session {
         shared.hold_open(Hold::Receiver);
         Self {
             sender: Sender::new(shared),
+            batch: None,
         }
     }
 
@@ -117,7 +119,39 @@ impl Session {
     ///
     /// If the future is dropped, no message is lost.
     pub async fn recv(&mut self) -> Option<Message> {
-        poll_fn(|cx| self.shared().poll_recv(cx)).await
+        poll_fn(|cx| self.poll_recv(cx)).await
+    }
+
+    /// Receives the messages that are there, `limit` at most, and appends them to `messages`. Waits while
+    /// there is none. Returns how many messages were received: zero when [`recv`](Self::recv) would return
+    /// `None`, and when `limit` is zero.
+    ///
+    /// A handler that takes messages together can act on them together, such as with one write to a
+    /// database.
+    ///
+    /// # Cancel safety
+    ///
+    /// If the future is dropped, no message is lost, and `messages` is unchanged.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use sockjs_axum::{SendError, Session, SockJsLayer};
+    ///
+    /// async fn echo(mut session: Session) -> Result<(), SendError> {
+    ///     let mut messages = Vec::new();
+    ///     while session.recv_many(&mut messages, 100).await > 0 {
+    ///         session.send_many(&mut messages).await?;
+    ///     }
+    ///     Ok(())
+    /// }
+    ///
+    /// let service = SockJsLayer::new("/echo").on_session(echo).into_service();
+    /// ```
+    pub async fn recv_many(&mut self, messages: &mut Vec<Message>, limit: usize) -> usize {
+        let Self { sender, batch } = self;
+        let shared = sender.shared();
+        poll_fn(|cx| shared.poll_recv_many(cx, batch, messages, limit)).await
     }
 
     /// Sends a message. Waits while the send buffer is full. Senders that wait are served in the order in
@@ -139,6 +173,26 @@ impl Session {
         message: impl Into<Message>,
     ) -> impl Future<Output = Result<(), SendError>> + Send {
         Sending::new(self.shared(), message.into())
+    }
+
+    /// Sends all of `messages`, in their order. It is the same as to [`send`](Self::send) one after the
+    /// other, and cheaper. A message of another sender may come between two of them.
+    ///
+    /// Messages that are queued are removed from `messages`, so that it is empty when all are sent.
+    ///
+    /// # Errors
+    ///
+    /// If the session is closing or closed. The error holds the first message that was not sent, and
+    /// `messages` the others.
+    ///
+    /// # Cancel safety
+    ///
+    /// If the future is dropped before it is ready, `messages` holds the messages that were not sent.
+    pub fn send_many<'a>(
+        &'a self,
+        messages: &'a mut Vec<Message>,
+    ) -> impl Future<Output = Result<(), SendError>> + Send {
+        SendingMany::new(self.shared(), messages)
     }
 
     /// Sends a message if the send buffer has room for it, and nobody waits for room.
@@ -193,7 +247,7 @@ impl Session {
     ///
     /// If the receiver alone is dropped, messages from the client are checked, answered and discarded.
     pub fn split(mut self) -> (Sender, Receiver) {
-        let receiver = Receiver::new(self.shared().clone());
+        let receiver = Receiver::new(self.shared().clone(), self.batch.take());
         let mut sender = self.sender.clone();
         // What the sink took belongs to the sender.
         sender.sending = mem::take(&mut self.sender.sending);
@@ -264,6 +318,10 @@ impl Session {
         self.shared().state()
     }
 
+    fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Option<Message>> {
+        self.sender.shared().poll_recv(cx, &mut self.batch)
+    }
+
     pub(crate) fn shared(&self) -> &Arc<Shared> {
         self.sender.shared()
     }
@@ -279,8 +337,8 @@ impl Drop for Session {
 impl Stream for Session {
     type Item = Message;
 
-    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Message>> {
-        self.shared().poll_recv(cx)
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Message>> {
+        self.poll_recv(cx)
     }
 }
 
@@ -343,6 +401,23 @@ impl Sender {
         message: impl Into<Message>,
     ) -> impl Future<Output = Result<(), SendError>> + Send {
         Sending::new(self.shared(), message.into())
+    }
+
+    /// Sends all of `messages`. See [`Session::send_many`].
+    ///
+    /// # Errors
+    ///
+    /// If the session is closing or closed. The error holds the first message that was not sent, and
+    /// `messages` the others.
+    ///
+    /// # Cancel safety
+    ///
+    /// If the future is dropped before it is ready, `messages` holds the messages that were not sent.
+    pub fn send_many<'a>(
+        &'a self,
+        messages: &'a mut Vec<Message>,
+    ) -> impl Future<Output = Result<(), SendError>> + Send {
+        SendingMany::new(self.shared(), messages)
     }
 
     /// Sends a message if the send buffer has room for it. See [`Session::try_send`].
@@ -478,13 +553,15 @@ impl Sink<Message> for Sender {
 #[derive(Debug)]
 pub struct Receiver {
     session: SessionRef,
+    batch: Option<Box<Batch>>,
 }
 
 impl Receiver {
-    fn new(shared: Arc<Shared>) -> Self {
+    fn new(shared: Arc<Shared>, batch: Option<Box<Batch>>) -> Self {
         shared.hold_open(Hold::Receiver);
         Self {
             session: SessionRef::new(shared),
+            batch,
         }
     }
 
@@ -494,7 +571,18 @@ impl Receiver {
     ///
     /// If the future is dropped, no message is lost.
     pub async fn recv(&mut self) -> Option<Message> {
-        poll_fn(|cx| self.shared().poll_recv(cx)).await
+        poll_fn(|cx| self.poll_recv(cx)).await
+    }
+
+    /// Receives the messages that are there, `limit` at most. See [`Session::recv_many`].
+    ///
+    /// # Cancel safety
+    ///
+    /// If the future is dropped, no message is lost, and `messages` is unchanged.
+    pub async fn recv_many(&mut self, messages: &mut Vec<Message>, limit: usize) -> usize {
+        let Self { session, batch } = self;
+        let shared = session.shared();
+        poll_fn(|cx| shared.poll_recv_many(cx, batch, messages, limit)).await
     }
 
     /// Waits for the end of the session. See [`Session::closed`].
@@ -509,6 +597,10 @@ impl Receiver {
     /// Returns a reference to the session. See [`Session::session_ref`].
     pub fn session_ref(&self) -> &SessionRef {
         &self.session
+    }
+
+    fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Option<Message>> {
+        self.session.shared().poll_recv(cx, &mut self.batch)
     }
 
     pub(crate) fn shared(&self) -> &Arc<Shared> {
@@ -526,7 +618,19 @@ impl Drop for Receiver {
 impl Stream for Receiver {
     type Item = Message;
 
-    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Message>> {
-        self.shared().poll_recv(cx)
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Message>> {
+        self.poll_recv(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    /// The future of a handler holds them for as long as its session lasts.
+    #[test]
+    fn what_a_handler_holds_stays_small() {
+        assert!(size_of::<super::Session>() <= 24);
+        assert!(size_of::<super::Sender>() <= 16);
+        assert!(size_of::<super::Receiver>() <= 16);
+        assert!(size_of::<super::Sending<'_>>() <= 48);
     }
 }

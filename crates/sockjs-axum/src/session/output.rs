@@ -3,8 +3,8 @@ use bytes::Bytes;
 /// The rest of a frame whose slices are being handed to the HTTP server.
 #[derive(Debug, Default)]
 pub(super) struct Output {
-    /// `None` if nothing is left.
-    rest: Option<Bytes>,
+    /// `None` if nothing is left. Boxed, because most frames are one slice.
+    rest: Option<Box<Bytes>>,
     /// The receiver that was attached last.
     receiver: ReceiverNumber,
 }
@@ -41,7 +41,7 @@ impl Output {
     }
 
     pub(super) fn set(&mut self, frame: Bytes) {
-        self.rest = Some(frame);
+        self.rest = Some(Box::new(frame));
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -49,21 +49,22 @@ impl Output {
     }
 
     /// Takes what is left.
-    pub(super) fn take(&mut self) -> Option<Bytes> {
+    pub(super) fn take(&mut self) -> Option<Box<Bytes>> {
         self.rest.take()
     }
 
     /// Takes the next slice; `None` if nothing is left.
     pub(super) fn take_slice(&mut self, then: Then) -> Option<Slice> {
-        let mut bytes = self.rest.take()?;
+        let rest = self.rest.as_mut()?;
         let len = match then {
             Then::NextFrame => SLICE,
-            Then::Complete if bytes.len() <= TAIL => TAIL,
-            Then::Complete => SLICE.min(bytes.len() - TAIL),
+            Then::Complete if rest.len() <= TAIL => TAIL,
+            Then::Complete => SLICE.min(rest.len() - TAIL),
         };
-        let is_last = bytes.len() <= len;
-        if !is_last {
-            self.rest = Some(bytes.split_off(len));
+        let is_last = rest.len() <= len;
+        let bytes = rest.split_to(len.min(rest.len()));
+        if is_last {
+            self.rest = None;
         }
         Some(Slice { bytes, is_last })
     }

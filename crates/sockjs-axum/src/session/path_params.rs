@@ -22,6 +22,9 @@ pub(crate) fn conceal_id_in_params(parts: &mut Parts, own: &str) {
     let Some(Ok(params)) = params else {
         return;
     };
+    if params.iter().next().is_none() {
+        return;
+    }
     let mut params: Vec<(String, String)> = params
         .iter()
         .map(|(key, value)| (key.to_owned(), value.to_owned()))

@@ -58,7 +58,7 @@ impl SendQueue {
     ///
     /// If the session does not take the payload.
     pub(crate) fn post(&self, payload: Payload) -> Result<(), ReceiveError> {
-        self.0.post(payload)
+        self.0.post(payload).map(|_| ())
     }
 }
 
@@ -214,7 +214,7 @@ mod tests {
 
     #[test]
     fn requests_are_counted() {
-        let sends = Sends::new();
+        let sends = Sends::default();
         let first = SendRequest::enter(&sends, 2, 10).unwrap();
         let _second = SendRequest::enter(&sends, 2, 10).unwrap();
         assert!(SendRequest::enter(&sends, 2, 10).is_none());
@@ -224,7 +224,7 @@ mod tests {
 
     #[test]
     fn a_request_without_bytes_holds_up_nobody() {
-        let sends = Sends::new();
+        let sends = Sends::default();
         let mut stalled = Request::enter(&sends);
         assert!(stalled.is_admitted());
         stalled.sending.hold(9);
@@ -239,7 +239,7 @@ mod tests {
 
     #[test]
     fn above_the_budget_one_request_goes_on_and_the_others_in_their_order() {
-        let sends = Sends::new();
+        let sends = Sends::default();
         let mut requests: Vec<_> = (0..4).map(|_| Request::enter(&sends)).collect();
         assert!(requests.iter_mut().all(Request::is_admitted));
         for request in &mut requests {
@@ -289,7 +289,7 @@ mod tests {
 
     #[test]
     fn a_wait_that_is_given_up_wakes_the_next_and_leaves_nothing() {
-        let sends = Sends::new();
+        let sends = Sends::default();
         let mut leader = Request::enter(&sends);
         leader.sending.hold(10);
         assert!(leader.is_admitted());
@@ -310,7 +310,7 @@ mod tests {
 
     #[test]
     fn turns_are_given_in_the_order_of_the_calls_until_the_end() {
-        let sends = Sends::new();
+        let sends = Sends::default();
         let requests: Vec<_> = (0..4).map(|_| Request::enter(&sends)).collect();
         let mut cx = Context::from_waker(Waker::noop());
         let mut first = pin!(requests[2].sending.turn());

@@ -16,15 +16,17 @@ pub(super) struct Sends {
     pub(super) ended: Semaphore,
 }
 
-impl Sends {
-    pub(super) fn new() -> Self {
+impl Default for Sends {
+    fn default() -> Self {
         Self {
             intake: Mutex::default(),
             turn: Semaphore::new(1),
             ended: Semaphore::new(0),
         }
     }
+}
 
+impl Sends {
     /// Ends all requests, because the session is over.
     pub(super) fn end(&self) {
         self.ended.close();

@@ -44,6 +44,44 @@ impl Drop for Sending<'_> {
     }
 }
 
+/// Queues messages as the send buffer has room for them.
+#[derive(Debug)]
+pub(super) struct SendingMany<'a> {
+    shared: &'a Shared,
+    messages: &'a mut Vec<Message>,
+    /// The place in line of the first of them.
+    ticket: Option<Ticket>,
+}
+
+impl<'a> SendingMany<'a> {
+    pub(super) fn new(shared: &'a Shared, messages: &'a mut Vec<Message>) -> Self {
+        Self {
+            shared,
+            messages,
+            ticket: None,
+        }
+    }
+}
+
+impl Future for SendingMany<'_> {
+    type Output = Result<(), SendError>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.get_mut();
+        this.shared
+            .poll_send_many(cx, this.messages, &mut this.ticket)
+    }
+}
+
+impl Drop for SendingMany<'_> {
+    fn drop(&mut self) {
+        if let Some(ticket) = self.ticket {
+            let first = self.shared.leave_line(ticket);
+            self.messages.splice(..0, first);
+        }
+    }
+}
+
 /// Waits for the end of a session.
 #[derive(Debug)]
 pub(super) struct Closed<'a> {

@@ -1,4 +1,3 @@
-use std::mem;
 use std::task::{Context, Poll, Waker, ready};
 use std::time::Instant;
 
@@ -15,11 +14,17 @@ use super::line::Ticket;
 #[derive(Debug, Default)]
 pub(super) struct Wakers {
     task: Task,
-    /// Indexed by [`Awaited`].
-    slots: [Slot; Awaited::ALL.len()],
+    /// What the session's task waits for, or a future that it polls. Indexed by [`Awaited`].
+    waits: [bool; Awaited::ALL.len()],
+    /// The other tasks that wait. Boxed, because between two receive requests there are none, and a
+    /// WebSocket never has any.
+    others: Option<Box<Others>>,
     /// Boxed, and there only while a task waits, because most sessions never have one.
     crowd: Option<Box<Crowd>>,
 }
+
+/// Indexed by [`Awaited`].
+type Others = [Option<Waker>; Awaited::ALL.len()];
 
 /// Something that one task at a time waits for.
 #[derive(Clone, Copy, Debug)]
@@ -60,7 +65,11 @@ impl Wakers {
         }
         let mut missed = false;
         for awaited in Awaited::ALL {
-            missed |= self.slots[awaited as usize].take_task(awaited.is_due(session));
+            let waits = &mut self.waits[awaited as usize];
+            if *waits && awaited.is_due(session) {
+                *waits = false;
+                missed = true;
+            }
         }
         if missed {
             return Parking::Missed;
@@ -72,12 +81,31 @@ impl Wakers {
 
     /// Returns whether the session's task sleeps. Otherwise it runs, or will.
     pub(super) fn is_parked(&self) -> bool {
-        matches!(self.task.pace, Pace::Parked { .. })
+        self.task.is_parked()
     }
 
     /// The task of `cx` waits, or with `None` nobody does.
     pub(super) fn set(&mut self, awaited: Awaited, cx: Option<&Context<'_>>) {
-        self.slots[awaited as usize].set(cx, &self.task);
+        let waker = cx.map(Context::waker);
+        let is_task = waker.is_some_and(|waker| self.task.is(waker));
+        self.waits[awaited as usize] = is_task;
+        match waker.filter(|_| !is_task) {
+            None => {
+                if let Some(others) = &mut self.others {
+                    others[awaited as usize] = None;
+                }
+            }
+            Some(waker) => match &mut self.others.get_or_insert_default()[awaited as usize] {
+                Some(other) => other.clone_from(waker),
+                slot => *slot = Some(waker.clone()),
+            },
+        }
+    }
+
+    /// Frees memory that is not needed while no receiver is attached.
+    pub(super) fn shrink(&mut self) {
+        self.others
+            .take_if(|others| others.iter().all(Option::is_none));
     }
 
     /// Returns whether a message goes into the send buffer at once: nobody waits in line, and the
@@ -128,26 +156,37 @@ impl Wakers {
         self.crowd.take_if(|crowd| crowd.is_empty());
     }
 
-    /// Takes the waker of a task that waits for something although its wait is not over.
-    pub(super) fn take(&mut self, awaited: Awaited) -> Option<Waker> {
-        self.slots[awaited as usize].take(&mut self.task)
+    /// Takes the waker of another task than the session's that waits for something, although its wait is
+    /// not over.
+    pub(super) fn take_other(&mut self, awaited: Awaited) -> Option<Waker> {
+        self.others.as_mut()?[awaited as usize].take()
     }
 
     /// Returns whether nobody waits except the session's task, and it runs and looks by itself.
     #[inline]
     pub(super) fn is_left_to_task(&self) -> bool {
         !self.is_parked()
-            && !self.slots.iter().any(|slot| matches!(slot, Slot::Other(_)))
             && self.crowd.is_none()
+            && self
+                .others
+                .as_ref()
+                .is_none_or(|others| others.iter().all(Option::is_none))
     }
 
     /// Takes the wakers of the tasks whose wait is over.
     pub(super) fn take_due(&mut self, session: &Session) -> Due {
         let mut due = Due::default();
         for awaited in Awaited::ALL {
-            let slot = &mut self.slots[awaited as usize];
-            if slot.waits() && awaited.is_due(session) {
-                due.slots[awaited as usize] = slot.take(&mut self.task);
+            let index = awaited as usize;
+            let other = self.others.as_mut().map(|others| &mut others[index]);
+            if let Some(other) = other.filter(|other| other.is_some()) {
+                if awaited.is_due(session) {
+                    due.slots[index] = other.take();
+                }
+            } else if self.waits[index] && self.task.is_parked() && awaited.is_due(session) {
+                // A running task looks by itself.
+                self.waits[index] = false;
+                due.slots[index] = self.task.wake();
             }
         }
         if self.task.is_due(session) {
@@ -203,60 +242,17 @@ impl Task {
             }
     }
 
+    fn is_parked(&self) -> bool {
+        matches!(self.pace, Pace::Parked { .. })
+    }
+
+    fn is(&self, waker: &Waker) -> bool {
+        self.waker.as_ref().is_some_and(|it| it.will_wake(waker))
+    }
+
     fn wake(&mut self) -> Option<Waker> {
         self.pace = Pace::Awake;
         self.waker.clone()
-    }
-}
-
-/// The task that waits for one thing.
-#[derive(Debug, Default)]
-enum Slot {
-    #[default]
-    Nobody,
-    /// The session's task, or a future that it polls.
-    Task,
-    Other(Waker),
-}
-
-impl Slot {
-    fn set(&mut self, cx: Option<&Context<'_>>, task: &Task) {
-        let is_task = |waker| task.waker.as_ref().is_some_and(|it| it.will_wake(waker));
-        match (&mut *self, cx.map(Context::waker)) {
-            (_, None) => *self = Self::Nobody,
-            (_, Some(waker)) if is_task(waker) => *self = Self::Task,
-            (Self::Other(slot), Some(waker)) => slot.clone_from(waker),
-            (_, Some(waker)) => *self = Self::Other(waker.clone()),
-        }
-    }
-
-    fn waits(&self) -> bool {
-        !matches!(self, Self::Nobody)
-    }
-
-    /// Takes the waker. The session's task is taken only while it sleeps, because a running task
-    /// looks by itself.
-    fn take(&mut self, task: &mut Task) -> Option<Waker> {
-        match (&self, task.pace) {
-            (Self::Task, Pace::Awake) => None,
-            (Self::Task, Pace::Parked { .. }) => {
-                *self = Self::Nobody;
-                task.wake()
-            }
-            (Self::Nobody | Self::Other(_), _) => match mem::take(self) {
-                Self::Other(waker) => Some(waker),
-                Self::Nobody | Self::Task => None,
-            },
-        }
-    }
-
-    /// Takes the session's task if it waits here and the wait is over. Returns whether it did.
-    fn take_task(&mut self, is_due: bool) -> bool {
-        let takes = is_due && matches!(self, Self::Task);
-        if takes {
-            *self = Self::Nobody;
-        }
-        takes
     }
 }
 

@@ -8,11 +8,11 @@ use crate::mount::{Mount, Opener, Wanted};
 use super::{OwnBody, receive};
 
 /// `GET /SERVER/SESSION/eventsource`: answered with frames up to the response limit.
-pub(crate) async fn eventsource(
+pub(crate) fn eventsource(
     mount: &Mount,
     opener: Opener,
-    wanted: Wanted<'_>,
-) -> Result<Response<OwnBody>, Refusal> {
+    wanted: &Wanted<'_>,
+) -> impl Future<Output = Result<Response<OwnBody>, Refusal>> {
     let encoder = ResponseEncoder::eventsource(mount.config().response_limit);
-    receive::stream(mount, opener, wanted, encoder, EVENT_STREAM).await
+    receive::stream(mount, opener, wanted, encoder, EVENT_STREAM)
 }

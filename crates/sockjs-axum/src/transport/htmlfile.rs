@@ -11,7 +11,7 @@ use super::{OwnBody, receive};
 pub(crate) async fn htmlfile(
     mount: &Mount,
     opener: Opener,
-    wanted: Wanted<'_>,
+    wanted: &Wanted<'_>,
 ) -> Result<Response<OwnBody>, Refusal> {
     let callback = Callback::from_query(opener.parts.uri.query()).map_err(Reject::Callback)?;
     let encoder = ResponseEncoder::htmlfile(callback, mount.config().response_limit);

@@ -17,7 +17,7 @@ pub(crate) async fn jsonp_send(
     mount: &Mount,
     parts: &Parts,
     upload: &mut Upload,
-    wanted: Wanted<'_>,
+    wanted: &Wanted<'_>,
 ) -> Result<Response<OwnBody>, Refusal> {
     let format = if is_form(parts) {
         Format::Form
@@ -26,7 +26,7 @@ pub(crate) async fn jsonp_send(
     };
     let sent = send(mount, parts, upload, wanted, format, Audience::Nobody).await?;
     if let Sent::Elsewhere(relayed) = sent {
-        return Ok(OwnBody::relayed(relayed));
+        return Ok(OwnBody::relayed(*relayed));
     }
     let mut response = Response::new(OwnBody::from(Bytes::from_static(b"ok")));
     response.headers_mut().insert(CONTENT_TYPE, TEXT_PLAIN);

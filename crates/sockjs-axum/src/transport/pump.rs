@@ -16,7 +16,7 @@ use super::read_buffer::ReadBuffer;
 use super::socket::Socket;
 use crate::config::Config;
 use crate::mount::{SessionTask, Timer};
-use crate::session::{Attachment, Next};
+use crate::session::{Attachment, Next, Room};
 
 /// How a WebSocket transport puts frames and payloads into WebSocket messages.
 pub(super) trait Framing: Send + 'static {
@@ -39,6 +39,8 @@ pub(super) struct Pump {
     input: Input,
     output: Output,
     pong: Pong,
+    /// What has arrived in the last run.
+    arrived: Arrived,
     read: u64,
     written: u64,
 }
@@ -68,6 +70,13 @@ enum Pong {
     Unsent,
 }
 
+/// Whether the client has sent something for the application in a run of the task.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Arrived {
+    Payload,
+    Nothing,
+}
+
 impl Pump {
     pub(super) fn new<F: Framing>(
         upgraded: Upgraded,
@@ -82,6 +91,7 @@ impl Pump {
             input: Input::Read,
             output: Output::Flushed,
             pong: Pong::Sent,
+            arrived: Arrived::Nothing,
             read: 0,
             written: 0,
         }
@@ -124,19 +134,30 @@ impl Pump {
     /// Reads payloads while the receive buffer has room, and pongs leave.
     fn read<F: Framing>(&mut self, cx: &mut Context<'_>) -> ControlFlow<ClosingHandshake> {
         let mut input = self.socket.input();
-        let end = self.read_payloads::<F>(cx, &mut input);
+        let read = self.read_payloads::<F>(cx, &mut input);
         self.socket.keep(input);
-        if self.pong == Pong::Sent {
-            self.socket.shrink();
+        let ControlFlow::Continue(arrived) = read else {
+            return read.map_continue(drop);
+        };
+        // Otherwise tungstenite may hold messages that were not taken.
+        let is_drained = self.pong == Pong::Sent && self.input == Input::Read;
+        if is_drained {
+            // A handler that waits once for each message does not make its client seem idle.
+            if arrived == Arrived::Nothing && self.arrived == Arrived::Nothing {
+                self.socket.rest();
+            } else {
+                self.socket.shrink();
+            }
         }
-        end
+        self.arrived = arrived;
+        ControlFlow::Continue(())
     }
 
     fn read_payloads<F: Framing>(
         &mut self,
         cx: &mut Context<'_>,
         input: &mut ReadBuffer,
-    ) -> ControlFlow<ClosingHandshake> {
+    ) -> ControlFlow<ClosingHandshake, Arrived> {
         let mut posted = false;
         loop {
             if self.pong == Pong::Unsent {
@@ -150,10 +171,8 @@ impl Pump {
                     }
                 }
             }
-            // Room only becomes less by the payloads that are posted here.
-            if self.input == Input::Paused || posted {
+            if self.input == Input::Paused {
                 if self.attachment.poll_room(cx).is_pending() {
-                    self.input = Input::Paused;
                     break;
                 }
                 self.input = Input::Read;
@@ -183,7 +202,9 @@ impl Pump {
             };
             match payload {
                 Ok(payload) => {
-                    self.attachment.post(payload);
+                    if self.attachment.post(payload) == Room::Full {
+                        self.input = Input::Paused;
+                    }
                     posted = true;
                 }
                 Err(PayloadError::TooLong) => {
@@ -205,7 +226,11 @@ impl Pump {
                 self.attachment.handle_alive();
             }
         }
-        ControlFlow::Continue(())
+        ControlFlow::Continue(if posted {
+            Arrived::Payload
+        } else {
+            Arrived::Nothing
+        })
     }
 
     /// Writes frames while the socket takes them. Frames that are ready together are flushed
@@ -287,3 +312,15 @@ impl Pump {
 /// After how many bytes of frames a flush follows, even if another frame is ready. They are in
 /// memory until the client takes them.
 const MAX_UNFLUSHED: usize = 64 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every WebSocket has a pump for as long as it lasts, and so whatever is in it.
+    #[test]
+    fn the_pump_stays_small() {
+        assert!(size_of::<Socket>() <= 152, "{}", size_of::<Socket>());
+        assert!(size_of::<Pump>() <= 208, "{}", size_of::<Pump>());
+    }
+}

@@ -13,11 +13,11 @@ use super::pump::{Framing, Input};
 use super::upgrade::upgrade;
 
 /// `GET /websocket`: messages in a WebSocket, without SockJS frames and heartbeats.
-pub(crate) async fn raw_websocket(
+pub(crate) fn raw_websocket(
     mount: &Arc<Mount>,
     opener: Opener,
-) -> Result<Response<OwnBody>, Refusal> {
-    upgrade::<Raw>(mount, opener).await
+) -> impl Future<Output = Result<Response<OwnBody>, Refusal>> {
+    upgrade::<Raw>(mount, opener)
 }
 
 /// A text frame is a message.

@@ -31,6 +31,11 @@ impl ReadBuffer {
         }
     }
 
+    /// Returns whether everything is taken.
+    pub(super) fn is_empty(&self) -> bool {
+        self.untaken.is_empty()
+    }
+
     /// Takes bytes into a buffer, and returns their number.
     pub(super) fn take(&mut self, buf: &mut [u8]) -> usize {
         let len = buf.len().min(self.untaken.len());
@@ -88,6 +93,28 @@ struct Header {
     len: usize,
 }
 
+/// The header of a masked frame with less than 126 bytes, as nearly all frames of clients are.
+struct ShortHeader {
+    first: u8,
+    payload: u64,
+}
+
+impl ShortHeader {
+    const LEN: usize = 6;
+
+    #[inline]
+    fn parse(bytes: &[u8]) -> Option<Self> {
+        let &[first, second, _, _, _, _] = bytes.first_chunk::<{ Self::LEN }>()?;
+        let is_short = second & MASKED != 0 && second & !MASKED < 126;
+        // tungstenite fails at other opcodes.
+        let is_known = matches!(first & 0xf, 0..=2 | 8..=10);
+        (is_short && is_known).then_some(Self {
+            first,
+            payload: u64::from(second & !MASKED),
+        })
+    }
+}
+
 impl Boundary {
     /// tungstenite has read these bytes.
     pub(super) fn handle_read(&mut self, mut bytes: &[u8]) {
@@ -100,6 +127,14 @@ impl Boundary {
                 bytes = &bytes[len..];
                 continue;
             }
+            if self.header.len == 0 {
+                // Nearly every frame is short and whole.
+                if let Some(ShortHeader { first, payload }) = ShortHeader::parse(bytes) {
+                    bytes = &bytes[ShortHeader::LEN..];
+                    self.begin(OpCode::from(first & 0xf), first & FINAL != 0, payload);
+                    continue;
+                }
+            }
             let known = self.header.len;
             let more = bytes.len().min(MAX_HEADER - known);
             self.header.bytes[known..known + more].copy_from_slice(&bytes[..more]);
@@ -108,12 +143,7 @@ impl Boundary {
                 Ok(Some((header, payload))) => {
                     bytes = &bytes[cursor.position() as usize - known..];
                     self.header.len = 0;
-                    self.payload = payload;
-                    self.longest = self.longest.max(payload);
-                    if let OpCode::Data(Data::Text | Data::Binary | Data::Continue) = header.opcode
-                    {
-                        self.is_within_message = !header.is_final;
-                    }
+                    self.begin(header.opcode, header.is_final, payload);
                 }
                 Ok(None) => {
                     self.header.len += more;
@@ -124,13 +154,29 @@ impl Boundary {
         }
     }
 
-    /// Returns whether a frame was longer than `len`, and no part of a message has been read.
-    pub(super) fn may_shrink(&self, len: usize) -> bool {
-        let is_between_messages =
-            self.header.len == 0 && self.payload == 0 && !self.is_within_message;
-        self.longest > len as u64 && is_between_messages && !self.is_broken
+    /// The header of a frame was read.
+    fn begin(&mut self, opcode: OpCode, is_final: bool, payload: u64) {
+        self.payload = payload;
+        self.longest = self.longest.max(payload);
+        if let OpCode::Data(Data::Text | Data::Binary | Data::Continue) = opcode {
+            self.is_within_message = !is_final;
+        }
+    }
+
+    /// Returns how long the longest payload is.
+    pub(super) fn longest(&self) -> u64 {
+        self.longest
+    }
+
+    /// Returns whether the bytes that were read end with a message.
+    pub(super) fn is_between_messages(&self) -> bool {
+        self.header.len == 0 && self.payload == 0 && !self.is_within_message && !self.is_broken
     }
 }
+
+/// The bits of the first two bytes of a header: RFC 6455 §5.2.
+const FINAL: u8 = 0x80;
+const MASKED: u8 = 0x80;
 
 /// How long the buffer of a thread is.
 const BUFFER_LEN: usize = 16 * 1024;
@@ -185,10 +231,10 @@ mod tests {
                     for bytes in begun.chunks(part) {
                         boundary.handle_read(bytes);
                     }
-                    assert!(!boundary.may_shrink(256), "{first:x} {len} {part}");
+                    assert!(!boundary.is_between_messages(), "{first:x} {len} {part}");
                     boundary.handle_read(&[*last]);
                     assert_eq!(
-                        boundary.may_shrink(256),
+                        boundary.is_between_messages(),
                         *is_whole,
                         "{first:x} {len} {part}"
                     );
@@ -202,17 +248,21 @@ mod tests {
         let frames = [frame(TEXT, 3), frame(PING, 0), frame(TEXT, 300)].concat();
         let mut boundary = Boundary::default();
         boundary.handle_read(&frames);
-        assert!(boundary.may_shrink(256));
-        assert!(!boundary.may_shrink(300));
+        assert!(boundary.is_between_messages());
+        assert_eq!(boundary.longest(), 300);
         boundary.handle_read(&frames[..frames.len() - 1]);
-        assert!(!boundary.may_shrink(256));
+        assert!(!boundary.is_between_messages());
     }
 
     #[test]
-    fn short_messages_leave_nothing_to_shrink() {
-        let mut boundary = Boundary::default();
-        boundary.handle_read(&frame(TEXT, 256));
-        assert!(!boundary.may_shrink(256));
+    fn after_an_unknown_frame_nothing_is_between_messages() {
+        for first in [0x83, 0x8b, 0xf1] {
+            let mut boundary = Boundary::default();
+            boundary.handle_read(&frame(first, 3));
+            boundary.handle_read(&frame(TEXT, 3));
+            let is_known = first & 0xf == 1;
+            assert_eq!(boundary.is_between_messages(), is_known, "{first:x}");
+        }
     }
 
     #[test]

@@ -26,7 +26,7 @@ use crate::session::Attachment;
 pub(super) fn poll(
     mount: &Mount,
     opener: Opener,
-    wanted: Wanted<'_>,
+    wanted: &Wanted<'_>,
     mut encoder: ResponseEncoder,
     content_type: HeaderValue,
 ) -> impl Future<Output = Result<Response<OwnBody>, Refusal>> {
@@ -42,7 +42,7 @@ pub(super) fn poll(
                 }
             }
             Receiving::TurnedAway(reason) => whole(&mut encoder, &Frame::Close(reason)),
-            Receiving::Relayed(relayed) => return Ok(OwnBody::relayed(relayed)),
+            Receiving::Relayed(relayed) => return Ok(OwnBody::relayed(*relayed)),
         };
         let mut response = Response::new(body);
         response.headers_mut().insert(CONTENT_TYPE, content_type);
@@ -58,7 +58,7 @@ pub(super) fn poll(
 pub(super) fn stream(
     mount: &Mount,
     opener: Opener,
-    wanted: Wanted<'_>,
+    wanted: &Wanted<'_>,
     encoder: ResponseEncoder,
     content_type: HeaderValue,
 ) -> impl Future<Output = Result<Response<OwnBody>, Refusal>> {
@@ -74,7 +74,7 @@ pub(super) fn stream(
             Receiving::Relayed(relayed) if relayed.is_success() => relayed
                 .response
                 .map(|body| OwnBody::Relayed(Box::new(Relay::of_stream(body, encoder)))),
-            Receiving::Relayed(relayed) => return Ok(OwnBody::relayed(relayed)),
+            Receiving::Relayed(relayed) => return Ok(OwnBody::relayed(*relayed)),
         };
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, content_type);

@@ -29,7 +29,7 @@ pub(super) enum Audience {
 pub(super) enum Sent {
     Here,
     /// The node that owns the session. It has answered.
-    Elsewhere(Relayed),
+    Elsewhere(Box<Relayed>),
 }
 
 /// Takes the body of a send request, checks it, and hands it to the session that the request wants.
@@ -40,7 +40,7 @@ pub(super) async fn send(
     mount: &Mount,
     parts: &Parts,
     upload: &mut Upload,
-    wanted: Wanted<'_>,
+    wanted: &Wanted<'_>,
     format: Format,
     audience: Audience,
 ) -> Result<Sent, Reject> {
@@ -49,7 +49,9 @@ pub(super) async fn send(
         Ok(Sending::Queue(queue)) => queue,
         Ok(Sending::Elsewhere(remote)) => {
             // Boxed, because the future of every request would otherwise reserve space for it.
-            return Box::pin(pass_on(remote, upload)).await.map(Sent::Elsewhere);
+            return Box::pin(pass_on(*remote, upload))
+                .await
+                .map(Sent::Elsewhere);
         }
         Err(Reject::NoSession) => return Err(judge_stray(mount, upload, format).await),
         Err(reject) => return Err(reject),
@@ -65,13 +67,13 @@ pub(super) async fn send(
 }
 
 /// Passes the body of a send request on to the node that owns the session.
-async fn pass_on(remote: Remote, upload: &mut Upload) -> Result<Relayed, Reject> {
+async fn pass_on(remote: Remote, upload: &mut Upload) -> Result<Box<Relayed>, Reject> {
     let mut buffer = BytesMut::new();
     let answer = remote.send(|cx| {
         let part = upload.poll_read(cx, &mut |bytes| buffer.extend_from_slice(bytes));
         part.map(|part| part.map(|part| part.map(|_| buffer.split().freeze())))
     });
-    answer.await?.map_err(|error| match error {
+    answer.await?.map(Box::new).map_err(|error| match error {
         PeerError::Lost => Reject::NoSession,
         PeerError::Unreachable => Reject::NodeUnreachable,
     })

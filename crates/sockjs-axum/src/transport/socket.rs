@@ -14,14 +14,15 @@ use super::read_buffer::{Boundary, ReadBuffer};
 ///
 /// tungstenite does the protocol, in memory: it takes the bytes that were read from the connection, and
 /// puts its pongs and close frames into the write buffer. The frames of the session go into the same
-/// buffer. An idle connection keeps no large buffer.
+/// buffer. An idle connection keeps neither tungstenite nor a large buffer.
 ///
 /// The counters distinguish a slow client from a stalled one, and show that a client is alive even
 /// when only part of a frame has arrived.
 pub(super) struct Socket {
     io: TokioIo<Upgraded>,
-    protocol: WebSocketContext,
-    boundary: Boundary,
+    /// Boxed, and there only while the client sends, because an idle connection needs none.
+    protocol: Option<Box<Protocol>>,
+    max_message: usize,
     /// Whether tungstenite has failed. The bytes behind a failure are no frames.
     is_broken: bool,
     /// The bytes that were read and not yet handed to tungstenite.
@@ -34,20 +35,35 @@ pub(super) struct Socket {
     written: u64,
 }
 
-impl Socket {
-    /// Takes a connection that is given at most `max_write` bytes at a time. A message may have as many
-    /// bytes as `max_message`.
-    pub(super) fn new(upgraded: Upgraded, max_write: usize, max_message: usize) -> Self {
+/// tungstenite, and what it has read.
+struct Protocol {
+    context: WebSocketContext,
+    boundary: Boundary,
+}
+
+impl Protocol {
+    fn new(max_message: usize) -> Box<Self> {
         let options = WebSocketConfig::default()
             .read_buffer_size(PROTOCOL_BUFFER)
             .write_buffer_size(0)
             .max_write_buffer_size(MAX_CONTROL_FRAMES)
             .max_message_size(Some(max_message))
             .max_frame_size(Some(max_message));
+        Box::new(Self {
+            context: WebSocketContext::new(Role::Server, Some(options)),
+            boundary: Boundary::default(),
+        })
+    }
+}
+
+impl Socket {
+    /// Takes a connection that is given at most `max_write` bytes at a time. A message may have as many
+    /// bytes as `max_message`.
+    pub(super) fn new(upgraded: Upgraded, max_write: usize, max_message: usize) -> Self {
         Self {
             io: TokioIo::new(upgraded),
-            protocol: WebSocketContext::new(Role::Server, Some(options)),
-            boundary: Boundary::default(),
+            protocol: None,
+            max_message,
             is_broken: false,
             rest: Vec::new(),
             output: Vec::new(),
@@ -79,19 +95,19 @@ impl Socket {
         }
         let mut is_at_end = false;
         loop {
-            let mut memory = Memory {
-                input,
-                boundary: &mut self.boundary,
-                output: &mut self.output,
-                is_at_end,
-            };
-            match self.protocol.read(&mut memory) {
-                Ok(message) => return Poll::Ready(Some(Ok(message))),
-                Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => {}
-                Err(Error::ConnectionClosed | Error::AlreadyClosed) => return Poll::Ready(None),
-                Err(error) => {
-                    self.is_broken = true;
-                    return Poll::Ready(Some(Err(error)));
+            if self.protocol.is_some() || !input.is_empty() || is_at_end {
+                let read =
+                    self.with_protocol(input, is_at_end, |protocol, memory| protocol.read(memory));
+                match read {
+                    Ok(message) => return Poll::Ready(Some(Ok(message))),
+                    Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => {}
+                    Err(Error::ConnectionClosed | Error::AlreadyClosed) => {
+                        return Poll::Ready(None);
+                    }
+                    Err(error) => {
+                        self.is_broken = true;
+                        return Poll::Ready(Some(Err(error)));
+                    }
                 }
             }
             let mut buffer = ReadBuf::new(input.space());
@@ -106,13 +122,23 @@ impl Socket {
     }
 
     /// Frees the memory that tungstenite allocated for a long message, once tungstenite holds no part of a
-    /// message. It would keep the memory for as long as the connection lasts. No pong may be unsent.
+    /// message. It would keep the memory for as long as the connection lasts. See [`rest`](Self::rest).
     pub(super) fn shrink(&mut self) {
-        if self.boundary.may_shrink(PROTOCOL_BUFFER) && self.protocol.can_write() {
-            self.boundary = Boundary::default();
-            let options = *self.protocol.get_config();
-            self.protocol = WebSocketContext::new(Role::Server, Some(options));
+        if self
+            .protocol
+            .as_ref()
+            .is_some_and(|protocol| protocol.boundary.longest() > PROTOCOL_BUFFER as u64)
+        {
+            self.rest();
         }
+    }
+
+    /// Frees the memory of tungstenite, unless it holds a part of a message or has begun to close. It is
+    /// made again for the next bytes. All messages must be taken, and no pong may be unsent.
+    pub(super) fn rest(&mut self) {
+        self.protocol.take_if(|protocol| {
+            protocol.boundary.is_between_messages() && protocol.context.can_write()
+        });
     }
 
     /// Returns the write buffer, to append whole WebSocket frames to it. They are written by the
@@ -123,7 +149,10 @@ impl Socket {
 
     /// Writes everything: the frames in the buffer, and what tungstenite has yet to send.
     pub(super) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        self.with_protocol(|protocol, memory| protocol.flush(memory))?;
+        if self.protocol.is_some() {
+            let input = &mut ReadBuffer::default();
+            self.with_protocol(input, false, |protocol, memory| protocol.flush(memory))?;
+        }
         self.poll_flush_buffer(cx).map_err(Error::Io)
     }
 
@@ -135,7 +164,10 @@ impl Socket {
 
     /// Puts a close frame into the write buffer.
     pub(super) fn close(&mut self, frame: CloseFrame) -> Result<(), Error> {
-        self.with_protocol(|protocol, memory| protocol.close(memory, Some(frame)))
+        let input = &mut ReadBuffer::default();
+        self.with_protocol(input, false, |protocol, memory| {
+            protocol.close(memory, Some(frame))
+        })
     }
 
     /// Closes the writing side, and reads and discards what the client still sends.
@@ -155,17 +187,24 @@ impl Socket {
         self.written
     }
 
+    #[inline]
     fn with_protocol<T>(
         &mut self,
+        input: &mut ReadBuffer,
+        is_at_end: bool,
         act: impl FnOnce(&mut WebSocketContext, &mut Memory<'_>) -> T,
     ) -> T {
+        let max_message = self.max_message;
+        let protocol = self
+            .protocol
+            .get_or_insert_with(|| Protocol::new(max_message));
         let mut memory = Memory {
-            input: &mut ReadBuffer::default(),
-            boundary: &mut self.boundary,
+            input,
+            boundary: &mut protocol.boundary,
             output: &mut self.output,
-            is_at_end: false,
+            is_at_end,
         };
-        act(&mut self.protocol, &mut memory)
+        act(&mut protocol.context, &mut memory)
     }
 
     fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -220,8 +259,7 @@ impl io::Write for Memory<'_> {
 /// How large the write buffer of an idle connection may be: enough for short messages.
 const IDLE_BUFFER: usize = 1024;
 
-/// How many bytes tungstenite is handed at a time. It fills as many with zeros before, and every idle
-/// connection keeps a buffer of this length.
+/// How many bytes tungstenite is handed at a time. It fills as many with zeros before.
 const PROTOCOL_BUFFER: usize = 256;
 
 /// How many bytes tungstenite may keep to write them: more than a pong and a close frame.

@@ -5,9 +5,10 @@ use std::future::poll_fn;
 use std::ops::ControlFlow;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::task::Poll;
+use std::task::{Context, Poll, ready};
 
-use http::Response;
+use http::header::SEC_WEBSOCKET_VERSION;
+use http::{HeaderValue, Response};
 use hyper::upgrade::OnUpgrade;
 use tracing::Instrument;
 
@@ -33,13 +34,45 @@ pub(super) async fn upgrade<F: Framing>(
     } else {
         usize::MAX
     };
+    let head = Slice(opener.parts.headers.get(SEC_WEBSOCKET_VERSION).cloned());
     let mut admission = mount.admit(opener, F::TRANSPORT).await?;
     admission.set_protocol(protocol);
-    // Boxed, because a session spends nearly all its life without this future.
-    let opened = Box::pin(open::<F>(mount.clone(), on_upgrade, max_write, admission));
-    mount::spawn(run::<F>(opened));
+    let open = open::<F>(mount.clone(), on_upgrade, head, max_write, admission);
+    mount::spawn(Run::Opening(Box::pin(open)));
     Ok(response.map(OwnBody::from))
 }
+
+/// The task of a session on a WebSocket. Each part is boxed, because a session spends nearly all its life
+/// in the second one, which needs less space.
+enum Run {
+    Opening(Pin<Box<dyn Future<Output = Option<Serving>> + Send>>),
+    Serving(Serving),
+}
+
+type Serving = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+impl Future for Run {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let this = self.get_mut();
+        loop {
+            match this {
+                Self::Opening(opening) => match ready!(opening.as_mut().poll(cx)) {
+                    Some(serving) => *this = Self::Serving(serving),
+                    None => return Poll::Ready(()),
+                },
+                Self::Serving(serving) => return serving.as_mut().poll(cx),
+            }
+        }
+    }
+}
+
+/// A slice of the head of the request, and so of the buffer that hyper has read it into.
+///
+/// If no slice is left while hyper still has the connection, hyper takes the buffer back, doubles it and
+/// copies it, in case that more requests follow.
+struct Slice(#[expect(dead_code, reason = "it only has to be there")] Option<HeaderValue>);
 
 /// A session and its connection. The session is dropped first.
 struct Connected {
@@ -47,26 +80,14 @@ struct Connected {
     pump: Box<Pump>,
 }
 
-/// The task of a session on a WebSocket.
-async fn run<F: Framing>(opened: Pin<Box<impl Future<Output = Option<Connected>>>>) {
-    let Some(connected) = opened.await else {
-        return;
-    };
-    let span = connected.task.span();
-    if span.is_disabled() {
-        serve::<F>(connected).await;
-    } else {
-        serve::<F>(connected).instrument(span).await;
-    }
-}
-
 /// Waits for the connection, and opens the session on it. Returns `None` if there is no connection.
 async fn open<F: Framing>(
     mount: Arc<Mount>,
     on_upgrade: OnUpgrade,
+    head: Slice,
     max_write: usize,
     admission: Admission,
-) -> Option<Connected> {
+) -> Option<Serving> {
     let config = mount.config();
     let upgraded = tokio::select! {
         upgraded = tokio::time::timeout(config.handshake_timeout, on_upgrade) => upgraded,
@@ -89,36 +110,52 @@ async fn open<F: Framing>(
             return None;
         }
     };
+    drop(head);
     // Only a session with a key can be known already.
     let (task, attachment) = admission.open(&mount).ok()?;
     let pump = Pump::new::<F>(upgraded, attachment, config, max_write);
-    Some(Connected {
+    let span = task.span();
+    let serving = serve::<F>(Connected {
         task,
         pump: Box::new(pump),
+    });
+    Some(if span.is_disabled() {
+        Box::pin(serving)
+    } else {
+        Box::pin(serving.instrument(span))
     })
 }
 
 /// Serves a session to its end, then closes the connection and lets the handler finish.
-async fn serve<F: Framing>(connected: Connected) {
-    let Connected { mut pump, mut task } = connected;
-    // The open frame is sent first, even if the client's first frames arrived with the handshake
-    // and end the session.
-    let first = poll_fn(|cx| Poll::Ready(pump.write::<F>(cx))).await;
-    let closing = match first {
-        ControlFlow::Break(closing) => closing,
-        ControlFlow::Continue(()) => {
-            let mut timer = pin!(Timer::new());
-            poll_fn(|cx| pump.poll::<F>(cx, &mut task, timer.as_mut())).await
-        }
-    };
-    task.end();
-    // Boxed, and in two statements: in one, the outer future would reserve space for it twice.
-    let finish = Box::pin(finish(closing, pump, task));
-    finish.await;
+#[expect(
+    clippy::manual_async_fn,
+    reason = "an async function reserves space for its arguments twice"
+)]
+fn serve<F: Framing>(mut connected: Connected) -> impl Future<Output = ()> + Send {
+    async move {
+        let closing = {
+            let Connected { task, pump } = &mut connected;
+            // The open frame is sent first, even if the client's first frames arrived with the
+            // handshake and end the session.
+            let first = poll_fn(|cx| Poll::Ready(pump.write::<F>(cx))).await;
+            match first {
+                ControlFlow::Break(closing) => closing,
+                ControlFlow::Continue(()) => {
+                    let mut timer = pin!(Timer::new());
+                    poll_fn(|cx| pump.poll::<F>(cx, task, timer.as_mut())).await
+                }
+            }
+        };
+        connected.task.end();
+        // Boxed, and in two statements: in one, the outer future would reserve space for it twice.
+        let finish = Box::pin(finish(closing, connected));
+        finish.await;
+    }
 }
 
 /// Closes the connection, and lets the handler run to its end, which may be much later.
-async fn finish(closing: ClosingHandshake, mut pump: Box<Pump>, mut task: SessionTask) {
+async fn finish(closing: ClosingHandshake, connected: Connected) {
+    let Connected { mut pump, mut task } = connected;
     let close = async move {
         closing.perform(pump.socket()).await;
         // The handler may run longer than the connection.

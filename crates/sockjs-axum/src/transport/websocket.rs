@@ -15,11 +15,11 @@ use super::upgrade::upgrade;
 /// `GET /SERVER/SESSION/websocket`: SockJS frames in a WebSocket.
 ///
 /// The session id in the URL means nothing: every WebSocket is a session of its own.
-pub(crate) async fn websocket(
+pub(crate) fn websocket(
     mount: &Arc<Mount>,
     opener: Opener,
-) -> Result<Response<OwnBody>, Refusal> {
-    upgrade::<Framed>(mount, opener).await
+) -> impl Future<Output = Result<Response<OwnBody>, Refusal>> {
+    upgrade::<Framed>(mount, opener)
 }
 
 /// Frames as text, payloads as JSON.

@@ -8,10 +8,10 @@ use crate::mount::{Mount, Opener, Wanted};
 use super::{OwnBody, receive};
 
 /// `POST /SERVER/SESSION/xhr`: answered with one frame.
-pub(crate) async fn xhr(
+pub(crate) fn xhr(
     mount: &Mount,
     opener: Opener,
-    wanted: Wanted<'_>,
-) -> Result<Response<OwnBody>, Refusal> {
-    receive::poll(mount, opener, wanted, ResponseEncoder::xhr(), JAVASCRIPT).await
+    wanted: &Wanted<'_>,
+) -> impl Future<Output = Result<Response<OwnBody>, Refusal>> {
+    receive::poll(mount, opener, wanted, ResponseEncoder::xhr(), JAVASCRIPT)
 }

@@ -17,11 +17,11 @@ pub(crate) async fn xhr_send(
     mount: &Mount,
     parts: &Parts,
     upload: &mut Upload,
-    wanted: Wanted<'_>,
+    wanted: &Wanted<'_>,
 ) -> Result<Response<OwnBody>, Refusal> {
     let sent = send(mount, parts, upload, wanted, Format::Plain, Audience::Page).await?;
     if let Sent::Elsewhere(relayed) = sent {
-        return Ok(OwnBody::relayed(relayed));
+        return Ok(OwnBody::relayed(*relayed));
     }
     let mut response = Response::new(OwnBody::from(Bytes::new()));
     *response.status_mut() = StatusCode::NO_CONTENT;

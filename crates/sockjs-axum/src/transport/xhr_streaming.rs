@@ -8,11 +8,11 @@ use crate::mount::{Mount, Opener, Wanted};
 use super::{OwnBody, receive};
 
 /// `POST /SERVER/SESSION/xhr_streaming`: answered with frames up to the response limit.
-pub(crate) async fn xhr_streaming(
+pub(crate) fn xhr_streaming(
     mount: &Mount,
     opener: Opener,
-    wanted: Wanted<'_>,
-) -> Result<Response<OwnBody>, Refusal> {
+    wanted: &Wanted<'_>,
+) -> impl Future<Output = Result<Response<OwnBody>, Refusal>> {
     let encoder = ResponseEncoder::xhr_streaming(mount.config().response_limit);
-    receive::stream(mount, opener, wanted, encoder, JAVASCRIPT).await
+    receive::stream(mount, opener, wanted, encoder, JAVASCRIPT)
 }

@@ -8,7 +8,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderMap, Request, Response, StatusCode};
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
@@ -150,7 +150,7 @@ fn reply(
     let (name, value) = Outcome::Answered.sign(tag, parts.status, key);
     let mut headers = HeaderMap::with_capacity(3);
     headers.insert(name, value);
-    for name in [CONTENT_TYPE, CONTENT_LENGTH] {
+    for name in [CONTENT_TYPE, CONTENT_LENGTH, RETRY_AFTER] {
         if let Some(value) = parts.headers.get(&name) {
             headers.insert(name, value.clone());
         }

@@ -298,8 +298,7 @@ pub fn fuzz_relay_head(request: &Parts) {
         return;
     };
     let call = read.call().clone();
-    let secret = vec![b'.'; 16];
-    let secrets = crate::secret::Secrets::new("", &[secret.clone()], &secret);
+    let secrets = crate::secret::Secrets::new("", &[b"a fuzzer's secret".to_vec()], b"another");
     let key = &secrets.relay()[0];
     let owner = Entry {
         version: VERSION,

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use http::Response;
-use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER};
 use sockjs_axum::peers::{PeerBody, PeerError, RelayRequest};
 use tracing::Instrument;
 
@@ -122,7 +122,7 @@ impl Nodes {
                 let body: PeerBody = Box::pin(body);
                 let mut response = Response::new(body);
                 *response.status_mut() = parts.status;
-                for name in [CONTENT_TYPE, CONTENT_LENGTH] {
+                for name in [CONTENT_TYPE, CONTENT_LENGTH, RETRY_AFTER] {
                     if let Some(value) = parts.headers.get(&name) {
                         response.headers_mut().insert(name, value.clone());
                     }

@@ -1,5 +1,7 @@
 //! Several nodes in one process, over a store in memory and a network in memory, with paused time.
 
+#![expect(clippy::unwrap_used, reason = "every line of these files is a test's")]
+
 mod bench;
 mod clients;
 mod faults;

@@ -89,6 +89,15 @@ impl Bench {
         }
     }
 
+    /// Returns how many entries there are, if the store can tell.
+    pub(crate) fn entries(&self) -> Option<usize> {
+        match self {
+            Self::Memory(store) => Some(store.entries()),
+            #[cfg(feature = "redis")]
+            Self::Redis(..) => None,
+        }
+    }
+
     /// Returns how much later than on a paused clock something may be.
     pub(crate) fn tolerance(&self) -> Duration {
         match self {

@@ -6,6 +6,8 @@
 mod bench;
 mod directory;
 mod memory;
+#[cfg(all(feature = "metrics", feature = "redis"))]
+mod metrics;
 mod outages;
 #[cfg(feature = "redis")]
 mod redis;

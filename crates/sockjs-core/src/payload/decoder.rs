@@ -1,3 +1,4 @@
+use super::lengths;
 use crate::dense::remove_backslashes;
 use crate::plain::{Special, copy_plain};
 
@@ -14,20 +15,20 @@ pub(super) struct Decoder<'a> {
 /// Decoded strings.
 #[derive(Default)]
 pub(super) struct Decoded {
-    /// The strings in UTF-8, with an [`END`] between two.
+    /// The strings in UTF-8, one after the other.
     pub(super) messages: Vec<u8>,
+    /// Their [lengths](super::lengths), if there are several.
+    pub(super) lengths: Vec<u8>,
     pub(super) count: usize,
     /// The length of the longest string in bytes.
     pub(super) longest: usize,
 }
 
-/// The separator between two strings. This byte does not occur in UTF-8.
-pub(super) const END: u8 = 0xff;
-
 impl<'a> Decoder<'a> {
     pub(super) fn new(text: &'a str) -> Self {
         let decoded = Decoded {
             messages: Vec::with_capacity(text.len()),
+            lengths: Vec::new(),
             count: 0,
             longest: 0,
         };
@@ -41,10 +42,16 @@ impl<'a> Decoder<'a> {
     pub(super) fn array(mut self) -> Option<Decoded> {
         self.token(b'[')?;
         if self.token(b']').is_none() {
-            self.string()?;
+            let first = self.string()?;
+            let mut is_first = true;
             while self.token(b',').is_some() {
-                self.decoded.messages.push(END);
-                self.string()?;
+                if is_first {
+                    self.decoded.lengths.reserve(LENGTHS);
+                    lengths::push(first, &mut self.decoded.lengths);
+                    is_first = false;
+                }
+                let len = self.string()?;
+                lengths::push(len, &mut self.decoded.lengths);
             }
             self.token(b']')?;
         }
@@ -57,7 +64,8 @@ impl<'a> Decoder<'a> {
         self.end()
     }
 
-    fn string(&mut self) -> Option<()> {
+    /// Decodes a string, and returns its length.
+    fn string(&mut self) -> Option<usize> {
         self.token(b'"')?;
         let start = self.decoded.messages.len();
         loop {
@@ -69,7 +77,7 @@ impl<'a> Decoder<'a> {
         let len = self.decoded.messages.len() - start;
         self.decoded.longest = self.decoded.longest.max(len);
         self.decoded.count += 1;
-        Some(())
+        Some(len)
     }
 
     /// Decodes escapes that follow each other, and what is near them. Returns whether the string has
@@ -176,6 +184,9 @@ impl<'a> Decoder<'a> {
         Some(byte)
     }
 }
+
+/// For how many lengths there is room at first.
+const LENGTHS: usize = 32;
 
 /// Returns whether `byte` is white space in JSON.
 pub(super) fn is_space(byte: &u8) -> bool {

@@ -1,17 +1,18 @@
 mod decoder;
+mod lengths;
 
 use std::mem;
 
-use memchr::memchr;
 use serde::de::IgnoredAny;
 
-use self::decoder::{Decoded, Decoder, END};
+use self::decoder::{Decoded, Decoder};
 use crate::Message;
+use crate::plain::is_plain;
 
 /// The messages that a client posted in one request or one WebSocket message.
 ///
 /// The whole text is validated and decoded at once. The decoded messages share one buffer, which is
-/// never longer than the text, and the iterator allocates each [`Message`] when it is taken. A body
+/// not longer than the text, and the iterator allocates each [`Message`] when it is taken. A body
 /// of 40,000 empty strings therefore keeps about 40 kB in memory and not 40,000 messages.
 ///
 /// The text must be valid JSON, with one exception: an escape of half a surrogate pair (`"\ud800"`)
@@ -36,9 +37,14 @@ pub struct Payload {
 #[derive(Clone, Debug)]
 enum Content {
     /// The one message.
-    Raw(String),
-    /// Messages in UTF-8, with an [`END`] between two. The next message starts at `at`.
-    Decoded { messages: Vec<u8>, at: usize },
+    One(String),
+    /// Messages one after the other, then their [lengths]. The next message starts at `at`, and its
+    /// length at `len_at`.
+    Many {
+        messages: String,
+        at: usize,
+        len_at: usize,
+    },
 }
 
 impl Payload {
@@ -56,6 +62,9 @@ impl Payload {
         if body.is_empty() {
             return Err(PayloadError::Expected);
         }
+        if let Some(message) = one_plain(body) {
+            return Self::raw(message, message_limit);
+        }
         match Decoder::new(body).array() {
             Some(decoded) => Self::decoded(decoded, message_limit),
             None if !starts_with(body, b'[') && is_json(body) => Err(PayloadError::Expected),
@@ -72,6 +81,9 @@ impl Payload {
     /// - [`PayloadError::Broken`] if the text is anything else.
     /// - [`PayloadError::TooLong`] if it is valid but a message is longer than `message_limit`.
     pub fn parse_frame(text: &str, message_limit: usize) -> Result<Self, PayloadError> {
+        if let Some(message) = one_plain(text) {
+            return Self::raw(message, message_limit);
+        }
         let decoded = if text.is_empty() {
             Some(Decoded::default())
         } else if starts_with(text, b'"') {
@@ -94,7 +106,7 @@ impl Payload {
         }
         Ok(Self {
             size: text.len(),
-            content: Content::Raw(text),
+            content: Content::One(text),
             left: 1,
         })
     }
@@ -102,20 +114,35 @@ impl Payload {
     fn decoded(decoded: Decoded, message_limit: usize) -> Result<Self, PayloadError> {
         let Decoded {
             mut messages,
+            lengths,
             count,
             longest,
         } = decoded;
         if longest > message_limit {
             return Err(PayloadError::TooLong);
         }
+        let len_at = messages.len();
+        messages.reserve_exact(lengths.len());
+        messages.extend_from_slice(&lengths);
         // The buffer is as long as the text, although escapes and white space may be most of it.
         let spare = messages.capacity() - messages.len();
         if spare > MAX_SPARE + messages.len() / 4 {
             messages.shrink_to_fit();
         }
+        // Checked once for all messages, which is cheaper than for each.
+        let messages =
+            String::from_utf8(messages).expect("UTF-8 was decoded, and lengths are ASCII");
         Ok(Self {
             size: messages.capacity(),
-            content: Content::Decoded { messages, at: 0 },
+            content: if count > 1 {
+                Content::Many {
+                    messages,
+                    at: 0,
+                    len_at,
+                }
+            } else {
+                Content::One(messages)
+            },
             left: count,
         })
     }
@@ -125,8 +152,9 @@ impl Payload {
     ///
     /// After [`parse`](Self::parse) and [`parse_frame`](Self::parse_frame), that is the capacity of
     /// the buffer with the decoded messages. After [`raw`](Self::raw), it is the length of the
-    /// text. It never exceeds the length of the text that was parsed. It stays the same when
-    /// messages are taken, because the buffer is freed as a whole.
+    /// message. It never exceeds the length of the text that was parsed, but for a byte for each message of
+    /// more than 256 KiB. It stays the same when messages are taken, because the buffer is freed as a
+    /// whole.
     pub fn size(&self) -> usize {
         self.size
     }
@@ -137,11 +165,19 @@ impl Payload {
     /// the character that it stands for.
     pub fn text_len(&self) -> usize {
         match &self.content {
-            Content::Raw(text) => text.len(),
-            Content::Decoded { messages, at } => match self.left.checked_sub(1) {
-                Some(separators) => messages.len() - at - separators,
-                None => 0,
-            },
+            Content::One(text) => text.len(),
+            Content::Many {
+                messages, len_at, ..
+            } => {
+                let mut digits = &messages.as_bytes()[*len_at..];
+                let mut text = 0;
+                while !digits.is_empty() {
+                    let (len, count) = lengths::read(digits);
+                    text += len;
+                    digits = &digits[count..];
+                }
+                text
+            }
         }
     }
 
@@ -162,17 +198,17 @@ impl Iterator for Payload {
     fn next(&mut self) -> Option<Message> {
         self.left = self.left.checked_sub(1)?;
         let text = match &mut self.content {
-            Content::Raw(text) => mem::take(text),
-            Content::Decoded { messages, at } => {
-                let rest = &messages[*at..];
-                let len = memchr(END, rest).unwrap_or(rest.len());
-                let message = if len == messages.len() {
-                    mem::take(messages)
-                } else {
-                    rest[..len].to_vec()
-                };
-                *at += len + 1;
-                String::from_utf8(message).expect("UTF-8 was decoded, and END is not part of it")
+            Content::One(text) => mem::take(text),
+            Content::Many {
+                messages,
+                at,
+                len_at,
+            } => {
+                let (len, digits) = lengths::read(&messages.as_bytes()[*len_at..]);
+                let message = messages[*at..*at + len].to_owned();
+                *at += len;
+                *len_at += digits;
+                message
             }
         };
         Some(text.into())
@@ -200,6 +236,14 @@ pub enum PayloadError {
 
 /// The number of spare bytes that do not justify a reallocation.
 const MAX_SPARE: usize = 16;
+
+/// Returns the message of an array with one message, if that needs no decoding. Nearly always an array in
+/// a WebSocket message is one.
+#[inline]
+fn one_plain(array: &str) -> Option<&str> {
+    let message = array.strip_prefix("[\"")?.strip_suffix("\"]")?;
+    is_plain(message.as_bytes()).then_some(message)
+}
 
 fn starts_with(text: &str, first: u8) -> bool {
     text.bytes().find(|byte| !decoder::is_space(byte)) == Some(first)

@@ -1,6 +1,7 @@
 use std::collections::VecDeque;
+use std::mem;
 
-use crate::{Ending, Event, Payload, SessionConfig};
+use crate::{Batch, Ending, Event, Payload, SessionConfig};
 
 /// The queue of events for the application.
 #[derive(Debug)]
@@ -10,7 +11,10 @@ pub(super) struct Inbox {
     /// Whether the application takes no more messages.
     discards: bool,
     payloads: VecDeque<Payload>,
+    /// How many bytes count against the limit, those of the batch included.
     size: usize,
+    /// How many of these bytes belong to the batch that was taken.
+    batch: usize,
     /// Whether [`Event::Closed`] was taken.
     closed_taken: bool,
 }
@@ -22,6 +26,7 @@ impl Inbox {
             discards: false,
             payloads: VecDeque::new(),
             size: 0,
+            batch: 0,
             closed_taken: false,
         }
     }
@@ -35,6 +40,7 @@ impl Inbox {
         self.discards = true;
         self.payloads = VecDeque::new();
         self.size = 0;
+        self.batch = 0;
     }
 
     pub(super) fn push(&mut self, payload: Payload) {
@@ -48,7 +54,7 @@ impl Inbox {
     ///
     /// Messages that were received before the end come first.
     pub(super) fn pop(&mut self, ending: Option<&Ending>) -> Option<Event> {
-        if std::mem::take(&mut self.opened_due) {
+        if mem::take(&mut self.opened_due) {
             return Some(Event::Opened);
         }
         if let Some(payload) = self.payloads.front_mut() {
@@ -67,8 +73,34 @@ impl Inbox {
         Some(Event::Closed(ending.clone()))
     }
 
+    /// Takes messages that are taken one by one elsewhere: those of one payload, or all if they are a
+    /// small part of the limit.
+    pub(super) fn pop_batch(&mut self, limit: usize) -> Option<Batch> {
+        if self.opened_due || self.batch > 0 {
+            return None;
+        }
+        let first = self.payloads.front()?;
+        if self.payloads.len() > 1 && self.size <= limit / 4 {
+            self.batch = self.size;
+            let mut payloads = mem::take(&mut self.payloads);
+            let first = payloads.pop_front()?;
+            return Some(Batch::new(first, payloads));
+        }
+        if first.len() == 1 {
+            return None;
+        }
+        self.batch = cost(first);
+        let first = self.payloads.pop_front()?;
+        Some(Batch::new(first, VecDeque::new()))
+    }
+
+    /// Gives the room of the batch back.
+    pub(super) fn end_batch(&mut self) {
+        self.size -= mem::take(&mut self.batch);
+    }
+
     pub(super) fn has_room(&self, limit: usize) -> bool {
-        self.size < limit || self.payloads.is_empty()
+        self.size < limit || self.size == 0
     }
 
     #[cfg(test)]

@@ -1,4 +1,5 @@
 mod attached;
+mod batch;
 mod deadline;
 mod inbox;
 mod outbox;
@@ -10,6 +11,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crate::{Cause, CloseReason, Ending, Event, Frame, Message, Payload, SessionConfig};
+
+pub use self::batch::Batch;
 
 use self::inbox::Inbox;
 use self::outbox::Outbox;
@@ -45,7 +48,7 @@ use self::state::State;
 /// |---|---|---|
 /// | the receiver | [`has_frame`](Self::has_frame), or the session has [ended](Self::ending) | `send`, `close`, `abort`, `attach`, `handle_flushed`, `handle_timeout`, `handle_lost` |
 /// | the application, for an event | [`has_messages`](Self::has_messages), or the session has opened or ended | `attach`, `handle_payload`, `abort`, `poll_frame`, `handle_timeout`, `handle_lost` |
-/// | a payload that was not [taken](ReceiveError::Full), or a WebSocket that is not read | [`has_room`](Self::has_room), or the session is not open | `poll_event`, `discard_messages`, `close`, `abort`, `handle_timeout`, `handle_lost` |
+/// | a payload that was not [taken](ReceiveError::Full), or a WebSocket that is not read | [`has_room`](Self::has_room), or the session is not open | `poll_event`, `handle_batch_taken`, `discard_messages`, `close`, `abort`, `handle_timeout`, `handle_lost` |
 /// | the application, with a message that was [not queued](SendError::Full) | [`unsent`](Self::unsent) has become less, or the session is closing | `poll_frame`, `close`, `abort`, `handle_timeout`, `handle_lost` |
 /// | the timer | [`poll_timeout`](Self::poll_timeout) is earlier than what it is set to | `attach`, `send`, `close`, `poll_frame`, `handle_complete`, `handle_released`, `handle_blocked`, `handle_flushed`, `handle_timeout` |
 ///
@@ -225,6 +228,14 @@ impl Session {
         }
     }
 
+    /// Records that the application took the last message of a [batch](Self::poll_batch), or takes none of
+    /// those that are left.
+    ///
+    /// The receive buffer then has the room of the batch again.
+    pub fn handle_batch_taken(&mut self) {
+        self.inbox.end_batch();
+    }
+
     /// Records that bytes arrived from the client, which answers any heartbeat.
     ///
     /// Part of a WebSocket frame is enough.
@@ -297,6 +308,7 @@ impl Session {
     /// - [`SendError::Closed`] if the session is closing or closed.
     ///
     /// Both return the message.
+    #[inline]
     pub fn send(&mut self, now: Instant, message: Message) -> Result<(), SendError> {
         match self.state {
             State::Connecting { .. } | State::Open(_) => {}
@@ -370,6 +382,20 @@ impl Session {
     /// Takes the next event for the application; `None` if there is none.
     pub fn poll_event(&mut self) -> Option<Event> {
         self.inbox.pop(self.state.ending())
+    }
+
+    /// Takes several messages for the application at once, so that a driver need not lock the session for
+    /// each. They come before the events that [`poll_event`](Self::poll_event) returns next.
+    ///
+    /// The messages keep their room in the receive buffer until the driver calls
+    /// [`handle_batch_taken`](Self::handle_batch_taken), which it does when the application takes the
+    /// last of them. Until then there is no other batch.
+    ///
+    /// Returns `None` if another event comes first, or less than two messages can be taken. The messages
+    /// are those of one payload, or all that are queued if these fill at most a quarter of the receive
+    /// buffer.
+    pub fn poll_batch(&mut self) -> Option<Batch> {
+        self.inbox.pop_batch(self.config.receive_buffer())
     }
 
     /// Returns when to call [`handle_timeout`](Self::handle_timeout); `None` if no deadline is set.

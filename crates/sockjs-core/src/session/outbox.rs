@@ -26,6 +26,7 @@ impl Outbox {
         }
     }
 
+    #[inline]
     pub(super) fn push(&mut self, message: Message, limit: usize) -> Result<(), SendError> {
         let size = self.size + cost(&message);
         if size > limit && !self.messages.is_empty() {

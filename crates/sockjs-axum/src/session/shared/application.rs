@@ -3,7 +3,7 @@
 use std::mem;
 use std::task::{Context, Poll, ready};
 
-use sockjs_core::{Cause, CloseReason, Ending, Event, Message};
+use sockjs_core::{Batch, Cause, CloseReason, Ending, Event, Message};
 use tokio::task::coop::poll_proceed;
 
 use super::{Live, Shared};
@@ -75,11 +75,83 @@ impl Shared {
         });
     }
 
-    pub(in crate::session) fn poll_recv(&self, cx: &mut Context<'_>) -> Poll<Option<Message>> {
+    /// Takes the next message: from `batch`, or else from the session. Other messages that the session has
+    /// go into `batch`, so that the session is not locked for each of them.
+    pub(in crate::session) fn poll_recv(
+        &self,
+        cx: &mut Context<'_>,
+        batch: &mut Option<Box<Batch>>,
+    ) -> Poll<Option<Message>> {
         // A client that sends more than its handler can take must not keep the thread from others.
         let budget = ready!(poll_proceed(cx));
+        let message = ready!(self.poll_message(Some(cx), batch));
+        if message.is_none() {
+            // The handler may tell the others who is still there.
+            self.leave_topics();
+        }
+        budget.made_progress();
+        Poll::Ready(message)
+    }
+
+    /// Moves the next messages into `messages`, `limit` at most, and returns their number. It is zero at
+    /// the end.
+    pub(in crate::session) fn poll_recv_many(
+        &self,
+        cx: &mut Context<'_>,
+        batch: &mut Option<Box<Batch>>,
+        messages: &mut Vec<Message>,
+        limit: usize,
+    ) -> Poll<usize> {
+        if limit == 0 {
+            return Poll::Ready(0);
+        }
+        let Some(first) = ready!(self.poll_recv(cx, batch)) else {
+            return Poll::Ready(0);
+        };
+        messages.push(first);
+        let mut count = 1;
+        while count < limit {
+            let Poll::Ready(Some(message)) = self.poll_message(None, batch) else {
+                break;
+            };
+            messages.push(message);
+            count += 1;
+        }
+        Poll::Ready(count)
+    }
+
+    /// Takes the next message; `None` at the end. The task of `cx`, if there is one, is woken when there is
+    /// one.
+    #[inline]
+    fn poll_message(
+        &self,
+        cx: Option<&Context<'_>>,
+        batch: &mut Option<Box<Batch>>,
+    ) -> Poll<Option<Message>> {
+        match batch {
+            Some(batch) if batch.len() > 1 => Poll::Ready(batch.next()),
+            _ => self.poll_session(cx, batch),
+        }
+    }
+
+    /// Takes the last message of `batch`, or else the next one of the session.
+    fn poll_session(
+        &self,
+        cx: Option<&Context<'_>>,
+        batch: &mut Option<Box<Batch>>,
+    ) -> Poll<Option<Message>> {
+        if let Some(last) = batch.take().and_then(|mut batch| batch.next()) {
+            // With its last message, the batch gives its room back.
+            self.update(|live| live.session.handle_batch_taken());
+            return Poll::Ready(Some(last));
+        }
+        let mut next = None;
         let message = ready!(self.update(|live| {
             let message = loop {
+                next = live.session.poll_batch();
+                if next.is_some() {
+                    break None;
+                }
                 match live.session.poll_event() {
                     Some(Event::Message(message)) => break Some(message),
                     Some(Event::Closed(_)) => break None,
@@ -87,7 +159,7 @@ impl Shared {
                     Some(_) => {}
                     None if live.session.ending().is_some() => break None,
                     None => {
-                        live.wakers.set(Awaited::Message, Some(cx));
+                        live.wakers.set(Awaited::Message, cx);
                         return Poll::Pending;
                     }
                 }
@@ -95,11 +167,11 @@ impl Shared {
             live.wakers.set(Awaited::Message, None);
             Poll::Ready(message)
         }));
-        if message.is_none() {
-            // The handler may tell the others who is still there.
-            self.leave_topics();
-        }
-        budget.made_progress();
+        let Some(mut next) = next else {
+            return Poll::Ready(message);
+        };
+        let message = next.next();
+        *batch = Some(Box::new(next));
         Poll::Ready(message)
     }
 
@@ -149,6 +221,48 @@ impl Shared {
         Poll::Ready(result)
     }
 
+    /// Queues messages as the send buffer has room for them, and removes them from `messages`. `ticket` is
+    /// there while one waits in line, which is no longer in `messages`.
+    pub(in crate::session) fn poll_send_many(
+        &self,
+        cx: &mut Context<'_>,
+        messages: &mut Vec<Message>,
+        ticket: &mut Option<Ticket>,
+    ) -> Poll<Result<(), SendError>> {
+        let budget = ready!(poll_proceed(cx));
+        let result = ready!(self.update(|live| {
+            if let Some(first) = *ticket {
+                let result = ready!(live.poll_line(cx, first));
+                *ticket = None;
+                if result.is_err() {
+                    return Poll::Ready(result);
+                }
+            }
+            let mut taken = 0;
+            let mut poll = Poll::Ready(Ok(()));
+            for message in messages.iter_mut() {
+                taken += 1;
+                // An empty string takes no memory.
+                match live.send(mem::replace(message, String::new().into())) {
+                    Ok(()) => {}
+                    Err(TrySendError::Full(message)) => {
+                        *ticket = Some(live.wakers.add_sender(message, Some(cx)));
+                        poll = Poll::Pending;
+                        break;
+                    }
+                    Err(error) => {
+                        poll = Poll::Ready(Err(SendError::new(error.into_message())));
+                        break;
+                    }
+                }
+            }
+            messages.drain(..taken);
+            poll
+        }));
+        budget.made_progress();
+        Poll::Ready(result)
+    }
+
     /// Queues a message that is in line once the send buffer has room. The ticket is then used up.
     pub(in crate::session) fn poll_line(
         &self,
@@ -158,9 +272,10 @@ impl Shared {
         self.update(|live| live.poll_line(cx, ticket))
     }
 
-    /// Takes a message out of the line. If there was room for it, the next in line gets the room.
-    pub(in crate::session) fn leave_line(&self, ticket: Ticket) {
-        drop(self.update(|live| live.wakers.remove_sender(ticket)));
+    /// Takes a message out of the line, and returns it. If there was room for it, the next in line gets the
+    /// room.
+    pub(in crate::session) fn leave_line(&self, ticket: Ticket) -> Option<Message> {
+        self.update(|live| live.wakers.remove_sender(ticket))
     }
 
     /// Waits for the end of the session. `ticket` is there while the task waits.
@@ -190,6 +305,7 @@ impl Shared {
 
 impl Live {
     /// Queues a message, unless others wait in line for the send buffer.
+    #[inline]
     fn send(&mut self, message: Message) -> Result<(), TrySendError> {
         if self.wakers.lets_pass(&self.session, &message) {
             self.put(message)
@@ -209,6 +325,7 @@ impl Live {
         Poll::Ready(result.map_err(|error| SendError::new(error.into_message())))
     }
 
+    #[inline]
     fn put(&mut self, message: Message) -> Result<(), TrySendError> {
         // The time matters for the first queued message alone, because the receiver's time to take
         // something starts with it.

@@ -3,7 +3,7 @@ mod receiver;
 mod task;
 
 use std::net::SocketAddr;
-use std::sync::{Arc, PoisonError};
+use std::sync::{Arc, OnceLock, PoisonError};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
@@ -33,7 +33,8 @@ pub(crate) struct Shared {
     opening: Opening,
     meter: Meter,
     live: Mutex<Live>,
-    sends: Sends,
+    /// Boxed, and there from the first send request on, because a WebSocket has none.
+    sends: OnceLock<Box<Sends>>,
     holds: Holds,
     belongings: Belongings<Arc<Self>>,
 }
@@ -60,6 +61,13 @@ pub(crate) struct Connection {
     pub(crate) remote_addr: Option<SocketAddr>,
 }
 
+/// Whether the receive buffer has room for a payload.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Room {
+    Left,
+    Full,
+}
+
 impl Shared {
     /// Opens a session. Its first receiver is attached.
     pub(super) fn open(
@@ -84,7 +92,7 @@ impl Shared {
                 is_abandoned: false,
                 is_finishing: false,
             }),
-            sends: Sends::new(),
+            sends: OnceLock::new(),
             holds: Holds::new(),
             belongings: Belongings::new(topics),
         }
@@ -99,7 +107,7 @@ impl Shared {
     }
 
     pub(super) fn sends(&self) -> &Sends {
-        &self.sends
+        self.sends.get_or_init(Default::default)
     }
 
     pub(super) fn belongings(&self) -> &Belongings<Arc<Self>> {
@@ -108,7 +116,11 @@ impl Shared {
 
     /// Ends the send requests of a session that is over.
     pub(crate) fn end_sends(&self) {
-        self.sends.end();
+        // A request may have found the session, and not have entered it. A session without a key is
+        // not found.
+        if self.opening.key.is_some() {
+            self.sends().end();
+        }
     }
 
     pub(crate) fn connection(&self) -> Connection {
@@ -162,11 +174,19 @@ impl Shared {
         Poll::Pending
     }
 
-    pub(super) fn post(&self, payload: Payload) -> Result<(), ReceiveError> {
+    /// Queues a payload for the application. Returns whether there is room for another one.
+    pub(super) fn post(&self, payload: Payload) -> Result<Room, ReceiveError> {
         let volume = Volume::of(&payload);
-        self.update(|live| live.session.handle_payload(payload))?;
+        let room = self.update(|live| {
+            live.session.handle_payload(payload)?;
+            Ok(if live.session.has_room() {
+                Room::Left
+            } else {
+                Room::Full
+            })
+        })?;
         self.meter.received(volume);
-        Ok(())
+        Ok(room)
     }
 }
 
@@ -222,5 +242,19 @@ impl Live {
     fn close(&mut self, reason: CloseReason, cause: Cause) {
         let now = self.read_clock();
         self.session.close(now, reason, cause);
+    }
+}
+
+#[cfg(all(test, not(shuttle)))]
+mod tests {
+    /// A session that is idle takes little more than this. Whoever makes a type grow does it on purpose.
+    #[test]
+    fn types_that_every_session_has_stay_small() {
+        assert!(size_of::<super::Session>() <= 192);
+        assert!(size_of::<super::Wakers>() <= 56);
+        assert!(size_of::<super::Opening>() <= 112);
+        assert!(size_of::<super::Live>() <= 320);
+        // Metrics are a feature.
+        assert!(size_of::<super::Shared>() - size_of::<super::Meter>() <= 488);
     }
 }

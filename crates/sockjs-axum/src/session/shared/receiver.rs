@@ -2,6 +2,7 @@
 
 use std::mem;
 use std::task::{Context, Poll, Waker, ready};
+use std::time::Instant;
 
 use bytes::Bytes;
 use sockjs_core::{AttachError, CloseReason, Frame};
@@ -142,7 +143,7 @@ impl Shared {
             }
             // A response that is attached later is none of this.
             live.is_finishing = true;
-            live.wakers.take(Awaited::Frame)
+            live.wakers.take_other(Awaited::Frame)
         };
         waker.into_iter().for_each(Waker::wake);
     }
@@ -167,7 +168,7 @@ impl Shared {
             match then {
                 _ if !slice.is_last => live.session.handle_progress(now),
                 Then::NextFrame => live.session.handle_flushed(now),
-                Then::Complete => live.session.handle_complete(now),
+                Then::Complete => live.handle_complete(now),
             }
             Some(slice)
         })
@@ -177,7 +178,7 @@ impl Shared {
     pub(in crate::session) fn handle_complete(&self) {
         self.update(|live| {
             let now = live.read_clock();
-            live.session.handle_complete(now);
+            live.handle_complete(now);
         });
     }
 
@@ -220,6 +221,11 @@ impl Live {
             Next::Later
         };
         Poll::Ready(frame.map(|frame| (frame, next)))
+    }
+
+    fn handle_complete(&mut self, now: Instant) {
+        self.session.handle_complete(now);
+        self.wakers.shrink();
     }
 
     /// Reports that all frames taken are written. A frame that was taken in this run of the task

@@ -1,13 +1,13 @@
-use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use sockjs_axum::peers::SessionKey;
-use tokio::time::{Instant, sleep};
+use tokio::time::sleep;
 
-use super::{Shared, Space};
+use super::entries::Entries;
+use super::shared::{Shared, Space};
 use crate::store::directory::{Claimed, Directory, Entry, Renewal};
 use crate::store::future::{StoreFuture, Unavailable};
 use crate::store::gate::{ANSWER_TIMEOUT, Failure, PATIENCE, Pass};
@@ -16,14 +16,6 @@ use crate::store::gate::{ANSWER_TIMEOUT, Failure, PATIENCE, Pass};
 pub(super) struct MemoryDirectory {
     shared: Arc<Shared>,
     space: Arc<Space>,
-}
-
-/// The entries whose leases run.
-#[derive(Default)]
-pub(super) struct Entries {
-    of: HashMap<SessionKey, (Entry, Instant)>,
-    /// The same leases, in the order in which they end.
-    ends: BTreeSet<(Instant, SessionKey)>,
 }
 
 impl MemoryDirectory {
@@ -125,39 +117,5 @@ impl Directory for MemoryDirectory {
 impl fmt::Debug for MemoryDirectory {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("MemoryDirectory").finish_non_exhaustive()
-    }
-}
-
-impl Entries {
-    fn set(&mut self, session: SessionKey, entry: Entry, lease: Duration) {
-        self.remove(session);
-        let end = Instant::now() + lease;
-        self.of.insert(session, (entry, end));
-        self.ends.insert((end, session));
-    }
-
-    fn remove(&mut self, session: SessionKey) {
-        if let Some((_, end)) = self.of.remove(&session) {
-            self.ends.remove(&(end, session));
-        }
-    }
-
-    /// Removes the entries whose leases are over.
-    fn expire(&mut self) {
-        let now = Instant::now();
-        while let Some(&(end, session)) = self.ends.first()
-            && end <= now
-        {
-            self.remove(session);
-        }
-    }
-
-    fn get(&self, session: SessionKey) -> Option<Entry> {
-        self.of.get(&session).map(|(entry, _)| *entry)
-    }
-
-    pub(super) fn len(&mut self) -> usize {
-        self.expire();
-        self.of.len()
     }
 }

@@ -1,17 +1,18 @@
 mod directory;
+mod entries;
+mod inboxes;
+mod shared;
 mod topics;
 
-use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::sleep;
-
-use self::directory::{Entries, MemoryDirectory};
-use self::topics::{Inboxes, MemoryTopics};
+use self::directory::MemoryDirectory;
+use self::shared::Shared;
+use self::topics::MemoryTopics;
 use super::directory::Directory;
-use super::gate::{Contents, Gate};
+use super::gate::Contents;
 use super::join::Store;
 use super::topics::Topics;
 
@@ -43,30 +44,12 @@ use super::topics::Topics;
 #[derive(Clone)]
 pub struct Memory(Arc<Shared>);
 
-/// What all clones share.
-struct Shared {
-    gate: Gate<()>,
-    delay: Mutex<Duration>,
-    clusters: Mutex<HashMap<String, Arc<Space>>>,
-}
-
-/// What the nodes of one cluster share.
-#[derive(Default)]
-struct Space {
-    entries: Mutex<Entries>,
-    inboxes: Mutex<Inboxes>,
-}
-
 impl Memory {
     /// Makes a store that is empty.
     pub fn new() -> Self {
-        let gate = Gate::new();
-        gate.up((), Contents::Kept);
-        Self(Arc::new(Shared {
-            gate,
-            delay: Mutex::default(),
-            clusters: Mutex::default(),
-        }))
+        let shared = Shared::new();
+        shared.gate.up((), Contents::Kept);
+        Self(Arc::new(shared))
     }
 
     /// Makes the store unavailable. It keeps its entries, and leases go on.
@@ -85,7 +68,7 @@ impl Memory {
     /// joined are there again.
     pub fn start_empty(&self) {
         for space in self.0.spaces() {
-            *space.entries() = Entries::default();
+            space.clear();
         }
         self.0.tell_gap();
         self.0.gate.up((), Contents::Emptied);
@@ -96,7 +79,7 @@ impl Memory {
     ///
     /// With a delay of 1 s or more, calls of the directory fail after 3 s.
     pub fn set_delay(&self, delay: Duration) {
-        *lock(&self.0.delay) = delay;
+        self.0.set_delay(delay);
     }
 
     /// Returns how many sessions have an entry, in all clusters together.
@@ -114,9 +97,7 @@ impl Default for Memory {
 
 impl Store for Memory {
     fn join(&self, namespace: &str) -> (Arc<dyn Directory>, Arc<dyn Topics>) {
-        let mut clusters = lock(&self.0.clusters);
-        let space = clusters.entry(namespace.to_owned()).or_default().clone();
-        drop(clusters);
+        let space = self.0.space(namespace);
         let directory = MemoryDirectory::new(self.0.clone(), space.clone());
         let topics = MemoryTopics::new(self.0.clone(), space);
         (Arc::new(directory), Arc::new(topics))
@@ -129,42 +110,4 @@ impl fmt::Debug for Memory {
             .field("entries", &self.entries())
             .finish_non_exhaustive()
     }
-}
-
-impl Shared {
-    async fn delay(&self) {
-        let delay = self.delay_len();
-        if !delay.is_zero() {
-            sleep(delay).await;
-        }
-    }
-
-    fn delay_len(&self) -> Duration {
-        *lock(&self.delay)
-    }
-
-    fn tell_gap(&self) {
-        for space in self.spaces() {
-            let inboxes = space.inboxes().all();
-            inboxes.iter().for_each(|inbox| inbox.put_gap());
-        }
-    }
-
-    fn spaces(&self) -> Vec<Arc<Space>> {
-        lock(&self.clusters).values().cloned().collect()
-    }
-}
-
-impl Space {
-    fn entries(&self) -> MutexGuard<'_, Entries> {
-        lock(&self.entries)
-    }
-
-    fn inboxes(&self) -> MutexGuard<'_, Inboxes> {
-        lock(&self.inboxes)
-    }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

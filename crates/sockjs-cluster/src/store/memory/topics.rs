@@ -1,11 +1,10 @@
-use std::collections::HashMap;
 use std::fmt;
 use std::future::ready;
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::{Shared, Space};
+use super::shared::{Shared, Space};
 use crate::store::future::{StoreFuture, Unavailable};
 use crate::store::inbox::Inbox;
 use crate::store::topics::Topics;
@@ -17,17 +16,10 @@ pub(super) struct MemoryTopics {
     inbox: Arc<Inbox>,
 }
 
-/// Who subscribes to what.
-#[derive(Default)]
-pub(super) struct Inboxes {
-    all: Vec<Weak<Inbox>>,
-    of: HashMap<Bytes, Vec<Arc<Inbox>>>,
-}
-
 impl MemoryTopics {
     pub(super) fn new(shared: Arc<Shared>, space: Arc<Space>) -> Self {
         let inbox = Arc::new(Inbox::new(INBOX_BYTES));
-        space.inboxes().all.push(Arc::downgrade(&inbox));
+        space.inboxes().enter(&inbox);
         Self {
             shared,
             space,
@@ -79,45 +71,6 @@ impl Drop for MemoryTopics {
 impl fmt::Debug for MemoryTopics {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("MemoryTopics").finish_non_exhaustive()
-    }
-}
-
-impl Inboxes {
-    /// Returns who subscribes to a channel.
-    fn addressed(&self, channel: &[u8]) -> Option<(Bytes, Vec<Arc<Inbox>>)> {
-        let (channel, inboxes) = self.of.get_key_value(channel)?;
-        Some((channel.clone(), inboxes.clone()))
-    }
-
-    pub(super) fn all(&self) -> Vec<Arc<Inbox>> {
-        self.all.iter().filter_map(Weak::upgrade).collect()
-    }
-
-    fn subscribe(&mut self, channel: &[u8], inbox: &Arc<Inbox>) {
-        let channel = Bytes::copy_from_slice(channel);
-        let inboxes = self.of.entry(channel).or_default();
-        if !inboxes.iter().any(|it| Arc::ptr_eq(it, inbox)) {
-            inboxes.push(inbox.clone());
-        }
-    }
-
-    fn unsubscribe(&mut self, channel: &[u8], inbox: &Arc<Inbox>) {
-        let Some(inboxes) = self.of.get_mut(channel) else {
-            return;
-        };
-        inboxes.retain(|it| !Arc::ptr_eq(it, inbox));
-        if inboxes.is_empty() {
-            self.of.remove(channel);
-        }
-    }
-
-    fn leave(&mut self, inbox: &Arc<Inbox>) {
-        self.all
-            .retain(|it| !std::ptr::eq(it.as_ptr(), Arc::as_ptr(inbox)));
-        self.of.retain(|_, inboxes| {
-            inboxes.retain(|it| !Arc::ptr_eq(it, inbox));
-            !inboxes.is_empty()
-        });
     }
 }
 

@@ -7,7 +7,7 @@ fn small() -> SessionConfig {
         // Two messages of one byte.
         .with_send_buffer(2 * (SessionConfig::MESSAGE_OVERHEAD + 1))
         // Two payloads of one message of one byte.
-        .with_receive_buffer(2 * (SessionConfig::PAYLOAD_OVERHEAD + r#"["x"]"#.len()))
+        .with_receive_buffer(2 * (SessionConfig::PAYLOAD_OVERHEAD + 1))
 }
 
 fn events(bench: &mut Bench) -> Vec<Event> {
@@ -513,4 +513,55 @@ fn messages_received_before_the_end_are_still_handed_out() {
     ];
     assert_eq!(events(&mut bench), expected);
     assert_eq!(events(&mut bench), []);
+}
+
+#[test]
+fn a_batch_has_the_messages_of_one_payload_or_all_that_are_few() {
+    let size = |text: &str| payload(text).size() + SessionConfig::PAYLOAD_OVERHEAD;
+    let (one, two) = (r#"["1"]"#, r#"["2","3"]"#);
+    for (receive_buffer, expected) in [
+        (4 * (size(one) + size(two)), &["1", "2", "3"][..]),
+        (4 * (size(one) + size(two)) - 1, &[]),
+    ] {
+        let config = SessionConfig::default().with_receive_buffer(receive_buffer);
+        let mut bench = Bench::open_with(config);
+        assert!(bench.session.poll_batch().is_none());
+        for text in [one, two] {
+            bench.session.handle_payload(payload(text)).unwrap();
+        }
+        let batch: Vec<_> = bench.session.poll_batch().into_iter().flatten().collect();
+        assert_eq!(batch, expected);
+        if batch.is_empty() {
+            assert_eq!(bench.session.poll_event(), Some(Event::Message("1".into())));
+            let batch = bench.session.poll_batch().unwrap();
+            assert!(batch.eq(["2", "3"]));
+        }
+        assert_eq!(bench.session.poll_event(), None);
+    }
+}
+
+#[test]
+fn a_batch_keeps_its_room_until_it_is_taken() {
+    let config = SessionConfig::default().with_receive_buffer(1);
+    let mut bench = Bench::open_with(config);
+    bench
+        .session
+        .handle_payload(payload(r#"["1","2"]"#))
+        .unwrap();
+    let batch = bench.session.poll_batch().unwrap();
+    assert_eq!(batch.len(), 2);
+    assert!(!bench.session.has_messages() && !bench.session.has_room());
+    assert!(bench.session.handle_payload(payload(r#"["3"]"#)).is_err());
+    bench.session.handle_batch_taken();
+    assert!(bench.session.has_room());
+    bench.session.handle_batch_taken();
+    bench
+        .session
+        .handle_payload(payload(r#"["3","4"]"#))
+        .unwrap();
+
+    bench.session.poll_batch().unwrap();
+    bench.session.discard_messages();
+    bench.session.handle_batch_taken();
+    assert!(bench.session.has_room());
 }

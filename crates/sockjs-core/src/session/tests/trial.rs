@@ -29,6 +29,8 @@ pub(super) enum Call {
     Abort(u16),
     Frame,
     Event,
+    Batch,
+    BatchTaken,
 }
 
 /// When a timer fires.
@@ -60,6 +62,8 @@ pub(super) struct Trial {
     /// Payloads that the application has not taken in full: how many messages are left, and the
     /// size of the payload.
     pub(super) held: VecDeque<(usize, usize)>,
+    /// The size of the payloads in the batch that was taken.
+    pub(super) batch: usize,
     pub(super) largest: usize,
     /// Whether the application takes no more messages.
     discards: bool,
@@ -80,6 +84,7 @@ impl Trial {
             unflushed: false,
             posted: Vec::new(),
             held: VecDeque::new(),
+            batch: 0,
             largest: 0,
             discards: false,
             events: Vec::new(),
@@ -152,6 +157,7 @@ impl Trial {
                 session.discard_messages();
                 self.discards = true;
                 self.held.clear();
+                self.batch = 0;
                 let is_message = |event: &&Event| matches!(event, Event::Message(_));
                 let heard = self.events.iter().filter(is_message).count();
                 self.posted.truncate(heard);
@@ -170,7 +176,33 @@ impl Trial {
                 }
                 self.events.extend(event);
             }
+            Call::Batch => self.batch(),
+            Call::BatchTaken => {
+                session.handle_batch_taken();
+                self.batch = 0;
+            }
         }
+    }
+
+    /// Takes a batch, and all of its messages.
+    fn batch(&mut self) {
+        let had_batch = self.batch > 0;
+        let Some(batch) = self.bench.session.poll_batch() else {
+            return;
+        };
+        assert!(!had_batch);
+        assert!(batch.len() > 1);
+        let limit = self.bench.session.config().receive_buffer();
+        let mut left = batch.len();
+        let mut payloads = 0;
+        while left > 0 {
+            let (messages, size) = self.held.pop_front().unwrap();
+            left -= messages;
+            self.batch += size;
+            payloads += 1;
+        }
+        assert!(payloads == 1 || self.batch <= limit / 4);
+        self.events.extend(batch.map(Event::Message));
     }
 
     fn payload(&mut self, lengths: &[usize]) {
@@ -270,6 +302,7 @@ impl Trial {
     /// Ends the session and takes all events.
     pub(super) fn end(&mut self) {
         self.call(&Call::Abort(4999));
+        self.call(&Call::BatchTaken);
         for _ in 0..self.posted.len() + 3 {
             self.call(&Call::Event);
         }
@@ -294,7 +327,8 @@ pub(super) fn any_config() -> impl Strategy<Value = SessionConfig> {
     let delay = || (1..40_u64).prop_map(secs);
     let optional_delay = || prop::option::weighted(0.7, delay());
     let delays = (optional_delay(), delay(), optional_delay(), delay());
-    (delays, 0..600_usize, 0..300_usize, 0..600_usize).prop_map(
+    let receive_buffer = prop_oneof![0..300_usize, 0..2000_usize];
+    (delays, 0..600_usize, receive_buffer, 0..600_usize).prop_map(
         |(delays, send_buffer, receive_buffer, frame_limit)| {
             let (heartbeat_delay, disconnect_delay, pong_timeout, send_timeout) = delays;
             SessionConfig::default()
@@ -340,6 +374,8 @@ fn calls(messages: u32) -> impl Strategy<Value = Vec<Call>> {
         1 => (3000..5000_u16).prop_map(Call::Abort),
         25 => Just(Call::Frame),
         12 => Just(Call::Event),
+        8 => Just(Call::Batch),
+        8 => Just(Call::BatchTaken),
     ];
     prop::collection::vec(call, 0..100)
 }

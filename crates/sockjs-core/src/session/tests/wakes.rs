@@ -100,6 +100,8 @@ fn names(call: &Call) -> &'static [&'static str] {
         Call::Abort(_) => &["abort"],
         Call::Frame => &["poll_frame"],
         Call::Event => &["poll_event"],
+        Call::Batch => &["poll_batch"],
+        Call::BatchTaken => &["handle_batch_taken"],
     }
 }
 
