@@ -27,7 +27,12 @@ impl Watched {
 
     /// Looks at the clock and at the processes.
     pub(crate) fn look(&self) -> anyhow::Result<Look> {
-        let cpu_seconds = self.read("stat", cpu_seconds)?;
+        let mut cpu_seconds = self.read("stat", cpu_seconds)?;
+        for (pid, seconds) in self.pids.iter().zip(&mut cpu_seconds) {
+            if let Some(exact) = exact_cpu_seconds(*pid) {
+                *seconds = exact;
+            }
+        }
         let memories = self.read("status", memory)?;
         let is_watching = !self.pids.is_empty();
         Ok(Look {
@@ -103,6 +108,17 @@ pub(crate) fn cores() -> Vec<u32> {
 pub(crate) fn available_memory() -> Option<u64> {
     let info = fs::read_to_string("/proc/meminfo").ok()?;
     kibibytes(field(&info, "MemAvailable")?)
+}
+
+/// The same as [`cpu_seconds`], but not in hundredths. Linux knows it of each thread that there is, and so
+/// only of a process that has one.
+fn exact_cpu_seconds(pid: u32) -> Option<f64> {
+    if fs::read_dir(format!("/proc/{pid}/task")).ok()?.count() > 1 {
+        return None;
+    }
+    let stat = fs::read_to_string(format!("/proc/{pid}/schedstat")).ok()?;
+    let nanoseconds: u64 = stat.split_ascii_whitespace().next()?.parse().ok()?;
+    Some(nanoseconds as f64 / 1e9)
 }
 
 /// User and system time of all threads, from `/proc/PID/stat`.
