@@ -27,9 +27,9 @@ pub(super) enum Work {
     Open,
     /// Streams that are opened and closed, on a connection each.
     Connect,
-    /// Messages to all of 500 websockets a node, which are in a topic or not.
-    Topic,
-    Broadcast,
+    /// Messages to all of 500 websockets a node, which are in a topic or not, so many in flight.
+    Topic(&'static str),
+    Broadcast(&'static str),
 }
 
 /// One job compared with another one.
@@ -67,6 +67,17 @@ impl Row {
             goal,
         }
     }
+
+    const fn topic(id: &'static str, title: &'static str, in_flight: &'static str) -> Self {
+        Self {
+            id,
+            title,
+            job: Nodes::Three.job(Work::Topic(in_flight)),
+            base_title: "broadcast to 500, without peers",
+            base: Nodes::Alone.job(Work::Broadcast(in_flight)),
+            goal: Some(0.95),
+        }
+    }
 }
 
 const POLLING: Work = Work::Echo("xhr-polling", "1");
@@ -87,14 +98,8 @@ pub(super) const ROWS: &[Row] = &[
     Row::peers("websocket-16-peers", "websocket echo, 16 in flight, with peers", WEBSOCKET_16, Some(0.98)),
     Row::peers("open", "session opened by a poll, with a claim", Work::Open, Some(0.75)),
     Row::peers("connect", "xhr_streaming opened on a new connection, with a claim", Work::Connect, None),
-    Row {
-        id: "topic",
-        title: "topic of 500 websockets on each of three nodes, deliveries",
-        job: Nodes::Three.job(Work::Topic),
-        base_title: "broadcast to 500, without peers",
-        base: Nodes::Alone.job(Work::Broadcast),
-        goal: Some(0.95),
-    },
+    Row::topic("topic", "topic of 500 websockets on each of three nodes, deliveries", "1"),
+    Row::topic("topic-4", "the same, 4 messages in flight", "4"),
 ];
 
 /// Returns each job once, in the order of the rows.
@@ -130,7 +135,6 @@ impl Work {
     /// Returns the command of the generator, its mount, its arguments, and where in its report the number
     /// is.
     pub(super) fn call(self) -> (&'static str, &'static str, Vec<&'static str>, &'static str) {
-        let broadcast = ["--in-flight", "4"];
         match self {
             Self::Echo(transport, in_flight) => {
                 let arguments = vec!["--transport", transport, "--in-flight", in_flight];
@@ -146,8 +150,8 @@ impl Work {
                 let arguments = vec!["--transport", "xhr-streaming"];
                 ("connects", "echo", arguments, "/connects/per_cpu_second")
             }
-            Self::Topic => {
-                let arguments = [&broadcast[..], &["--join"]].concat();
+            Self::Topic(in_flight) => {
+                let arguments = vec!["--in-flight", in_flight, "--join"];
                 (
                     "broadcast",
                     "topics",
@@ -155,9 +159,10 @@ impl Work {
                     "/deliveries/per_cpu_second",
                 )
             }
-            Self::Broadcast => {
+            Self::Broadcast(in_flight) => {
+                let arguments = vec!["--in-flight", in_flight];
                 let place = "/deliveries/per_cpu_second";
-                ("broadcast", "broadcast", broadcast.to_vec(), place)
+                ("broadcast", "broadcast", arguments, place)
             }
         }
     }
@@ -167,7 +172,7 @@ impl Work {
     pub(super) fn disconnect_delay(self) -> f64 {
         match self {
             Self::Open | Self::Connect => 1.0,
-            Self::Echo(..) | Self::Topic | Self::Broadcast => 600.0,
+            Self::Echo(..) | Self::Topic(_) | Self::Broadcast(_) => 600.0,
         }
     }
 }
