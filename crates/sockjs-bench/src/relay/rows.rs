@@ -23,8 +23,10 @@ pub(super) enum Nodes {
 pub(super) enum Work {
     /// Echoes over a transport, with so many messages in flight.
     Echo(&'static str, &'static str),
-    /// Sessions that are opened by a poll on a connection that stays.
+    /// Sessions that are opened by a poll on a connection that stays, and that do not end.
     Open,
+    /// The same, and as many end.
+    OpenAndEnd,
     /// Streams that are opened and closed, on a connection each.
     Connect,
     /// Messages to all of 500 websockets a node, which are in a topic or not, so many in flight.
@@ -97,6 +99,7 @@ pub(super) const ROWS: &[Row] = &[
     Row::peers("websocket-peers", "websocket echo, with peers", WEBSOCKET, Some(0.98)),
     Row::peers("websocket-16-peers", "websocket echo, 16 in flight, with peers", WEBSOCKET_16, Some(0.98)),
     Row::peers("open", "session opened by a poll, with a claim", Work::Open, Some(0.75)),
+    Row::peers("open-and-end", "session opened by a poll, and ended", Work::OpenAndEnd, None),
     Row::peers("connect", "xhr_streaming opened on a new connection, with a claim", Work::Connect, None),
     Row::topic("topic", "topic of 500 websockets on each of three nodes, deliveries", "1"),
     Row::topic("topic-4", "the same, 4 messages in flight", "4"),
@@ -140,7 +143,7 @@ impl Work {
                 let arguments = vec!["--transport", transport, "--in-flight", in_flight];
                 ("load", "echo", arguments, "/messages/per_cpu_second")
             }
-            Self::Open => (
+            Self::Open | Self::OpenAndEnd => (
                 "connects",
                 "echo",
                 vec!["--reuse"],
@@ -171,8 +174,8 @@ impl Work {
     /// as many must end.
     pub(super) fn disconnect_delay(self) -> f64 {
         match self {
-            Self::Open | Self::Connect => 1.0,
-            Self::Echo(..) | Self::Topic(_) | Self::Broadcast(_) => 600.0,
+            Self::OpenAndEnd | Self::Connect => 1.0,
+            Self::Open | Self::Echo(..) | Self::Topic(_) | Self::Broadcast(_) => 600.0,
         }
     }
 }
