@@ -38,6 +38,7 @@ struct Table {
     mounts: Vec<Option<PeerMount>>,
     owners: HashMap<SessionKey, Entry>,
     is_away: bool,
+    hangs: bool,
     published: Vec<Publication>,
     changed: Vec<String>,
     claims: Vec<Call>,
@@ -98,6 +99,11 @@ impl Nodes {
     /// Takes the directory away, or gives it back.
     pub fn set_away(&self, is_away: bool) {
         self.table().is_away = is_away;
+    }
+
+    /// Has claims from now on never be answered.
+    pub fn hang(&self) {
+        self.table().hangs = true;
     }
 
     /// Cuts a node off from all others: what it relays breaks, and what is relayed to it.
@@ -193,6 +199,10 @@ impl Peers for Node {
                 return Claim::Unavailable;
             }
             table.claims.push(Call::Claim);
+            if table.hangs {
+                drop(table);
+                return std::future::pending().await;
+            }
             let entry = table.owners.entry(session).or_insert(Entry {
                 node: self.node,
                 state: State::Claimed(0),

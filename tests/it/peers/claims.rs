@@ -97,6 +97,21 @@ async fn a_dropped_opening_gives_its_claim_up() {
     assert_eq!(nodes.take_calls(), [Call::Abandoned]);
 }
 
+/// The directory may have made the claim when its answer is not waited for.
+#[tokio::test]
+async fn a_claim_that_is_not_waited_for_is_given_up() {
+    let nodes = Nodes::default();
+    let direct = Direct::new(nodes.join(SockJsLayer::echo("/echo")));
+    nodes.hang();
+    {
+        let mut request = std::pin::pin!(direct.send("POST", "/echo/000/a/xhr", ""));
+        let poll = std::future::poll_fn(|cx| std::task::Poll::Ready(request.as_mut().poll(cx)));
+        assert!(poll.await.is_pending());
+        assert_eq!(nodes.take_calls(), [Call::Claim]);
+    }
+    assert_eq!(nodes.take_calls(), [Call::Abandoned]);
+}
+
 /// Strangers' ids cannot fill the directory of a node that has no room.
 #[tokio::test]
 async fn a_full_node_claims_nothing_and_relays() {

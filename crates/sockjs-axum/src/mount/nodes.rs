@@ -46,13 +46,18 @@ impl Nodes {
     /// Claims a session for this node.
     pub(super) async fn claim(&self, key: Key) -> Result<Claimed, Claim> {
         let session = session_key(key);
+        // Made before the answer comes, because the call may be given up when the claim has been made.
+        let mut claimed = Claimed {
+            peers: self.peers.clone(),
+            session,
+            is_settled: false,
+        };
         match self.peers.claim(session).await {
-            Claim::Ours => Ok(Claimed {
-                peers: self.peers.clone(),
-                session,
-                is_kept: false,
-            }),
-            other => Err(other),
+            Claim::Ours => Ok(claimed),
+            other => {
+                claimed.is_settled = true;
+                Err(other)
+            }
         }
     }
 
@@ -99,20 +104,21 @@ impl Nodes {
 pub(super) struct Claimed {
     peers: Arc<dyn Peers>,
     session: SessionKey,
-    is_kept: bool,
+    /// Whether nothing is to be given up.
+    is_settled: bool,
 }
 
 impl Claimed {
     /// Keeps the claim, because the session is open.
     pub(super) fn keep(mut self) {
-        self.is_kept = true;
+        self.is_settled = true;
         self.peers.opened(self.session);
     }
 }
 
 impl Drop for Claimed {
     fn drop(&mut self) {
-        if !self.is_kept {
+        if !self.is_settled {
             self.peers.abandoned(self.session);
         }
     }

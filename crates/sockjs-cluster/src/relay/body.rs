@@ -186,3 +186,59 @@ impl fmt::Display for Cut {
 }
 
 impl std::error::Error for Cut {}
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+
+    use http::{Request, Response};
+    use hyper::client::conn::http2;
+    use hyper_util::rt::{TokioExecutor, TokioIo};
+    use tokio::io::duplex;
+
+    use super::*;
+
+    /// Returns whether a response that ends in some way has ended well, and whether the body of its
+    /// request was cut.
+    async fn ends_well(end: impl Fn(&mut h2::SendStream<Bytes>) + Send + 'static) -> [bool; 2] {
+        let (near, far) = duplex(1024);
+        tokio::spawn(async move {
+            let mut server = h2::server::handshake(far).await.unwrap();
+            let (_request, mut respond) = server.accept().await.unwrap().unwrap();
+            let mut stream = respond.send_response(Response::new(()), false).unwrap();
+            stream.send_data("x".into(), false).unwrap();
+            tokio::spawn(async move { while server.accept().await.is_some() {} });
+            tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+            end(&mut stream);
+            std::future::pending::<()>().await;
+        });
+        let io = TokioIo::new(near);
+        let (mut sender, connection) = http2::handshake(TokioExecutor::new(), io).await.unwrap();
+        tokio::spawn(connection);
+        let request = Request::post("http://h/").body(String::from("body"));
+        let response = sender.send_request(request.unwrap()).await.unwrap();
+        let link = Arc::new(Link::default());
+        let cut = CutOnDrop {
+            link: link.clone(),
+            is_kept: false,
+        };
+        let mut body = AnswerBody::new(response.into_body(), cut, ());
+        let mut ended_well = true;
+        while let Some(frame) = poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await {
+            ended_well = frame.is_ok();
+        }
+        drop(body);
+        [ended_well, link.is_cut.load(Ordering::Relaxed)]
+    }
+
+    /// Hyper takes a reset with `NO_ERROR` for the end of a body.
+    #[tokio::test(start_paused = true)]
+    async fn reset_is_no_end() {
+        let end = ends_well(|stream| stream.send_data(Bytes::new(), true).unwrap());
+        assert_eq!(end.await, [true, false]);
+        for reason in [h2::Reason::NO_ERROR, h2::Reason::CANCEL] {
+            let end = ends_well(move |stream| stream.send_reset(reason));
+            assert_eq!(end.await, [false, true], "{reason:?}");
+        }
+    }
+}

@@ -6,6 +6,7 @@
 mod body;
 mod connect;
 mod desk;
+mod fuzz;
 mod gate;
 pub(crate) mod head;
 mod listener;
@@ -21,6 +22,8 @@ pub(crate) use self::connect::tcp;
 pub use self::connect::{BoxedIo, Connect, ConnectFuture, Io};
 pub(crate) use self::desk::Desk;
 pub use self::desk::RelayService;
+#[doc(hidden)]
+pub use self::fuzz::fuzz_relay_head;
 pub(crate) use self::gate::Gate;
 pub(crate) use self::listener::{serve, serve_connection};
 pub(crate) use self::node::Node;

@@ -134,6 +134,9 @@ impl Node {
         if path == "jsonp_send" {
             request = request.header("content-type", "text/plain");
         }
+        if let Some((_, len)) = action.split_once("?len=") {
+            request = request.header("content-length", len);
+        }
         let request = request.body(body.into()).unwrap();
         let response = self.router.clone().oneshot(request);
         async move {

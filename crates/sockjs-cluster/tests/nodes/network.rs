@@ -9,7 +9,10 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use sockjs_cluster::{BoxedIo, Cluster, Connect};
-use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf, duplex};
+use tokio::io::{
+    AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf, ReadHalf, WriteHalf,
+    duplex, split,
+};
 
 #[derive(Clone, Default)]
 pub(crate) struct Network(Arc<Mutex<State>>);
@@ -18,6 +21,8 @@ pub(crate) struct Network(Arc<Mutex<State>>);
 struct State {
     nodes: HashMap<SocketAddr, Cluster>,
     links: Vec<Link>,
+    /// How long everything takes from one node to another.
+    latency: Duration,
     /// Pairs between which nothing arrives.
     cut: HashSet<(SocketAddr, SocketAddr)>,
 }
@@ -75,6 +80,11 @@ impl Network {
         }
     }
 
+    /// Sets how long everything takes on connections that are made from now on.
+    pub(crate) fn set_latency(&self, latency: Duration) {
+        self.lock().latency = latency;
+    }
+
     /// How many connections were made from a node.
     pub(crate) fn connections_from(&self, addr: SocketAddr) -> usize {
         let state = self.lock();
@@ -108,7 +118,13 @@ impl Network {
             fault: Arc::default(),
         };
         state.links.push(link.clone());
-        let (near, far) = duplex(64 * 1024);
+        let latency = state.latency;
+        let (near, mut far) = duplex(BUFFER);
+        if !latency.is_zero() {
+            let (here, there) = duplex(BUFFER);
+            tokio::spawn(delay(latency, far, here));
+            far = there;
+        }
         tokio::spawn(cluster.serve_connection(End::new(far, &link)));
         Ok(Box::new(End::new(near, &link)))
     }
@@ -116,6 +132,30 @@ impl Network {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap()
     }
+}
+
+/// Carries everything from one connection to another, and back.
+async fn delay(latency: Duration, a: DuplexStream, b: DuplexStream) {
+    let (a_read, a_write) = split(a);
+    let (b_read, b_write) = split(b);
+    let there = carry(latency, a_read, b_write);
+    let back = carry(latency, b_read, a_write);
+    tokio::join!(there, back);
+}
+
+async fn carry(
+    latency: Duration,
+    mut from: ReadHalf<DuplexStream>,
+    mut to: WriteHalf<DuplexStream>,
+) {
+    let mut buffer = vec![0; BUFFER];
+    while let Ok(len @ 1..) = from.read(&mut buffer).await {
+        tokio::time::sleep(latency).await;
+        if to.write_all(&buffer[..len]).await.is_err() {
+            return;
+        }
+    }
+    let _ = to.shutdown().await;
 }
 
 impl State {
@@ -194,3 +234,5 @@ impl AsyncWrite for End {
         }
     }
 }
+
+const BUFFER: usize = 64 * 1024;

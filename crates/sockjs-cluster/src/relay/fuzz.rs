@@ -1,0 +1,34 @@
+use std::net::SocketAddr;
+
+use http::request::Parts;
+
+use super::head::{Call, VERSION};
+use crate::secret::Secrets;
+use crate::store::Entry;
+
+/// Reads a head as a server does before it checks the MAC, writes it again, and compares: for the fuzz
+/// target `relay_head`.
+#[doc(hidden)]
+pub fn fuzz_relay_head(request: &Parts) {
+    let Some(read) = Call::read(request) else {
+        return;
+    };
+    let call = read.call().clone();
+    let secrets = Secrets::new("", &[b"a fuzzer's secret".to_vec()], b"another");
+    let key = &secrets.relay()[0];
+    let owner = Entry {
+        version: VERSION,
+        node: call.to,
+        addr: SocketAddr::from(([127, 0, 0, 1], 1)),
+    };
+    let (request, _) = call
+        .write(&owner, key)
+        .expect("what was read can be written");
+    let again = Call::read(&request.into_parts().0).expect("what was written can be read");
+    let (again, _, _) = again.verify(secrets.relay()).expect("it is signed");
+    assert_eq!(again, call);
+    assert!(
+        read.verify(secrets.relay())
+            .is_none_or(|(it, _, _)| it == call)
+    );
+}
