@@ -194,15 +194,18 @@ impl Peers for Node {
 
     fn claim(&self, session: SessionKey) -> PeerFuture<'_, Claim> {
         Box::pin(async move {
-            let mut table = self.nodes.table();
-            if table.is_away {
-                return Claim::Unavailable;
-            }
-            table.claims.push(Call::Claim);
-            if table.hangs {
-                drop(table);
+            let hangs = {
+                let mut table = self.nodes.table();
+                if table.is_away {
+                    return Claim::Unavailable;
+                }
+                table.claims.push(Call::Claim);
+                table.hangs
+            };
+            if hangs {
                 return std::future::pending().await;
             }
+            let mut table = self.nodes.table();
             let entry = table.owners.entry(session).or_insert(Entry {
                 node: self.node,
                 state: State::Claimed(0),
