@@ -25,9 +25,12 @@ use crate::transport::Transport;
 pub(crate) struct Command {
     /// The mount: http://127.0.0.1:8081/broadcast
     target: Target,
+    /// The mount of another node, which has as many sessions; several, with commas between them
+    #[arg(long, value_delimiter = ',')]
+    also: Vec<Target>,
     #[arg(long, value_enum, default_value = "websocket")]
     transport: Transport,
-    /// How many sessions there are, the one that sends included
+    /// How many sessions a node has, the one that sends included
     #[arg(long, default_value_t = 500)]
     sessions: usize,
     /// How many more there are that must hear nothing
@@ -72,7 +75,12 @@ impl fmt::Display for Report {
 
 pub(crate) async fn run(command: Command) -> anyhow::Result<()> {
     let batch = || Batch::new(0, command.in_flight, command.size, Content::Ascii);
-    let mut clients = load::open(&command.target, command.transport, command.sessions).await?;
+    let mut clients = Vec::new();
+    // The speaker is the last one.
+    for target in command.also.iter().chain([&command.target]) {
+        clients.extend(load::open(target, command.transport, command.sessions).await?);
+    }
+    let hearers = clients.len();
     if command.join {
         for client in &mut clients {
             join(client).await?;
@@ -90,12 +98,12 @@ pub(crate) async fn run(command: Command) -> anyhow::Result<()> {
     for bystander in load::open(&command.target, command.transport, command.bystanders).await? {
         sessions.spawn(hear_nothing(bystander));
     }
-    let per_round = (command.sessions * command.in_flight) as u64;
+    let per_round = (hearers * command.in_flight) as u64;
     sessions.spawn(speak(speaker, batch(), round, per_round, meter.clone()));
 
     let window = command.window;
     let (deliveries, latency) = tokio::select! {
-        measured = meter.measure(window.warmup(), window.duration(), command.server) => measured?,
+        measured = meter.measure(window.warmup(), window.duration(), &command.server) => measured?,
         Some(ended) = sessions.join_next() => {
             ended??;
             bail!("a session ended early");

@@ -8,12 +8,12 @@ use clap::Args;
 use serde::Serialize;
 use tokio::task::JoinSet;
 
-use crate::client::{Client, ClientError};
+use crate::client::{self, Client, ClientError, Connection};
 use crate::load::Window;
 use crate::meter::{Latency, Meter};
 use crate::process::Watched;
 use crate::report::{Output, Throughput};
-use crate::target::Target;
+use crate::target::{SessionId, Target};
 use crate::transport::Transport;
 
 /// Open sessions, wait for their open frame, and close them
@@ -26,6 +26,10 @@ pub(crate) struct Command {
     /// How many are opened at a time
     #[arg(long, default_value_t = 32)]
     concurrent: usize,
+    /// Open each session with a poll and leave it, over connections that stay; the server ends it after
+    /// its disconnect delay
+    #[arg(long)]
+    reuse: bool,
     #[command(flatten)]
     window: Window,
     #[command(flatten)]
@@ -53,11 +57,14 @@ pub(crate) async fn run(command: Command) -> anyhow::Result<()> {
     let mut workers = JoinSet::new();
     for _ in 0..command.concurrent {
         let target = command.target.clone();
-        workers.spawn(connect(target, command.transport, meter.clone()));
+        match command.reuse {
+            true => workers.spawn(poll(target, meter.clone())),
+            false => workers.spawn(connect(target, command.transport, meter.clone())),
+        };
     }
     let window = command.window;
     let (connects, latency) = tokio::select! {
-        measured = meter.measure(window.warmup(), window.duration(), command.server) => measured?,
+        measured = meter.measure(window.warmup(), window.duration(), &command.server) => measured?,
         Some(ended) = workers.join_next() => {
             ended??;
             bail!("there is nobody to open sessions");
@@ -77,6 +84,16 @@ async fn connect(target: Target, transport: Transport, meter: Meter) -> Result<(
     while !meter.is_stopped() {
         let start = Instant::now();
         Client::open(&target, transport).await?.close().await?;
+        meter.record(1, start.elapsed());
+    }
+    Ok(())
+}
+
+async fn poll(target: Target, meter: Meter) -> Result<(), ClientError> {
+    let mut connection = Connection::new(&target);
+    while !meter.is_stopped() {
+        let start = Instant::now();
+        client::open_with_poll(&mut connection, &target, &SessionId::fresh()).await?;
         meter.record(1, start.elapsed());
     }
     Ok(())

@@ -26,6 +26,9 @@ use crate::transport::Transport;
 pub(crate) struct Command {
     /// The mount: http://127.0.0.1:8081/echo
     target: Target,
+    /// The mount of another node, for all requests of a session but the first
+    #[arg(long)]
+    through: Option<Target>,
     #[arg(long, value_enum, default_value = "websocket")]
     transport: Transport,
     /// How many sessions there are
@@ -55,6 +58,8 @@ pub(crate) struct Report {
     pub(crate) opened: Throughput,
     /// Bytes that the server's memory grew by.
     pub(crate) memory_per_session: Option<f64>,
+    /// The same, for each process that is watched.
+    pub(crate) memory_by_process: Vec<f64>,
     pub(crate) held: Option<Held>,
     pub(crate) shutdown: Option<Shutdown>,
 }
@@ -83,6 +88,9 @@ impl fmt::Display for Report {
         if let Some(bytes) = self.memory_per_session {
             write!(f, "; {bytes:.0} bytes each")?;
         }
+        if self.memory_by_process.len() > 1 {
+            write!(f, " ({:.0?} by process)", self.memory_by_process)?;
+        }
         if let Some(Held {
             seconds, cpu_share, ..
         }) = self.held
@@ -101,8 +109,8 @@ impl fmt::Display for Report {
 }
 
 pub(crate) async fn run(command: Command) -> anyhow::Result<()> {
+    let target = command.target.through(command.through);
     let Command {
-        target,
         transport,
         sessions: count,
         server,
@@ -121,16 +129,16 @@ pub(crate) async fn run(command: Command) -> anyhow::Result<()> {
             },
         )
         .await?;
-    let before = settled(server).await?;
+    let before = settled(&server).await?;
     let all = Burst {
         size: burst,
         of: count,
     };
     sessions.open(count, all).await?;
     let opened = server.look()?.since(&before);
-    let grown = settled(server).await?.since(&before).memory;
+    let grown = settled(&server).await?.since(&before);
     let time = Duration::from_secs_f64(command.hold);
-    let held = hold(&mut sessions.connected, time, server).await?;
+    let held = hold(&mut sessions.connected, time, &server).await?;
     let shutdown = match command.shutdown {
         true => Some(sessions.shut_down().await?),
         false => None,
@@ -138,7 +146,12 @@ pub(crate) async fn run(command: Command) -> anyhow::Result<()> {
     command.output.print(&Report {
         transport,
         opened: Throughput::new(count as u64, opened),
-        memory_per_session: grown.map(|grown| grown / count as f64),
+        memory_per_session: grown.memory.map(|grown| grown / count as f64),
+        memory_by_process: grown
+            .memories
+            .iter()
+            .map(|grown| grown / count as f64)
+            .collect(),
         held,
         shutdown,
     })
@@ -220,7 +233,7 @@ impl Sessions {
 }
 
 /// Waits until the server takes no more memory.
-async fn settled(server: Watched) -> anyhow::Result<Look> {
+async fn settled(server: &Watched) -> anyhow::Result<Look> {
     let mut last = server.look()?;
     loop {
         tokio::time::sleep(SETTLE).await;
@@ -236,7 +249,7 @@ async fn settled(server: Watched) -> anyhow::Result<Look> {
 pub(crate) async fn hold(
     sessions: &mut JoinSet<Result<(), ClientError>>,
     time: Duration,
-    server: Watched,
+    server: &Watched,
 ) -> anyhow::Result<Option<Held>> {
     if time.is_zero() {
         return Ok(None);

@@ -46,7 +46,7 @@ pub(crate) async fn run(command: Command) -> anyhow::Result<()> {
     let grown = process.look()?.since(&before).memory;
 
     let hold = Duration::from_secs_f64(command.hold);
-    let held = idle::hold(&mut clients, hold, process).await?;
+    let held = idle::hold(&mut clients, hold, &process).await?;
 
     let start = Instant::now();
     let shutdown = handle.shutdown(Duration::from_secs(300)).await;
@@ -57,6 +57,7 @@ pub(crate) async fn run(command: Command) -> anyhow::Result<()> {
         transport: Transport::WebSocket,
         opened: Throughput::new(command.sessions as u64, opened),
         memory_per_session: grown.map(|grown| grown / command.sessions as f64),
+        memory_by_process: Vec::new(),
         held,
         shutdown: Some(idle::Shutdown {
             seconds: start.elapsed().as_secs_f64(),

@@ -72,7 +72,7 @@ pub(crate) async fn run(command: Command) -> anyhow::Result<()> {
         server,
         ..
     } = command;
-    let greatest = load::measure(&target, workload, window, Watched::NOBODY).await?;
+    let greatest = load::measure(&target, workload, window, &Watched::NOBODY).await?;
     let greatest = greatest.messages.per_second;
 
     let meter = Meter::new();
@@ -88,7 +88,7 @@ pub(crate) async fn run(command: Command) -> anyhow::Result<()> {
     let warmup = window.warmup().min(Duration::from_millis(200));
     let batches = greatest * command.share / workload.in_flight as f64;
     let (messages, latency) = tokio::select! {
-        measured = meter.measure(warmup, window.duration(), server) => measured?,
+        measured = meter.measure(warmup, window.duration(), &server) => measured?,
         Some(ended) = sessions.join_next() => {
             ended??;
             bail!("a session ended early");

@@ -21,6 +21,9 @@ use crate::transport::Transport;
 pub(crate) struct Command {
     /// The mount: http://127.0.0.1:8081/echo
     target: Target,
+    /// The mount of another node, for all requests of a session but the first
+    #[arg(long)]
+    through: Option<Target>,
     #[command(flatten)]
     workload: Workload,
     #[command(flatten)]
@@ -86,14 +89,15 @@ impl fmt::Display for Report {
 }
 
 pub(crate) async fn run(command: Command) -> anyhow::Result<()> {
+    let target = command.target.through(command.through);
     let Command {
-        target,
         workload,
         window,
         server,
         output,
+        ..
     } = command;
-    output.print(&measure(&target, workload, window, server).await?)
+    output.print(&measure(&target, workload, window, &server).await?)
 }
 
 /// Opens sessions, lets them echo, and closes them.
@@ -101,7 +105,7 @@ pub(crate) async fn measure(
     target: &Target,
     workload: Workload,
     window: Window,
-    server: Watched,
+    server: &Watched,
 ) -> anyhow::Result<Report> {
     let meter = Meter::new();
     let mut sessions = JoinSet::new();

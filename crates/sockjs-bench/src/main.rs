@@ -17,6 +17,7 @@ mod machine;
 mod meter;
 mod polled;
 mod process;
+mod relay;
 mod report;
 mod scale;
 mod server;
@@ -48,6 +49,7 @@ enum Command {
     InMemory(in_memory::Command),
     Compare(compare::Command),
     Scale(scale::Command),
+    Relay(relay::Command),
 }
 
 fn main() -> anyhow::Result<()> {
@@ -67,6 +69,7 @@ fn main() -> anyhow::Result<()> {
         Command::InMemory(command) => block_on(in_memory::run(command)),
         Command::Compare(command) => compare::run(&command),
         Command::Scale(command) => scale::run(&command),
+        Command::Relay(command) => relay::run(&command),
     }
 }
 

@@ -56,7 +56,7 @@ impl Meter {
         &self,
         warmup: Duration,
         duration: Duration,
-        server: Watched,
+        server: &Watched,
     ) -> anyhow::Result<(Throughput, Latency)> {
         tokio::time::sleep(warmup).await;
         self.latencies().reset();

@@ -6,72 +6,92 @@ use std::{fs, process};
 use anyhow::{Context, bail};
 use clap::Args;
 
-/// A process that is watched, if there is one to watch.
-#[derive(Args, Clone, Copy, Debug)]
+/// Processes that are watched, if there are any to watch.
+#[derive(Args, Clone, Debug)]
 pub(crate) struct Watched {
-    /// Process id of the server, whose processor time and memory are to be reported
-    #[arg(long)]
-    pid: Option<u32>,
+    /// Process id of the server, whose processor time and memory are to be reported; several, with commas
+    /// between them, are reported together
+    #[arg(long = "pid", value_delimiter = ',')]
+    pids: Vec<u32>,
 }
 
 impl Watched {
-    pub(crate) const NOBODY: Self = Self { pid: None };
+    pub(crate) const NOBODY: Self = Self { pids: Vec::new() };
 
     /// Returns this process.
     pub(crate) fn ourselves() -> Self {
         Self {
-            pid: Some(process::id()),
+            pids: vec![process::id()],
         }
     }
 
-    /// Looks at the clock and at the process.
-    pub(crate) fn look(self) -> anyhow::Result<Look> {
+    /// Looks at the clock and at the processes.
+    pub(crate) fn look(&self) -> anyhow::Result<Look> {
+        let mut cpu_seconds = self.read("stat", cpu_seconds)?;
+        for (pid, seconds) in self.pids.iter().zip(&mut cpu_seconds) {
+            if let Some(exact) = exact_cpu_seconds(*pid) {
+                *seconds = exact;
+            }
+        }
+        let memories = self.read("status", memory)?;
+        let is_watching = !self.pids.is_empty();
         Ok(Look {
             at: Instant::now(),
-            cpu_seconds: self.read("stat", cpu_seconds)?,
-            memory: self.read("status", memory)?,
+            cpu_seconds: is_watching.then(|| cpu_seconds.iter().sum()),
+            memory: is_watching.then(|| memories.iter().sum()),
+            memories,
         })
     }
 
-    fn read<T>(self, file: &str, parse: fn(&str) -> Option<T>) -> anyhow::Result<Option<T>> {
-        let Some(pid) = self.pid else {
-            return Ok(None);
-        };
-        let path = format!("/proc/{pid}/{file}");
-        let text = fs::read_to_string(&path).with_context(|| format!("cannot read {path}"))?;
-        match parse(&text) {
-            Some(value) => Ok(Some(value)),
-            None => bail!("cannot understand {path}"),
+    fn read<T>(&self, file: &str, parse: fn(&str) -> Option<T>) -> anyhow::Result<Vec<T>> {
+        let mut values = Vec::new();
+        for pid in &self.pids {
+            let path = format!("/proc/{pid}/{file}");
+            let text = fs::read_to_string(&path).with_context(|| format!("cannot read {path}"))?;
+            match parse(&text) {
+                Some(value) => values.push(value),
+                None => bail!("cannot understand {path}"),
+            }
         }
+        Ok(values)
     }
 }
 
 /// What was to be seen at a moment.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Look {
     at: Instant,
     cpu_seconds: Option<f64>,
-    /// How many bytes of memory the process occupies.
+    /// How many bytes of memory the processes occupy.
     pub(crate) memory: Option<u64>,
+    /// Each of them.
+    memories: Vec<u64>,
 }
 
 /// What has changed since an earlier look.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Change {
     pub(crate) seconds: f64,
     pub(crate) cpu_seconds: Option<f64>,
-    /// In bytes, and less than nothing if the process gave some back.
+    /// In bytes, and less than nothing if the processes gave some back.
     pub(crate) memory: Option<f64>,
+    /// That of each process.
+    pub(crate) memories: Vec<f64>,
 }
 
 impl Look {
     pub(crate) fn since(&self, earlier: &Self) -> Change {
         let cpu_seconds = self.cpu_seconds.zip(earlier.cpu_seconds);
         let memory = self.memory.zip(earlier.memory);
+        let memories = self.memories.iter().zip(&earlier.memories);
+        let grown = |(after, before): (u64, u64)| after as f64 - before as f64;
         Change {
             seconds: (self.at - earlier.at).as_secs_f64(),
             cpu_seconds: cpu_seconds.map(|(after, before)| after - before),
-            memory: memory.map(|(after, before)| after as f64 - before as f64),
+            memory: memory.map(grown),
+            memories: memories
+                .map(|(after, before)| grown((*after, *before)))
+                .collect(),
         }
     }
 }
@@ -88,6 +108,17 @@ pub(crate) fn cores() -> Vec<u32> {
 pub(crate) fn available_memory() -> Option<u64> {
     let info = fs::read_to_string("/proc/meminfo").ok()?;
     kibibytes(field(&info, "MemAvailable")?)
+}
+
+/// The same as [`cpu_seconds`], but not in hundredths. Linux knows it of each thread that there is, and so
+/// only of a process that has one.
+fn exact_cpu_seconds(pid: u32) -> Option<f64> {
+    if fs::read_dir(format!("/proc/{pid}/task")).ok()?.count() > 1 {
+        return None;
+    }
+    let stat = fs::read_to_string(format!("/proc/{pid}/schedstat")).ok()?;
+    let nanoseconds: u64 = stat.split_ascii_whitespace().next()?.parse().ok()?;
+    Some(nanoseconds as f64 / 1e9)
 }
 
 /// User and system time of all threads, from `/proc/PID/stat`.

@@ -89,7 +89,7 @@ async fn p99(command: &Command) -> anyhow::Result<f64> {
         size: 32,
         content: Content::Ascii,
     };
-    let report = load::measure(&command.target, workload, command.window, Watched::NOBODY).await?;
+    let report = load::measure(&command.target, workload, command.window, &Watched::NOBODY).await?;
     Ok(report.latency.p99_ms)
 }
 

@@ -23,6 +23,7 @@ pub(crate) struct Target {
     host: String,
     prefix: String,
     pool: Pool,
+    later: Option<Box<Self>>,
 }
 
 /// What is spoken with the server.
@@ -71,6 +72,19 @@ impl Target {
 
     pub(crate) fn host(&self) -> &str {
         &self.host
+    }
+
+    /// Sends all requests of a session but the first to the same mount of another node.
+    pub(crate) fn through(self, node: Option<Self>) -> Self {
+        Self {
+            later: node.map(Box::new),
+            ..self
+        }
+    }
+
+    /// Returns where all requests of a session but the first go, if that is another node.
+    pub(crate) fn later(&self) -> Option<&Self> {
+        self.later.as_deref()
     }
 
     /// Returns the path of `endpoint` under the prefix.
@@ -139,6 +153,7 @@ impl FromStr for Target {
             host: host.to_owned(),
             prefix: prefix.trim_end_matches('/').to_owned(),
             pool: Pool::default(),
+            later: None,
         })
     }
 }

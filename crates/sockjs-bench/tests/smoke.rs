@@ -201,6 +201,49 @@ fn topic_is_heard_by_those_who_joined() {
 }
 
 #[test]
+fn nodes_of_a_cluster_answer_for_each_other() {
+    let mut server = Server::start_with("ours", "http", &["--store", "memory", "--nodes", "2"]);
+    let addresses = server.address.clone();
+    let (first, second) = addresses.split_once(' ').unwrap();
+    server.address = first.to_owned();
+    let echo = format!("http://{second}/echo");
+    for transport in ["xhr-polling", "xhr-streaming"] {
+        let workload = ["--sessions", "3", "--transport", transport];
+        let arguments = [&workload[..], &["--through", &echo], &BRIEFLY].concat();
+        let report = server.measure("load", "echo", &arguments);
+        assert_counted(&report, "/messages/count");
+    }
+    let topics = format!("http://{second}/topics");
+    let arguments = [
+        &["--join", "--sessions", "3", "--also", &topics],
+        &BRIEFLY[..],
+    ]
+    .concat();
+    let report = server.measure("broadcast", "topics", &arguments);
+    assert_counted(&report, "/deliveries/count");
+    let arguments = [&["--reuse"], &BRIEFLY[..]].concat();
+    let report = server.measure("connects", "echo", &arguments);
+    assert_counted(&report, "/connects/count");
+}
+
+#[test]
+fn cost_of_a_cluster_is_measured() {
+    let briefly = "relay --rounds 1 --seconds 0.1 --warmup 0.02 --rows polling,topic --json";
+    let output = Command::new(PROGRAM)
+        .args(briefly.split(' '))
+        .args(["--streams", "10", "--hold", "0.1"])
+        .stderr(Stdio::inherit())
+        .output()
+        .unwrap();
+    assert!(output.status.success());
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    for row in ["0", "1"] {
+        let ratio = report.pointer(&format!("/table/rows/{row}/ratio/median"));
+        assert!(ratio.and_then(Value::as_f64) > Some(0.0), "{report}");
+    }
+}
+
+#[test]
 fn latency_is_measured_at_half_load() {
     let server = Server::start("ours");
     let report = server.measure("latency", "echo", &BRIEFLY);

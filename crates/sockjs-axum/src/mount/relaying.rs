@@ -7,7 +7,7 @@ use std::task::{Context, Poll, ready};
 use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER};
 use http::request::Parts;
-use http::{HeaderName, HeaderValue, Response};
+use http::{HeaderValue, Response};
 use http_body::{Body, SizeHint};
 use sockjs_core::Endpoint;
 use tokio::sync::mpsc;
@@ -77,7 +77,7 @@ impl Remote {
         let stake = Stake::Request(sender.clone());
         let mut pump = pin!(async {
             while let Some(part) = poll_fn(&mut poll_read).await {
-                if sender.send(Delivery::Data(part?)).await.is_err() {
+                if sender.send(Delivery::Data(Box::new(part?))).await.is_err() {
                     break;
                 }
             }
@@ -109,19 +109,26 @@ pub(crate) struct Relayed {
 impl Relayed {
     fn new(response: Response<PeerBody>, stake: Stake) -> Self {
         let (head, body) = response.into_parts();
-        let header = |name: &HeaderName| head.headers.get(name);
-        let length = header(&CONTENT_LENGTH).and_then(parse);
+        let mut headers = head.headers;
+        let length = headers.get(CONTENT_LENGTH).and_then(parse);
+        let kept = [CONTENT_TYPE, RETRY_AFTER].map(|it| {
+            let value = headers.remove(&it);
+            (it, value)
+        });
+        // Their memory is kept for those.
+        headers.clear();
+        for (name, value) in kept {
+            if let Some(value) = value {
+                headers.insert(name, value);
+            }
+        }
         let mut relayed = Response::new(RelayedBody {
             body: Some(body),
             left: length,
             stake: Some(stake),
         });
         *relayed.status_mut() = head.status;
-        for name in [CONTENT_TYPE, RETRY_AFTER] {
-            if let Some(value) = header(&name) {
-                relayed.headers_mut().insert(name, value.clone());
-            }
-        }
+        *relayed.headers_mut() = headers;
         Self { response: relayed }
     }
 

@@ -125,13 +125,16 @@ impl RelayHead {
 #[derive(Debug)]
 pub struct RelayBody {
     parts: mpsc::Receiver<Delivery>,
+    /// A part that was taken together with the one before it.
+    next: Option<Delivery>,
     is_over: bool,
 }
 
 /// What the relaying side puts into a [`RelayBody`].
 #[derive(Debug)]
 pub(crate) enum Delivery {
-    Data(Bytes),
+    /// Boxed, because a channel reserves space for 32 of them, and hardly needs it for two.
+    Data(Box<Bytes>),
     /// The body is complete. A sender that is dropped without it has lost its client.
     End,
 }
@@ -139,7 +142,7 @@ pub(crate) enum Delivery {
 impl Delivery {
     /// Asks the owner to end the response soon. See [`RelayBody`].
     pub(crate) fn finish() -> Self {
-        Self::Data(Bytes::from_static(b"."))
+        Self::Data(Box::new(Bytes::from_static(b".")))
     }
 }
 
@@ -148,6 +151,7 @@ pub(crate) fn relay_body() -> (mpsc::Sender<Delivery>, RelayBody) {
     let (sender, parts) = mpsc::channel(2);
     let body = RelayBody {
         parts,
+        next: None,
         is_over: false,
     };
     (sender, body)
@@ -164,13 +168,21 @@ impl Body for RelayBody {
         if self.is_over {
             return Poll::Ready(None);
         }
-        let part = ready!(self.parts.poll_recv(cx));
-        self.is_over = !matches!(part, Some(Delivery::Data(_)));
-        Poll::Ready(match part {
-            Some(Delivery::Data(data)) => Some(Ok(Frame::data(data))),
-            Some(Delivery::End) => None,
-            None => Some(Err(RelayEnded(()))),
-        })
+        let part = match self.next.take() {
+            Some(part) => Some(part),
+            None => ready!(self.parts.poll_recv(cx)),
+        };
+        let data = match part {
+            Some(Delivery::Data(data)) => data,
+            Some(Delivery::End) | None => {
+                self.is_over = true;
+                return Poll::Ready(part.is_none().then_some(Err(RelayEnded(()))));
+            }
+        };
+        // An end that is known by now leaves with the data, and not in a frame of its own.
+        self.next = self.parts.try_recv().ok();
+        self.is_over = matches!(self.next, Some(Delivery::End));
+        Poll::Ready(Some(Ok(Frame::data(*data))))
     }
 
     fn is_end_stream(&self) -> bool {
@@ -182,3 +194,45 @@ impl Body for RelayBody {
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("the client of the relayed request is lost")]
 pub struct RelayEnded(());
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt;
+    use futures_util::future::poll_fn;
+
+    use super::*;
+
+    fn next(body: &mut RelayBody) -> Option<Option<Result<Bytes, RelayEnded>>> {
+        let frame = poll_fn(|cx| Pin::new(&mut *body).poll_frame(cx)).now_or_never()?;
+        Some(frame.map(|frame| frame.map(|frame| frame.into_data().unwrap())))
+    }
+
+    fn data(bytes: &'static [u8]) -> Delivery {
+        Delivery::Data(Box::new(Bytes::from_static(bytes)))
+    }
+
+    #[test]
+    fn end_that_is_known_leaves_with_the_data() {
+        let (sender, mut body) = relay_body();
+        sender.try_send(data(b"a")).unwrap();
+        sender.try_send(Delivery::End).unwrap();
+        assert_eq!(next(&mut body), Some(Some(Ok(Bytes::from_static(b"a")))));
+        assert!(body.is_end_stream());
+        assert_eq!(next(&mut body), Some(None));
+    }
+
+    #[test]
+    fn parts_keep_their_order_and_a_body_without_an_end_fails() {
+        let (sender, mut body) = relay_body();
+        sender.try_send(data(b"a")).unwrap();
+        sender.try_send(data(b"b")).unwrap();
+        assert_eq!(next(&mut body), Some(Some(Ok(Bytes::from_static(b"a")))));
+        sender.try_send(data(b"c")).unwrap();
+        assert_eq!(next(&mut body), Some(Some(Ok(Bytes::from_static(b"b")))));
+        assert_eq!(next(&mut body), Some(Some(Ok(Bytes::from_static(b"c")))));
+        assert_eq!(next(&mut body), None);
+        drop(sender);
+        assert!(!body.is_end_stream());
+        assert_eq!(next(&mut body), Some(Some(Err(RelayEnded(())))));
+    }
+}

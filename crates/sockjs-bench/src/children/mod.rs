@@ -1,5 +1,7 @@
 //! Servers and generators as processes of their own, each on its own core.
 
+mod nodes;
+mod redis;
 mod running;
 mod server;
 
@@ -13,6 +15,7 @@ use serde_json::Value;
 
 use crate::process;
 
+pub(crate) use nodes::{Nodes, Store};
 pub(crate) use running::Running;
 pub(crate) use server::Server;
 
@@ -53,6 +56,18 @@ impl Pinning {
         }
     }
 
+    pub(crate) fn describe_nodes(self) -> &'static str {
+        match self {
+            Self::Cores {
+                second, generator, ..
+            } if second != generator => {
+                "nodes in turn on two cores, and the generator with the store on one more"
+            }
+            Self::Cores { .. } => "nodes on one core, and the generator with the store on another",
+            Self::None => self.describe(),
+        }
+    }
+
     /// Starts a server on any free port. Only one that is built in has more than one thread and takes
     /// `arguments`.
     pub(crate) fn start(
@@ -75,11 +90,7 @@ impl Pinning {
 
     /// Runs this program again as a generator, and returns what it reports.
     pub(crate) fn generate(self, arguments: &[&str], patience: Duration) -> anyhow::Result<Value> {
-        let cores = match self {
-            Self::Cores { generator, .. } => generator.to_string(),
-            Self::None => String::new(),
-        };
-        let mut command = self.on_cores(cores, &env::current_exe()?);
+        let mut command = self.on_cores(self.generator_core(), &env::current_exe()?);
         command.args(arguments).arg("--json");
         let report = running::output(command, patience)
             .with_context(|| format!("`{}`", arguments.join(" ")))?;
@@ -91,6 +102,24 @@ impl Pinning {
             (Self::Cores { server, .. }, Threads::One) => server.to_string(),
             (Self::Cores { server, second, .. }, Threads::Two) => format!("{server},{second}"),
             (Self::None, _) => String::new(),
+        }
+    }
+
+    /// Returns the core of one of several nodes.
+    fn node_core(self, node: usize) -> String {
+        match self {
+            Self::Cores {
+                second, generator, ..
+            } if node % 2 == 1 && second != generator => second.to_string(),
+            Self::Cores { server, .. } => server.to_string(),
+            Self::None => String::new(),
+        }
+    }
+
+    fn generator_core(self) -> String {
+        match self {
+            Self::Cores { generator, .. } => generator.to_string(),
+            Self::None => String::new(),
         }
     }
 

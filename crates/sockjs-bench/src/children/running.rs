@@ -14,7 +14,7 @@ use crate::target::Scheme;
 #[derive(Debug)]
 pub(crate) struct Running {
     child: Child,
-    address: String,
+    addresses: Vec<String>,
 }
 
 impl Running {
@@ -26,7 +26,7 @@ impl Running {
             .spawn()?;
         let mut running = Self {
             child,
-            address: String::new(),
+            addresses: Vec::new(),
         };
         let output = running.child.stdout.take().context("it has no output")?;
         let (sender, receiver) = mpsc::channel();
@@ -40,15 +40,19 @@ impl Running {
             bail!("it says nothing for {} s", TO_START.as_secs());
         };
         let line = line?;
-        let address = line.trim_end().strip_prefix("listening on ");
-        running.address = address
-            .context("it does not say where it listens")?
-            .to_owned();
+        let addresses = line.trim_end().strip_prefix("listening on ");
+        let addresses = addresses.context("it does not say where it listens")?;
+        running.addresses = addresses.split(' ').map(str::to_owned).collect();
         Ok(running)
     }
 
     pub(crate) fn url(&self, scheme: Scheme, mount: &str) -> String {
-        format!("{}://{}/{mount}", scheme.name(), self.address)
+        format!("{}://{}/{mount}", scheme.name(), self.addresses[0])
+    }
+
+    /// Where it listens: at several addresses, if it has several nodes.
+    pub(super) fn addresses(&self) -> &[String] {
+        &self.addresses
     }
 
     pub(crate) fn pid(&self) -> u32 {

@@ -13,6 +13,8 @@ pub(crate) enum ClientError {
     Status { request: String, status: u16 },
     #[error("the generator has no {0} over HTTP/2")]
     NotOverHttp2(&'static str),
+    #[error("the generator does not go on at another node with {0}")]
+    NotElsewhere(&'static str),
     #[error("not understood: {0}")]
     Malformed(String),
     #[error(transparent)]

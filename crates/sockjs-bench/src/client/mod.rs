@@ -43,6 +43,15 @@ pub(crate) enum Client {
 impl Client {
     /// Opens a session, and waits for its open frame where there is one.
     pub(crate) async fn open(target: &Target, transport: Transport) -> Result<Self, ClientError> {
+        if let Some(node) = target.later() {
+            let id = SessionId::fresh();
+            open_with_poll(&mut Connection::new(target), target, &id).await?;
+            return match transport {
+                Transport::XhrStreaming => Ok(Self::Streaming(Streaming::go_on(node, &id).await?)),
+                Transport::XhrPolling => Ok(Self::Polling(Polling::go_on(node, &id).await?)),
+                _ => Err(ClientError::NotElsewhere(transport.name())),
+            };
+        }
         if target.scheme() == Scheme::Http2 {
             return match transport {
                 Transport::XhrStreaming => Ok(Self::Http2(Http2::open(target).await?)),
@@ -111,6 +120,20 @@ impl Client {
             Self::Streaming(_) | Self::Http2(_) | Self::Polling(_) => Ok(()),
         }
     }
+}
+
+/// Opens a session with a poll, which brings the open frame.
+pub(crate) async fn open_with_poll(
+    connection: &mut Connection,
+    target: &Target,
+    id: &SessionId,
+) -> Result<(), ClientError> {
+    let path = target.session_path(id, "xhr");
+    let frame = connection.fetch(Request::post(&path, b"")).await?;
+    if frame != "o\n" {
+        return Err(ClientError::malformed(&frame));
+    }
+    Ok(())
 }
 
 async fn open_websocket(

@@ -21,15 +21,24 @@ pub(crate) struct Polling {
 
 impl Polling {
     pub(crate) async fn open_xhr(target: &Target) -> Result<Self, ClientError> {
-        let id = SessionId::fresh();
-        Self::open(Self {
-            receive: Receive::Post(target.session_path(&id, "xhr")),
+        Self::open(Self::xhr(target, &SessionId::fresh())).await
+    }
+
+    /// Goes on with a session that is open.
+    pub(crate) async fn go_on(target: &Target, id: &SessionId) -> Result<Self, ClientError> {
+        let mut session = Self::xhr(target, id);
+        session.ask().await?;
+        Ok(session)
+    }
+
+    fn xhr(target: &Target, id: &SessionId) -> Self {
+        Self {
+            receive: Receive::Post(target.session_path(id, "xhr")),
             framing: Framing::Lines,
             connection: Connection::new(target),
             body: BytesMut::new(),
-            upload: Upload::xhr(target, &id),
-        })
-        .await
+            upload: Upload::xhr(target, id),
+        }
     }
 
     pub(crate) async fn open_jsonp(target: &Target) -> Result<Self, ClientError> {

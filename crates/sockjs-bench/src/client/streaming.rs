@@ -38,19 +38,31 @@ impl Streaming {
         Self::open(target, &id, receive, Framing::Scripts).await
     }
 
+    /// Goes on with a session that is open.
+    pub(crate) async fn go_on(target: &Target, id: &SessionId) -> Result<Self, ClientError> {
+        let receive = Receive::Post(target.session_path(id, "xhr_streaming"));
+        let mut session = Self::new(target, id, receive, Framing::Lines);
+        session.request().await?;
+        Ok(session)
+    }
+
+    fn new(target: &Target, id: &SessionId, receive: Receive, framing: Framing) -> Self {
+        Self {
+            receive,
+            framing,
+            connection: Connection::new(target),
+            body: BytesMut::new(),
+            upload: Upload::xhr(target, id),
+        }
+    }
+
     async fn open(
         target: &Target,
         id: &SessionId,
         receive: Receive,
         framing: Framing,
     ) -> Result<Self, ClientError> {
-        let mut session = Self {
-            receive,
-            framing,
-            connection: Connection::new(target),
-            body: BytesMut::new(),
-            upload: Upload::xhr(target, id),
-        };
+        let mut session = Self::new(target, id, receive, framing);
         session.request().await?;
         // Of a new session the first frame opens it. Before it there may be padding, which is either
         // no frame or heartbeats.

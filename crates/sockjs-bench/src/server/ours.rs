@@ -8,6 +8,7 @@ use axum::{Json, Router};
 use clap::Args;
 use serde::{Deserialize, Serialize};
 use sockjs_axum::{Session, SlowPolicy, SockJsHandle, SockJsLayer};
+use sockjs_cluster::Cluster;
 
 /// Options of our server, with the defaults of the crate.
 #[derive(Args, Clone, Copy, Debug)]
@@ -29,11 +30,16 @@ pub(crate) struct Options {
     flood_size: usize,
 }
 
-pub(crate) fn app(options: &Options) -> Router {
-    let echo = options.apply(SockJsLayer::echo("/echo"));
-    let room = options.apply(SockJsLayer::new("/broadcast"));
-    let topics = options.apply(SockJsLayer::new("/topics"));
-    let flooding = options.apply(SockJsLayer::new("/flood"));
+/// Returns the mounts, which are those of a node if there is a `cluster`.
+pub(super) fn app(options: &Options, cluster: Option<&Cluster>) -> Router {
+    let join = |layer: SockJsLayer, name| match cluster {
+        Some(cluster) => layer.peers(cluster.mount(name)),
+        None => layer,
+    };
+    let echo = join(options.apply(SockJsLayer::echo("/echo")), "echo");
+    let room = join(options.apply(SockJsLayer::new("/broadcast")), "broadcast");
+    let topics = join(options.apply(SockJsLayer::new("/topics")), "topics");
+    let flooding = join(options.apply(SockJsLayer::new("/flood")), "flood");
     let mounts = vec![
         echo.handle(),
         room.handle(),

@@ -8,8 +8,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER};
-use http::{HeaderMap, Request, Response, StatusCode};
+use http::{Request, Response, StatusCode};
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 use sockjs_axum::peers::{PeerBody, PeerMount};
@@ -20,7 +19,7 @@ use tracing::Instrument;
 use super::body::{BrokeOff, is_empty};
 use super::gate::Newcomer;
 use super::head::Call;
-use super::reply::Outcome;
+use super::reply::{Outcome, keep_relayed};
 use super::window::{Arrivals, is_timely};
 use crate::clock;
 use crate::error::BoxError;
@@ -35,7 +34,7 @@ pub(crate) struct Desk {
     secrets: Arc<Secrets>,
     arrivals: Arrivals,
     mounts: Mutex<HashMap<Arc<str>, PeerMount>>,
-    /// How many requests are being answered. It changes with each request.
+    /// How many requests are being answered. Watchers hear of the first one and of the end of the last one.
     open: watch::Sender<usize>,
     throttle: Throttle,
 }
@@ -146,23 +145,15 @@ fn reply(
     key: &Key,
     guard: Arc<Guard>,
 ) -> Response<PeerBody> {
-    let (parts, body) = answer.into_parts();
+    let (mut parts, body) = answer.into_parts();
+    keep_relayed(&mut parts.headers);
     let (name, value) = Outcome::Answered.sign(tag, parts.status, key);
-    let mut headers = HeaderMap::with_capacity(3);
-    headers.insert(name, value);
-    for name in [CONTENT_TYPE, CONTENT_LENGTH, RETRY_AFTER] {
-        if let Some(value) = parts.headers.get(&name) {
-            headers.insert(name, value.clone());
-        }
-    }
+    parts.headers.insert(name, value);
     let body: PeerBody = Box::pin(ReplyBody {
         body,
         _guard: guard,
     });
-    let mut response = Response::new(body);
-    *response.status_mut() = parts.status;
-    *response.headers_mut() = headers;
-    response
+    Response::from_parts(parts, body)
 }
 
 fn refuse(outcome: Outcome, tag: &Tag, key: &Key) -> Response<PeerBody> {
@@ -219,14 +210,20 @@ struct Guard(watch::Sender<usize>);
 
 impl Guard {
     fn new(open: watch::Sender<usize>) -> Self {
-        open.send_modify(|open| *open += 1);
+        open.send_if_modified(|open| {
+            *open += 1;
+            *open == 1
+        });
         Self(open)
     }
 }
 
 impl Drop for Guard {
     fn drop(&mut self) {
-        self.0.send_modify(|open| *open -= 1);
+        self.0.send_if_modified(|open| {
+            *open -= 1;
+            *open == 0
+        });
     }
 }
 

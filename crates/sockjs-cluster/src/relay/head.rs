@@ -260,11 +260,10 @@ fn name(endpoint: Endpoint) -> Option<&'static str> {
 /// The value of a header that no table of the connection keeps: it is new in each message, and its
 /// parts are nobody's business.
 pub(super) fn secret_value(bytes: &[u8]) -> HeaderValue {
-    let mut hex = String::with_capacity(2 * bytes.len());
-    for byte in bytes {
-        for digit in [byte >> 4, byte & 15] {
-            hex.push(char::from(b"0123456789abcdef"[usize::from(digit)]));
-        }
+    let digit = |number: u8| b"0123456789abcdef"[usize::from(number)];
+    let mut hex = vec![0; 2 * bytes.len()];
+    for (digits, byte) in hex.as_chunks_mut().0.iter_mut().zip(bytes) {
+        *digits = [digit(byte >> 4), digit(byte & 15)];
     }
     let mut value = HeaderValue::try_from(hex).expect("hexadecimal digits are allowed");
     value.set_sensitive(true);
@@ -275,20 +274,31 @@ pub(super) fn from_hex(text: &[u8]) -> Option<Vec<u8>> {
     if text.len() > MAX_HEX {
         return None;
     }
-    let digit = |byte: u8| match byte {
-        b'0'..=b'9' => Some(byte - b'0'),
-        b'a'..=b'f' => Some(byte - b'a' + 10),
-        _ => None,
-    };
     let (pairs, rest) = text.as_chunks();
     if !rest.is_empty() {
         return None;
     }
-    let bytes = pairs
-        .iter()
-        .map(|[high, low]| Some(digit(*high)? << 4 | digit(*low)?));
-    bytes.collect()
+    let mut is_hex = true;
+    let bytes = pairs.iter().map(|&[high, low]| {
+        let (high, low) = (NUMBERS[usize::from(high)], NUMBERS[usize::from(low)]);
+        is_hex &= (high | low) < 16;
+        high << 4 | low
+    });
+    let bytes = bytes.collect();
+    is_hex.then_some(bytes)
 }
+
+/// The number of each hexadecimal digit. 255 stands for bytes that are none.
+const NUMBERS: [u8; 256] = {
+    let mut numbers = [u8::MAX; 256];
+    let digits = b"0123456789abcdef";
+    let mut number = 0;
+    while number < digits.len() {
+        numbers[digits[number] as usize] = number as u8;
+        number += 1;
+    }
+    numbers
+};
 
 /// The version of what nodes say to each other.
 pub(crate) const VERSION: u8 = 1;

@@ -84,23 +84,24 @@ impl Node {
     /// Sends a request, once.
     pub(super) async fn send(
         &self,
-        head: Request<()>,
+        mut head: Request<()>,
         mut body: RelayBody,
     ) -> Result<Response<AnswerBody<Slot>>, PeerError> {
         // A connection that was chosen may be closed by the time that it is used. Nothing was sent then.
         for _ in 0..3 {
             let (mut sender, slot) = self.connection().await?;
             let (request_body, cut) = RequestBody::new(body, slot.share());
-            let mut request = Request::new(request_body);
-            *request.method_mut() = head.method().clone();
-            *request.uri_mut() = head.uri().clone();
-            *request.headers_mut() = head.headers().clone();
+            let request = head.map(|()| request_body);
             match sender.try_send_request(request).await {
                 Ok(response) => {
                     return Ok(response.map(|incoming| AnswerBody::new(incoming, cut, slot)));
                 }
                 Err(mut error) => match error.take_message() {
-                    Some(request) => body = request.into_body().into_inner(),
+                    Some(request) => {
+                        let (parts, request_body) = request.into_parts();
+                        head = Request::from_parts(parts, ());
+                        body = request_body.into_inner();
+                    }
                     None => {
                         tracing::debug!(error = %error.error(), "relayed request failed");
                         return Err(PeerError::Unreachable);
@@ -120,6 +121,15 @@ impl Node {
             }
             pool.dials
         };
+        // Boxed, because the future of every request would otherwise reserve space for it.
+        Box::pin(self.new_connection(dials)).await
+    }
+
+    /// Connects, unless somebody has since there were so many `dials`.
+    async fn new_connection(
+        &self,
+        dials: u64,
+    ) -> Result<(SendRequest<RequestBody<Slot>>, Slot), PeerError> {
         let _dialing = self.dialing.lock().await;
         {
             let mut pool = self.pool();

@@ -4,14 +4,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use http::Response;
-use http::header::{CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER};
 use sockjs_axum::peers::{PeerBody, PeerError, RelayRequest};
 use tracing::Instrument;
 
 use super::connect::Connect;
 use super::head::{Call, VERSION};
 use super::node::Node;
-use super::reply::Outcome;
+use super::reply::{Outcome, keep_relayed};
 use crate::clock;
 use crate::meter;
 use crate::secret::Secrets;
@@ -116,18 +115,12 @@ impl Nodes {
             };
             (error, outcome)
         })?;
-        let (parts, body) = response.into_parts();
+        let (mut parts, body) = response.into_parts();
         match Outcome::verify(&tag, parts.status, &parts.headers, key) {
             Some(Outcome::Answered) => {
+                keep_relayed(&mut parts.headers);
                 let body: PeerBody = Box::pin(body);
-                let mut response = Response::new(body);
-                *response.status_mut() = parts.status;
-                for name in [CONTENT_TYPE, CONTENT_LENGTH, RETRY_AFTER] {
-                    if let Some(value) = parts.headers.get(&name) {
-                        response.headers_mut().insert(name, value.clone());
-                    }
-                }
-                Ok(response)
+                Ok(Response::from_parts(parts, body))
             }
             Some(Outcome::Gone) => {
                 node.set_gone();

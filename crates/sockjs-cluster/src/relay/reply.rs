@@ -1,4 +1,4 @@
-use http::header::HeaderName;
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderName, RETRY_AFTER};
 use http::{HeaderMap, HeaderValue, StatusCode};
 
 use super::head::{from_hex, secret_value};
@@ -60,6 +60,21 @@ impl Outcome {
     }
 }
 
+/// Removes all headers but those of an answer that are passed on. The memory of the others is kept for
+/// more.
+pub(super) fn keep_relayed(headers: &mut HeaderMap) {
+    let kept = [CONTENT_TYPE, CONTENT_LENGTH, RETRY_AFTER].map(|it| {
+        let value = headers.remove(&it);
+        (it, value)
+    });
+    headers.clear();
+    for (name, value) in kept {
+        if let Some(value) = value {
+            headers.insert(name, value);
+        }
+    }
+}
+
 fn code(key: &Key, call: &Tag, status: StatusCode, outcome: u8) -> Code {
     key.mac("answer")
         .field(call)
@@ -81,6 +96,19 @@ const OUTCOMES: [Outcome; 5] = [
 mod tests {
     use super::*;
     use crate::secret::Secrets;
+
+    #[test]
+    fn only_what_is_passed_on_is_kept() {
+        let kept = [CONTENT_TYPE, CONTENT_LENGTH, RETRY_AFTER];
+        let value = HeaderValue::from_static("1");
+        let mut headers: HeaderMap = kept.iter().map(|it| (it.clone(), value.clone())).collect();
+        let expected = headers.clone();
+        headers.append(CONTENT_TYPE, HeaderValue::from_static("2"));
+        headers.insert(ANSWER, value.clone());
+        headers.insert(http::header::SET_COOKIE, value);
+        keep_relayed(&mut headers);
+        assert_eq!(headers, expected);
+    }
 
     #[test]
     fn only_the_node_that_was_asked_can_answer() {
