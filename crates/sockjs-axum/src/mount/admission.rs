@@ -89,6 +89,7 @@ impl Mount {
             };
             let place = match self.reserve(&opener.parts, Some(key)) {
                 Ok(place) => place,
+                Err(reject) if self.registry().nodes().is_none() => return Err(reject.into()),
                 // A node that opens no session still serves those of other nodes.
                 Err(reject) => {
                     let elsewhere = self.attach_elsewhere(reject, opener, endpoint, key, bound_to);
@@ -145,6 +146,9 @@ impl Mount {
                 Err(Reject::NoSession)
             }
             (None, Wanted::Client(endpoint, _)) => {
+                if self.registry().nodes().is_none() {
+                    return Err(Reject::NoSession);
+                }
                 let found = self.find_elsewhere(parts, endpoint, key, bound_to);
                 // Boxed, because the future of every request would otherwise reserve space for it.
                 let remote = Box::pin(found).await?;
