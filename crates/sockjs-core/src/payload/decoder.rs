@@ -17,7 +17,7 @@ pub(super) struct Decoder<'a> {
 pub(super) struct Decoded {
     /// The strings in UTF-8, one after the other.
     pub(super) messages: Vec<u8>,
-    /// Their [lengths](super::lengths), if there are several.
+    /// Their [`lengths`], if there are several.
     pub(super) lengths: Vec<u8>,
     pub(super) count: usize,
     /// The length of the longest string in bytes.
