@@ -6,7 +6,7 @@ use sockjs_core::{CloseReason, Endpoint, Transport};
 use super::Mount;
 use super::nodes::{Settling, Unsettled};
 use super::registry::{Known, NoPlace, Phase, Place};
-use super::relaying::{Relayed, Remote};
+use super::remote::{Relayed, Remote};
 use super::task::SessionTask;
 use crate::http::reject::{Refusal, Reject};
 use crate::meter::Meter;

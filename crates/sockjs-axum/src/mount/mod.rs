@@ -8,7 +8,7 @@ mod handle;
 mod task;
 mod topic;
 
-mod relaying;
+mod remote;
 
 mod clients;
 mod ended;
@@ -39,7 +39,7 @@ pub use self::broadcast::BroadcastOutcome;
 pub use self::handle::{ShutdownOutcome, SockJsHandle};
 pub(crate) use self::nodes::Settling;
 pub(crate) use self::registry::Registry;
-pub(crate) use self::relaying::{Broken, Relayed, RelayedBody, Remote};
+pub(crate) use self::remote::{Broken, Relayed, RelayedBody, Remote};
 pub(crate) use self::strays::Stray;
 pub(crate) use self::task::{SessionTask, Timer, spawn};
 pub use self::topic::Topic;
