@@ -61,10 +61,7 @@ impl Inbox {
             let message = payload.next();
             if payload.is_empty() {
                 self.size -= cost(payload);
-                self.payloads.pop_front();
-                if self.payloads.is_empty() && self.payloads.capacity() > IDLE_CAPACITY {
-                    self.payloads = VecDeque::new();
-                }
+                self.pop_payload();
             }
             return message.map(Event::Message);
         }
@@ -90,8 +87,17 @@ impl Inbox {
             return None;
         }
         self.batch = cost(first);
-        let first = self.payloads.pop_front()?;
+        let first = self.pop_payload()?;
         Some(Batch::new(first, VecDeque::new()))
+    }
+
+    /// Takes the first payload. An idle session keeps little memory.
+    fn pop_payload(&mut self) -> Option<Payload> {
+        let first = self.payloads.pop_front();
+        if self.payloads.is_empty() && self.payloads.capacity() > IDLE_CAPACITY {
+            self.payloads = VecDeque::new();
+        }
+        first
     }
 
     /// Gives the room of the batch back.

@@ -193,6 +193,20 @@ fn an_idle_session_keeps_no_memory_for_its_queues() {
 }
 
 #[test]
+fn an_idle_session_keeps_no_memory_for_payloads_that_were_taken_whole() {
+    let mut bench = Bench::open();
+    for _ in 0..1000 {
+        bench.post(r#"["x","y"]"#).unwrap();
+    }
+    while let Some(batch) = bench.session.poll_batch() {
+        drop(batch);
+        bench.session.handle_batch_taken();
+    }
+    assert!(!bench.session.has_messages());
+    assert!(bench.session.inbox.capacity() <= 8);
+}
+
+#[test]
 fn several_frames_may_be_in_flight() {
     let mut bench = Bench::new();
     bench.attach();
