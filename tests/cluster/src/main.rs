@@ -81,7 +81,11 @@ async fn main() -> ExitCode {
     }
     if let Some(is_empty) = run.directory.take() {
         let outcome = joined(is_empty).await;
-        run.report("Directory and tables are empty", start, outcome);
+        run.report(
+            "The directory is empty, and no handler runs",
+            start,
+            outcome,
+        );
     }
     if run.failed == 0 {
         // What is left of it is not worth a failure.

@@ -1,5 +1,6 @@
 //! All nodes are replaced, one after the other, while people chat by polling.
 
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
@@ -8,7 +9,7 @@ use tokio::time::sleep;
 use crate::checker::{Missing, check};
 use crate::faults::replace;
 use crate::load::{Load, Plan, Transport};
-use crate::log::{FaultKind, Kind, Log, Record};
+use crate::log::{FaultKind, Kind, Log, NodeId, Record, SessionId};
 use crate::site::{GRACE, Site};
 
 pub(crate) async fn run(site: &mut Site) -> Result<()> {
@@ -35,6 +36,11 @@ pub(crate) async fn run(site: &mut Site) -> Result<()> {
     // Nothing is wrong with the store or a link, so nobody misses anything.
     let verdict = check(&record, Missing::Forbidden);
     println!("{verdict}");
+    let deaf = deaf(&record);
+    ensure!(
+        deaf.is_empty(),
+        "sessions {deaf:?} have heard nobody of another node"
+    );
     let ended = ended_with_their_nodes(&record);
     let first = ended
         .iter()
@@ -52,6 +58,39 @@ pub(crate) async fn run(site: &mut Site) -> Result<()> {
     );
     Ok(())
 }
+
+/// Returns the sessions that lived for a while and received nothing from a session of another node.
+fn deaf(record: &Record) -> Vec<SessionId> {
+    let mut opened = HashMap::new();
+    let mut last = HashMap::new();
+    let mut heard = HashSet::new();
+    for event in &record.events {
+        last.insert(event.session, event.at);
+        match event.kind {
+            Kind::Opened(owner) => {
+                opened.entry(event.session).or_insert((event.at, owner));
+            }
+            Kind::Received { from, .. } => {
+                heard.insert((event.session, from));
+            }
+            _ => {}
+        }
+    }
+    let hears_others = |session: SessionId, owner: NodeId| {
+        heard.iter().any(|(to, from)| {
+            let other = opened.get(from);
+            *to == session && other.is_some_and(|(_, other)| *other != owner)
+        })
+    };
+    let lives = opened
+        .iter()
+        .filter(|(session, (at, _))| last[session] >= *at + A_WHILE);
+    let deaf = lives.filter(|(session, (_, owner))| !hears_others(**session, *owner));
+    deaf.map(|(session, _)| *session).collect()
+}
+
+/// Every session says something in each half second.
+const A_WHILE: Duration = Duration::from_secs(5);
 
 /// Returns for each session that ended with its node how long after SIGTERM that was.
 fn ended_with_their_nodes(record: &Record) -> Vec<Duration> {

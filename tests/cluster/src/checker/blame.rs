@@ -55,7 +55,10 @@ impl Blame<'_> {
         let is_websocket = self.history.transport == "websocket";
         match fault.kind {
             FaultKind::Paused | FaultKind::StoreHiccup => false,
-            FaultKind::Killed => is_owner || self.is_on_the_way(fault) && at <= until + AFTERMATH,
+            FaultKind::Killed if is_owner => {
+                matches!(self.end, End::Closed { code: 1001, .. } | End::Left(_))
+            }
+            FaultKind::Killed => self.is_on_the_way(fault) && at <= until + AFTERMATH,
             FaultKind::Hung => (is_owner || self.is_on_the_way(fault)) && at <= until + WAKING,
             // Only what is relayed to the node.
             FaultKind::Cut | FaultKind::Stalled => {
@@ -74,7 +77,9 @@ impl Blame<'_> {
     fn is_on_the_way(&self, fault: &Fault) -> bool {
         let is_lost = self.history.troubles.iter().any(|(at, trouble)| {
             let is_then = *at >= fault.from && *at <= fault.until + AFTERMATH;
-            is_then && (trouble.through.is_none() || trouble.through == fault.node)
+            // A node that answers that there is no such session has not lost the request.
+            let is_answered = trouble.status == Some(404);
+            is_then && !is_answered && (trouble.through.is_none() || trouble.through == fault.node)
         });
         is_lost || self.waited_for(fault).next().is_some()
     }
@@ -86,7 +91,7 @@ impl Blame<'_> {
         let asked = asked.iter().zip(ends).filter(|(asked, end)| {
             let is_there = match asked.answer {
                 Answer::Through(through) => through == fault.node,
-                // All others answer in that time: the session is over, or was when it was asked for.
+                // Every other node answers in that time, because the session is over by then.
                 Answer::Pending => fault.kind == FaultKind::Hung && *end >= asked.at + SILENCE,
             };
             is_there && asked.at <= fault.until && *end >= fault.from

@@ -171,15 +171,25 @@ impl Verdict {
     }
 
     fn opening(&mut self, session: SessionId, history: &History, record: &Record) {
-        let Some((at, _)) = history.end else {
+        let Some((at, End::NotOpened(trouble))) = history.end else {
             return;
         };
         self.not_opened += 1;
-        let slack = Duration::from_secs(20);
-        let is_excused = record
-            .faults
-            .iter()
-            .any(|it| it.kind != FaultKind::Paused && it.from <= at && at <= it.until + slack);
+        let is_excused = record.faults.iter().any(|fault| {
+            let may = match fault.kind {
+                FaultKind::Killed | FaultKind::Hung => {
+                    trouble.through.is_none() || trouble.through == fault.node
+                }
+                FaultKind::StoreAway => true,
+                // An opening needs no other node, waits for the store, and is served by a node that drains.
+                FaultKind::Paused
+                | FaultKind::Cut
+                | FaultKind::Stalled
+                | FaultKind::StoreHiccup
+                | FaultKind::Replaced { .. } => false,
+            };
+            may && fault.from <= at && at <= fault.until + AFTERMATH
+        });
         if !is_excused {
             self.problem(session, at, history, "not opened, without a reason");
         }

@@ -404,20 +404,61 @@ fn session_without_an_end_is_a_problem() {
 }
 
 #[test]
-fn opening_may_fail_only_while_something_is_wrong() {
-    for has_fault in [true, false] {
+fn opening_may_fail_only_while_something_is_wrong_with_its_node_or_the_store() {
+    let grace = Duration::from_secs(10);
+    for (fault, is_well) in [
+        (Some((FaultKind::StoreAway, 0)), true),
+        (Some((FaultKind::Killed, 1)), true),
+        (Some((FaultKind::Killed, 0)), false),
+        (Some((FaultKind::Hung, 0)), false),
+        (Some((FaultKind::Cut, 1)), false),
+        (Some((FaultKind::StoreHiccup, 1)), false),
+        (Some((FaultKind::Replaced { grace }, 1)), false),
+        (None, false),
+    ] {
         let mut bench = Bench::default();
-        if has_fault {
-            bench.fault(FaultKind::StoreAway, 0, 5);
+        if let Some((kind, node)) = fault {
+            bench.fault(kind, node, 5);
         }
         bench.add(Kind::Began("xhr"));
         bench.add(Kind::NotOpened(Trouble {
             status: Some(503),
             through: Some(1),
         }));
-        match has_fault {
+        match is_well {
             true => bench.expect_none(),
             false => bench.expect("not opened, without a reason"),
+        }
+    }
+}
+
+#[test]
+fn node_that_is_back_must_not_deny_a_session_of_another_one() {
+    for (status, is_well) in [(None, true), (Some(503), true), (Some(404), false)] {
+        let mut bench = Bench::echoing("xhr", 1);
+        bench.fault(FaultKind::Killed, 0, 2);
+        bench.wait(3);
+        bench.add(Kind::Sent(4));
+        let through = Some(0);
+        bench.add(Kind::NotTaken(4, Trouble { status, through }));
+        bench.add(Kind::Left(Leave::CannotSend));
+        match is_well {
+            true => bench.expect_none(),
+            false => bench.expect("lost without a reason"),
+        }
+    }
+}
+
+#[test]
+fn client_of_a_killed_node_is_told_that_the_node_is_gone() {
+    for (code, is_well) in [(1001, true), (2010, false)] {
+        let mut bench = Bench::echoing("xhr", 0);
+        bench.fault(FaultKind::Killed, 0, 2);
+        let through = Some(1);
+        bench.add(Kind::Closed { code, through });
+        match is_well {
+            true => bench.expect_none(),
+            false => bench.expect("lost without a reason"),
         }
     }
 }

@@ -18,11 +18,14 @@ pub(super) async fn run(client: Client) {
     let (socket, response) = match connected.await {
         Ok(connected) => connected,
         Err(error) => {
-            let status = match error {
-                Error::Http(response) => Some(response.status().as_u16()),
-                _ => None,
+            let (status, through) = match error {
+                Error::Http(response) => {
+                    let through = response.headers().get("x-server");
+                    let through = node(through.and_then(|it| it.to_str().ok()));
+                    (Some(response.status().as_u16()), through)
+                }
+                _ => (None, None),
             };
-            let through = None;
             return client.log(Kind::NotOpened(Trouble { status, through }));
         }
     };
