@@ -69,10 +69,13 @@ impl Log {
         self.records.lock().clone()
     }
 
-    /// Returns what this project has logged.
+    /// Returns what the mounts have logged, without the cluster that `SOCKJS_NODES` puts around them.
     pub(super) fn ours(&self) -> Vec<Record> {
         let mut records = self.records();
-        records.retain(|record| record.target.starts_with("sockjs"));
+        records.retain(|record| {
+            let target = &record.target;
+            target.starts_with("sockjs") && !target.starts_with("sockjs_cluster")
+        });
         records
     }
 
