@@ -126,15 +126,18 @@ struct Balancer {
 impl Balancer {
     /// Starts HAProxy if it is installed, or the balancer of this example.
     async fn start(port: u16, nodes: Vec<SocketAddr>) -> Result<Self> {
+        // HAProxy says nothing if the port is taken, and whatever has the port would be taken for HAProxy.
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await;
+        let listener = listener.map_err(|error| format!("PORT={port}: {error}"))?;
         let is_wanted = env::var("BALANCER").as_deref() != Ok("own");
         if !is_wanted || !is_installed("haproxy") {
-            let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
             let addr = listener.local_addr()?;
             let listener = listener.tap_io(|tcp| drop(tcp.set_nodelay(true)));
             tokio::spawn(axum::serve(listener, balancer::routes(nodes)).into_future());
             let haproxy = None;
             return Ok(Self { addr, haproxy });
         }
+        drop(listener);
         let mut variables = Vec::new();
         for (name, addr) in ["NODE_A", "NODE_B", "NODE_C"].into_iter().zip(nodes) {
             variables.push((name, addr.to_string()));

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// A nickname: one line of 1 to 32 characters.
 ///
-/// It is text from strangers, and stays that: who puts it into a page has to escape it.
+/// The text comes from strangers. Code that puts it into a page must escape it.
 #[derive(Clone, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
 #[serde(try_from = "String")]
 pub(crate) struct Name(String);

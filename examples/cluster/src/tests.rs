@@ -200,7 +200,7 @@ async fn a_node_that_is_replaced_keeps_its_sessions_for_a_while() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_does_not_say_who_it_is_is_closed() {
+async fn session_without_a_valid_hello_is_closed() {
     let nodes = Nodes::start().await;
     let app = nodes.nodes[0].app.clone();
     let client = Client::over(app.clone(), "/chat").connect().await;

@@ -22,10 +22,20 @@ impl Program {
         let mut child = Command::new(env!("CARGO_BIN_EXE_cluster"))
             .envs([("PORT", "0"), ("BALANCER", balancer)])
             .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
             .spawn()
             .expect("the program is there");
         let stdout = child.stdout.take().expect("it was asked for");
+        let stderr = child.stderr.take().expect("it was asked for");
         let (sender, lines) = mpsc::unbounded_channel();
+        // Redis and HAProxy have no standard output, but they have this.
+        let until_then = sender.clone();
+        thread::spawn(move || {
+            for line in BufReader::new(stderr).lines().map_while(Result::ok) {
+                eprintln!("{line}");
+            }
+            drop(until_then);
+        });
         thread::spawn(move || {
             for line in BufReader::new(stdout).lines().map_while(Result::ok) {
                 let _ = sender.send(line);
@@ -72,7 +82,7 @@ impl Program {
         ended.await.expect("the program does not end")
     }
 
-    /// Waits until the program and all that it has started have closed their standard output.
+    /// Waits until the program and all that it has started have closed their standard output and error.
     async fn all_ended(&mut self) {
         let ended = timeout(PATIENCE, async {
             while self.lines.recv().await.is_some() {}
