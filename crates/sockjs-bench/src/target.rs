@@ -26,7 +26,7 @@ pub(crate) struct Target {
     later: Option<Box<Self>>,
 }
 
-/// What is spoken with the server.
+/// The protocol between the generator and the server.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Scheme {
     /// HTTP/1.1: `http`.

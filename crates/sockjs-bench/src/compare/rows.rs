@@ -1,4 +1,4 @@
-//! What is compared: a row of a table each.
+//! The rows of the comparison.
 
 use super::goal::Goal;
 use super::work::{Way, Work};

@@ -22,7 +22,7 @@ pub(super) struct Times {
 pub(super) struct Round {
     pinning: Pinning,
     times: Times,
-    /// What was found out about latency, of which there are two rows.
+    /// The latencies, which are measured once and shown in two rows.
     latencies: HashMap<Server, Value>,
 }
 

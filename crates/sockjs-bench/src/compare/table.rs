@@ -1,4 +1,4 @@
-//! What was measured, and how it reads.
+//! The measured values, and the tables that show them.
 
 use std::fmt::Write;
 

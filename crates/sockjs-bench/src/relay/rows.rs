@@ -1,4 +1,4 @@
-//! What is measured.
+//! The rows of the table of relay costs.
 
 /// What the generator does, and with which nodes.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]

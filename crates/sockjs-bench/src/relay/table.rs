@@ -1,4 +1,4 @@
-//! What was measured, and how it reads.
+//! The measured values, and the table that shows them.
 
 use std::collections::HashMap;
 use std::fmt::Write;
@@ -10,7 +10,7 @@ use super::run::Idle;
 use crate::report::{bytes, thousands};
 use crate::stats::{Spread, ratios};
 
-/// What was measured so far.
+/// The values that were measured so far.
 #[derive(Debug)]
 pub(super) struct Table {
     rows: Vec<&'static Row>,
