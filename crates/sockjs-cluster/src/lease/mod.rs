@@ -16,9 +16,8 @@ pub(crate) use self::keeper::Keeper;
 
 /// The sessions that this node has claimed.
 ///
-/// What is written to the directory about one session is written in one order: a claim waits for a release
-/// that is under way, and the keeper neither renews nor releases two things of one session at the same
-/// time.
+/// Writes about the same session reach the directory one after the other: a claim waits for a release that
+/// is under way, and the keeper has at most one renewal or release of a session under way.
 #[derive(Debug, Default)]
 pub(crate) struct Leases {
     table: Mutex<Table>,
