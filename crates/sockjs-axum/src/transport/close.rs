@@ -1,4 +1,5 @@
 use std::future::poll_fn;
+use std::task::Context;
 use std::time::Duration;
 
 use sockjs_core::CloseReason;
@@ -42,8 +43,14 @@ impl ClosingHandshake {
                 }
             }
         }
-        let mut input = socket.input();
-        while let Some(Ok(message)) = poll_fn(|cx| socket.poll_message(cx, &mut input)).await {
+        let mut next_message = |cx: &mut Context<'_>| {
+            // For this run alone, because the connections of a thread share a buffer.
+            let mut input = socket.input();
+            let message = socket.poll_message(cx, &mut input);
+            socket.keep(input);
+            message
+        };
+        while let Some(Ok(message)) = poll_fn(&mut next_message).await {
             closed |= message.is_close();
         }
         // The answer to the client's close frame, too, has to be flushed.
