@@ -39,7 +39,6 @@ struct Table {
     owners: HashMap<SessionKey, Entry>,
     is_away: bool,
     hangs: bool,
-    published: Vec<Publication>,
     changed: Vec<String>,
     claims: Vec<Call>,
 }
@@ -116,11 +115,6 @@ impl Nodes {
         self.0.holds.send_replace(holds);
     }
 
-    /// Forgets all sessions of a node, as if it had died long ago.
-    pub fn forget(&self, node: usize) {
-        self.table().owners.retain(|_, entry| entry.node != node);
-    }
-
     /// Has the directory lead to another node for the sessions of a node.
     pub fn move_sessions(&self, from: usize, to: usize) {
         for entry in self.table().owners.values_mut() {
@@ -130,11 +124,12 @@ impl Nodes {
         }
     }
 
-    /// Gives all sessions of a node to another one, as a directory does that lost its data.
-    pub fn usurp(&self, node: usize) {
+    /// Tells a node that another one owns its sessions now, as after a directory that lost its data.
+    pub fn lose_claims(&self, node: usize) {
         let table = self.table();
         let mount = table.mounts[node].clone().expect("the node is mounted");
-        let sessions: Vec<_> = table.owners.keys().copied().collect();
+        let owned = table.owners.iter().filter(|(_, entry)| entry.node == node);
+        let sessions: Vec<_> = owned.map(|(session, _)| *session).collect();
         drop(table);
         for session in sessions {
             mount.lose(session);
@@ -149,11 +144,6 @@ impl Nodes {
     /// Takes the topics that got their first member, or lost their last one, on any node.
     pub fn take_changed(&self) -> Vec<String> {
         std::mem::take(&mut self.table().changed)
-    }
-
-    /// Takes what was published.
-    pub fn take_published(&self) -> Vec<Publication> {
-        std::mem::take(&mut self.table().published)
     }
 
     /// Returns whether sessions of a node are in a topic.
@@ -266,11 +256,10 @@ impl Peers for Node {
 
     fn publish(&self, publication: Publication) -> PeerFuture<'_, Result<(), NotPublished>> {
         Box::pin(async move {
-            let mut table = self.nodes.table();
+            let table = self.nodes.table();
             if table.is_away {
                 return Err(NotPublished::new());
             }
-            table.published.push(publication.clone());
             let mounts = table.mounts.clone();
             drop(table);
             for (node, mount) in mounts.into_iter().enumerate() {

@@ -648,8 +648,12 @@ impl<S> SockJsLayer<S> {
     ///
     /// # Panics
     ///
-    /// If the mount has peers already.
+    /// If the mount has peers already, or the layer was applied.
     pub fn peers(self, peers: impl Peers) -> Self {
+        assert!(
+            self.mount.get().is_none(),
+            "the layer was applied before it got its peers"
+        );
         self.registry.connect(Arc::new(peers));
         self
     }

@@ -93,7 +93,7 @@ async fn send(
     request: &FromPeer,
     body: PeerBody,
 ) -> Result<Response<OwnBody>, Refusal> {
-    // What is left of the body, the other node reads from its client.
+    // The other node reads the rest of the body from its client.
     let mut upload = Upload::new(parts, body);
     let wanted = &Wanted::Peer(request);
     match request.head.endpoint {
@@ -140,8 +140,7 @@ async fn receive(
     }
     Ok(response.map(|own| {
         Box::pin(Settled {
-            own: Some(own),
-            confirmation: Some(confirmation),
+            response: Some((own, confirmation)),
             settling,
         }) as PeerBody
     }))
@@ -170,7 +169,7 @@ async fn respond(
 /// Makes the head that the transports look at.
 fn parts(head: &RelayHead) -> Box<Parts> {
     let (mut parts, ()) = Request::new(()).into_parts();
-    // The transports find that no callback is in a query that is no query.
+    // A query that is not valid in a URI is left out. The transports then refuse the missing callback.
     let uri = head.query.as_ref().map(|query| format!("/?{query}"));
     parts.uri = uri.and_then(|uri| uri.parse().ok()).unwrap_or_default();
     parts.version = http::Version::HTTP_2;
@@ -220,9 +219,7 @@ impl Confirmation {
 /// The body of a response that another node passes on to the client of a session.
 struct Settled {
     /// `None` once the client is lost.
-    own: Option<OwnBody>,
-    /// `None` if the other node said all before the end of the response.
-    confirmation: Option<Confirmation>,
+    response: Option<(OwnBody, Confirmation)>,
     /// `None` if the session was over.
     settling: Option<Settling>,
 }
@@ -236,7 +233,7 @@ impl Body for Settled {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         let this = &mut *self;
-        while let Some(confirmation) = &mut this.confirmation {
+        while let Some((_, confirmation)) = &mut this.response {
             match confirmation.poll(cx) {
                 Poll::Pending => break,
                 Poll::Ready(Word::Finish) => {
@@ -244,14 +241,11 @@ impl Body for Settled {
                         settling.finish_response();
                     }
                 }
-                Poll::Ready(Word::Delivered | Word::Lost) => {
-                    this.confirmation = None;
-                    // The session ends, because its receiver is dropped.
-                    this.own = None;
-                }
+                // The session ends, because its receiver is dropped.
+                Poll::Ready(Word::Delivered | Word::Lost) => this.response = None,
             }
         }
-        let Some(own) = &mut this.own else {
+        let Some((own, _)) = &mut this.response else {
             return Poll::Ready(Some(Err("the client of the response is lost".into())));
         };
         let data = ready!(own.poll_data(cx));
@@ -259,12 +253,13 @@ impl Body for Settled {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.own.as_ref().is_some_and(OwnBody::is_end_stream)
+        let response = self.response.as_ref();
+        response.is_some_and(|(own, _)| own.is_end_stream())
     }
 
     fn size_hint(&self) -> SizeHint {
-        let own = self.own.as_ref();
-        own.map_or_else(SizeHint::default, OwnBody::size_hint)
+        let response = self.response.as_ref();
+        response.map_or_else(SizeHint::default, |(own, _)| own.size_hint())
     }
 }
 
@@ -272,14 +267,15 @@ impl Body for Settled {
 /// counts as attached meanwhile. A response that is dropped earlier loses its session.
 impl Drop for Settled {
     fn drop(&mut self) {
-        let (Some(own), Some(settling)) = (self.own.take(), self.settling.take()) else {
+        let (Some((own, confirmation)), Some(settling)) =
+            (self.response.take(), self.settling.take())
+        else {
             return;
         };
         if !own.is_end_stream() {
             return;
         }
-        let runtime = tokio::runtime::Handle::try_current();
-        let (Some(confirmation), Ok(runtime)) = (self.confirmation.take(), runtime) else {
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else {
             return settling.lose();
         };
         runtime.spawn(async move {

@@ -140,7 +140,7 @@ async fn a_session_that_another_node_owns_now_is_closed() {
         let session = three[0].sessions.next().await;
         let mut receiver = a.receiver(wire);
         receiver.attach().await;
-        nodes.usurp(0);
+        nodes.lose_claims(0);
         assert_eq!(receiver.next_frame().await, r#"c[1001,"Going away"]"#);
         let ending = ending(&session).await;
         assert_eq!(

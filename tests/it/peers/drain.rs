@@ -10,7 +10,6 @@ use super::{peers, start};
 async fn attached_responses_end_without_loss_and_clients_come_back_through_others() {
     let (_nodes, mut three) = start(|layer| layer).await;
     let handle = three[0].handle.clone();
-    let mut draining = Vec::new();
     let mut attached = Vec::new();
     for wire in Wire::ALL {
         let [a, b, _] = peers(&three);
@@ -20,14 +19,11 @@ async fn attached_responses_end_without_loss_and_clients_come_back_through_other
         receiver.attach().await;
         attached.push((wire, session, receiver, b));
     }
-    draining.push(tokio::spawn(async move {
-        handle.drain(Duration::from_secs(600)).await
-    }));
-    for (wire, session, mut receiver, b) in attached {
+    let draining = tokio::spawn(async move { handle.drain(Duration::from_secs(600)).await });
+    for (wire, mut session, mut receiver, b) in attached {
         assert_eq!(receiver.next_frame().await, "h", "{wire:?}");
         receiver.complete().await;
         // The session lives on the draining node, and its client is served by another one.
-        let mut session = session;
         session.try_send("x").unwrap();
         let mut through = b.receiver(wire);
         assert_eq!(through.messages(1).await, ["x"], "{wire:?}");
@@ -36,7 +32,7 @@ async fn attached_responses_end_without_loss_and_clients_come_back_through_other
         drop(session);
         through.next_frame().await;
     }
-    let left = support::within("the end of the drain", draining.remove(0)).await;
+    let left = support::within("the end of the drain", draining).await;
     assert_eq!(left.unwrap(), 0);
 }
 

@@ -1,5 +1,7 @@
 //! A response is delivered when its client has it, and not when the owner has written it.
 
+use std::time::Duration;
+
 use sockjs_axum::Cause;
 use support::{Wire, ending, within};
 
@@ -68,4 +70,28 @@ async fn a_response_whose_delivery_nobody_confirms_ends_the_session() {
             "{wire:?}"
         );
     }
+}
+
+/// The client may never take the response that was relayed.
+#[tokio::test]
+async fn a_request_that_waits_hears_the_end_of_its_session() {
+    let (nodes, mut three) = start(|layer| layer).await;
+    let [a, b, _] = peers(&three);
+    a.open().await;
+    let session = three[0].sessions.next().await;
+    nodes.hold_confirmations(true);
+    session.try_send("x").unwrap();
+    assert_eq!(b.poll().await, "a[\"x\"]\n");
+    let mut waiting = a.receive(Wire::Xhr).start().await;
+    // It is attached.
+    let third = async { while a.poll().await != format!("{ANOTHER_CONNECTION}\n") {} };
+    tokio::select! {
+        () = waiting.answered() => panic!("it is not to be answered yet"),
+        () = within("a third", third) => {}
+    }
+
+    three[0].handle.shutdown(Duration::ZERO).await;
+
+    let told = waiting.response().await.text().await;
+    assert!(told.starts_with("c["), "{told}");
 }

@@ -13,7 +13,8 @@ use crate::meter::Meter;
 use crate::peers::{Claim, Found, Peer, RelayHead};
 use crate::session::{
     Accepted, Attachment, Connection, Credentials, Digest, Key, Opening, Prefix, SendQueue,
-    Session, conceal_credentials, conceal_id, conceal_id_in_params, head_len, prefix, remote_addr,
+    Session, SessionRef, conceal_credentials, conceal_id, conceal_id_in_params, head_len, prefix,
+    remote_addr,
 };
 
 /// A request that may open a session.
@@ -391,9 +392,16 @@ async fn claimed_elsewhere(
     }
 }
 
-/// Lets a request that is attached wait until the client has the response before it.
+/// Lets a request that is attached wait until the client has the response before it, or the session is
+/// over.
 async fn receive_after(before: Unsettled, receiving: Receiving) -> Result<Receiving, Refusal> {
-    before.settled().await;
+    if let Receiving::Attached(attachment) = &receiving {
+        let session = SessionRef::new(attachment.session().clone());
+        tokio::select! {
+            () = before.settled() => {}
+            _ = session.closed() => {}
+        }
+    }
     Ok(receiving)
 }
 

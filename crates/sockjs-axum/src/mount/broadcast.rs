@@ -96,28 +96,22 @@ impl Broadcast {
 
     /// Deals with the sessions whose send buffer is full.
     pub(super) async fn finish(self, slow: SlowPolicy) -> BroadcastOutcome {
+        if slow != SlowPolicy::Wait {
+            return self.finish_at_once(slow);
+        }
         let Self {
             message,
             mut outcome,
             full,
         } = self;
-        match slow {
-            SlowPolicy::Skip => outcome.skipped += full.len(),
-            SlowPolicy::Close => {
-                full.iter().for_each(SessionRef::close_as_slow);
-                outcome.closed += full.len();
-            }
-            SlowPolicy::Wait => {
-                let mut waiting: FuturesUnordered<_> = full
-                    .iter()
-                    .map(|session| session.send(message.clone()))
-                    .collect();
-                while let Some(result) = waiting.next().await {
-                    match result {
-                        Ok(()) => outcome.sent += 1,
-                        Err(_) => outcome.closed += 1,
-                    }
-                }
+        let mut waiting: FuturesUnordered<_> = full
+            .iter()
+            .map(|session| session.send(message.clone()))
+            .collect();
+        while let Some(result) = waiting.next().await {
+            match result {
+                Ok(()) => outcome.sent += 1,
+                Err(_) => outcome.closed += 1,
             }
         }
         outcome

@@ -216,7 +216,8 @@ impl SockJsHandle {
     ///    frame, and handlers are dropped at their present `.await`.
     ///
     /// A session between two polls ends when its client polls again, or after the disconnect delay. A
-    /// `deadline` shorter than the disconnect delay cuts such sessions off.
+    /// `deadline` shorter than the disconnect delay cuts such sessions off. If there are many sessions, the
+    /// last ones are closed after half of `deadline`, so twice the disconnect delay is enough for all.
     ///
     /// A shutdown cannot be undone. A second call waits for the same end.
     ///

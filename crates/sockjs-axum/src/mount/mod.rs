@@ -8,13 +8,12 @@ mod handle;
 mod task;
 mod topic;
 
-mod remote;
-
 mod clients;
 mod ended;
 mod nodes;
 mod registry;
 mod relays;
+mod remote;
 mod strays;
 
 #[cfg(all(test, shuttle))]
@@ -94,7 +93,8 @@ impl Mount {
 
     /// Returns whether clients are to come back through other nodes.
     pub(crate) fn is_leaving(&self) -> bool {
-        self.registry.phase() != Phase::Running && self.registry.nodes().is_some()
+        // In this order, because a mount on its own need not look at the phase for each request.
+        self.registry.nodes().is_some() && self.registry.phase() != Phase::Running
     }
 
     /// Enters the body of a send request without a session.

@@ -17,8 +17,12 @@ pub(super) struct Nodes {
     peers: Arc<dyn Peers>,
     digest: DigestKey,
     relays: Relays,
-    settling: Mutex<HashMap<Digest, Arc<Semaphore>, BuildHasherDefault<Even>>>,
+    settling: [Mutex<Marks>; SHARDS],
 }
+
+/// The responses whose delivery is not confirmed yet, by their sessions. Each local request looks there,
+/// too, so that there are several tables.
+type Marks = HashMap<Digest, Arc<Semaphore>, BuildHasherDefault<Even>>;
 
 impl Nodes {
     pub(super) fn new(peers: Arc<dyn Peers>) -> Self {
@@ -26,7 +30,7 @@ impl Nodes {
             digest: DigestKey::from_secret(&peers.digest_secret()),
             peers,
             relays: Relays::default(),
-            settling: Mutex::default(),
+            settling: std::array::from_fn(|_| Mutex::default()),
         }
     }
 
@@ -50,12 +54,12 @@ impl Nodes {
         let mut claimed = Claimed {
             peers: self.peers.clone(),
             session,
-            is_settled: false,
+            is_open: true,
         };
         match self.peers.claim(session).await {
             Claim::Ours => Ok(claimed),
             other => {
-                claimed.is_settled = true;
+                claimed.is_open = false;
                 Err(other)
             }
         }
@@ -78,7 +82,7 @@ impl Nodes {
         session: &Arc<Shared>,
     ) -> (Settling, Option<Unsettled>) {
         let mark = Arc::new(Semaphore::new(0));
-        let before = self.lock().insert(key, mark.clone());
+        let before = self.marks(&key).insert(key, mark.clone());
         let settling = Settling {
             nodes: self.clone(),
             key,
@@ -90,11 +94,12 @@ impl Nodes {
 
     /// Returns the response whose delivery to the session's client is not confirmed yet.
     pub(super) fn unsettled(&self, key: &Key) -> Option<Unsettled> {
-        self.lock().get(key).cloned().map(Unsettled)
+        self.marks(key).get(key).cloned().map(Unsettled)
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<Digest, Arc<Semaphore>, BuildHasherDefault<Even>>> {
-        self.settling.lock().unwrap_or_else(PoisonError::into_inner)
+    fn marks(&self, key: &Key) -> MutexGuard<'_, Marks> {
+        let marks = &self.settling[key.shard(SHARDS)];
+        marks.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -104,21 +109,21 @@ impl Nodes {
 pub(super) struct Claimed {
     peers: Arc<dyn Peers>,
     session: SessionKey,
-    /// Whether nothing is to be given up.
-    is_settled: bool,
+    /// Whether the claim is to be given up when this is dropped.
+    is_open: bool,
 }
 
 impl Claimed {
     /// Keeps the claim, because the session is open.
     pub(super) fn keep(mut self) {
-        self.is_settled = true;
+        self.is_open = false;
         self.peers.opened(self.session);
     }
 }
 
 impl Drop for Claimed {
     fn drop(&mut self) {
-        if !self.is_settled {
+        if self.is_open {
             self.peers.abandoned(self.session);
         }
     }
@@ -155,14 +160,18 @@ impl Settling {
 
 impl Drop for Settling {
     fn drop(&mut self) {
-        let mut settling = self.nodes.lock();
-        if settling
-            .get(&self.key)
-            .is_some_and(|mark| Arc::ptr_eq(mark, &self.mark))
-        {
-            settling.remove(&self.key);
+        let mut marks = self.nodes.marks(&self.key);
+        // A later response may have taken the place.
+        let mark = marks.get(&self.key);
+        if mark.is_some_and(|mark| Arc::ptr_eq(mark, &self.mark)) {
+            marks.remove(&self.key);
         }
-        drop(settling);
+        // After many responses were passed on at the same time.
+        if marks.capacity() > 1024 && marks.capacity() / 8 > marks.len() {
+            let len = marks.len();
+            marks.shrink_to(2 * len);
+        }
+        drop(marks);
         self.mark.close();
     }
 }
@@ -182,3 +191,5 @@ impl Unsettled {
 pub(super) fn session_key(key: Key) -> SessionKey {
     SessionKey(key.to_bytes())
 }
+
+const SHARDS: usize = 16;

@@ -3,7 +3,7 @@ use std::sync::PoisonError;
 
 use tokio::sync::{Notify, mpsc};
 
-use crate::peers::Delivery;
+use crate::peers::Part;
 use crate::sync::{Mutex, MutexGuard};
 
 /// The receive requests that this node relays to the owners of their sessions.
@@ -18,7 +18,7 @@ pub(super) struct Relays {
 struct Running {
     next: u64,
     /// How to reach the owner; `None` if it was asked to finish.
-    owners: HashMap<u64, Option<mpsc::Sender<Delivery>>>,
+    owners: HashMap<u64, Option<mpsc::Sender<Part>>>,
     /// Whether each new one is asked to finish at once.
     is_closing: bool,
 }
@@ -28,12 +28,12 @@ struct Running {
 pub(super) struct RelayId(u64);
 
 impl Relays {
-    pub(super) fn enter(&self, owner: mpsc::Sender<Delivery>) -> RelayId {
+    pub(super) fn enter(&self, owner: mpsc::Sender<Part>) -> RelayId {
         let mut running = self.lock();
         let id = running.next;
         running.next += 1;
         let owner = if running.is_closing {
-            let _ = owner.try_send(Delivery::finish());
+            let _ = owner.try_send(Part::finish());
             None
         } else {
             Some(owner)
@@ -64,7 +64,7 @@ impl Relays {
         let owner = self.lock().owners.get_mut(&id.0).and_then(Option::take);
         if let Some(owner) = owner {
             // There is room for this and for the end.
-            let _ = owner.try_send(Delivery::finish());
+            let _ = owner.try_send(Part::finish());
         }
     }
 

@@ -14,7 +14,7 @@ use tokio::sync::mpsc;
 
 use super::nodes::{Nodes, session_key};
 use super::relays::RelayId;
-use crate::peers::{Delivery, Peer, PeerBody, PeerError, RelayHead, RelayRequest, relay_body};
+use crate::peers::{Part, Peer, PeerBody, PeerError, RelayHead, RelayRequest, relay_body};
 use crate::session::{Digest, Key, remote_addr};
 
 /// Another node, which owns the session that a request is for.
@@ -34,12 +34,12 @@ impl Remote {
         parts: &Parts,
     ) -> Self {
         let mut head = RelayHead::new(endpoint, session_key(key));
-        let length = parts.headers.get(CONTENT_LENGTH);
         head.query = parts.uri.query().map(str::to_owned);
-        head.content_type = parts.headers.get(CONTENT_TYPE).cloned();
-        head.content_length = length
-            .and_then(|length| length.to_str().ok())
-            .and_then(|length| length.parse().ok());
+        // The body of a receive request is discarded on this node.
+        if let Endpoint::XhrSend | Endpoint::JsonpSend = endpoint {
+            head.content_type = parts.headers.get(CONTENT_TYPE).cloned();
+            head.content_length = parts.headers.get(CONTENT_LENGTH).and_then(parse);
+        }
         head.bound_to = bound_to.map(Digest::to_bytes);
         head.remote_addr = remote_addr(parts);
         Self {
@@ -50,15 +50,12 @@ impl Remote {
     }
 
     /// Has the owner answer a receive request.
-    pub(super) async fn receive(mut self) -> Result<Relayed, PeerError> {
-        // The body is discarded on this node.
-        self.head.content_length = None;
-        self.head.content_type = None;
+    pub(super) async fn receive(self) -> Result<Relayed, PeerError> {
         let (sender, body) = relay_body();
         // Entered at once, because a poll waits for the head of its response.
         let lifeline = Lifeline::new(self.nodes, sender);
         let response = self.peer.relay(RelayRequest::new(self.head, body)).await?;
-        Ok(Relayed::new(response, Stake::Delivery(lifeline)))
+        Ok(Relayed::new(response, Stake::Receive(lifeline)))
     }
 
     /// Has the owner answer a send request. `poll_read` reads the next part of its body.
@@ -77,11 +74,11 @@ impl Remote {
         let stake = Stake::Request(sender.clone());
         let mut pump = pin!(async {
             while let Some(part) = poll_fn(&mut poll_read).await {
-                if sender.send(Delivery::Data(Box::new(part?))).await.is_err() {
+                if sender.send(Part::Data(Box::new(part?))).await.is_err() {
                     break;
                 }
             }
-            let _ = sender.send(Delivery::End).await;
+            let _ = sender.send(Part::End).await;
             Ok(())
         });
         let mut is_read = false;
@@ -115,7 +112,7 @@ impl Relayed {
             let value = headers.remove(&it);
             (it, value)
         });
-        // Their memory is kept for those.
+        // The map is used again for the two headers that are kept.
         headers.clear();
         for (name, value) in kept {
             if let Some(value) = value {
@@ -150,10 +147,10 @@ pub(crate) struct RelayedBody {
 /// What must live as long as the body of a response.
 enum Stake {
     /// Of a receive request.
-    Delivery(Lifeline),
+    Receive(Lifeline),
     /// Of a send request, whose body may still be under way when the answer comes. If the body failed
     /// then, the answer would be lost.
-    Request(#[expect(dead_code, reason = "it is dropped")] mpsc::Sender<Delivery>),
+    Request(#[expect(dead_code, reason = "it is dropped")] mpsc::Sender<Part>),
 }
 
 /// A body broke off before its end, because its node is lost.
@@ -188,7 +185,8 @@ impl RelayedBody {
             if let Some(left) = &mut self.left {
                 *left = left.saturating_sub(data.len() as u64);
             }
-            if self.left == Some(0) || body.is_end_stream() {
+            // A body that ends before its length is broken.
+            if self.left.map_or(body.is_end_stream(), |left| left == 0) {
                 self.end();
             }
             return Poll::Ready(Some(Ok(data)));
@@ -197,14 +195,14 @@ impl RelayedBody {
 
     fn end(&mut self) {
         self.body = None;
-        if let Some(Stake::Delivery(lifeline)) = &mut self.stake {
+        if let Some(Stake::Receive(lifeline)) = &mut self.stake {
             lifeline.is_delivered = true;
         }
     }
 
     pub(crate) fn is_end_stream(&self) -> bool {
         match &self.body {
-            Some(body) => self.left == Some(0) || body.is_end_stream(),
+            Some(body) => self.left.map_or(body.is_end_stream(), |left| left == 0),
             None => true,
         }
     }
@@ -227,13 +225,13 @@ impl fmt::Debug for RelayedBody {
 /// it, or that the client is lost.
 struct Lifeline {
     nodes: Arc<Nodes>,
-    sender: mpsc::Sender<Delivery>,
+    sender: mpsc::Sender<Part>,
     id: RelayId,
     is_delivered: bool,
 }
 
 impl Lifeline {
-    fn new(nodes: Arc<Nodes>, sender: mpsc::Sender<Delivery>) -> Self {
+    fn new(nodes: Arc<Nodes>, sender: mpsc::Sender<Part>) -> Self {
         let id = nodes.relays().enter(sender.clone());
         Self {
             nodes,
@@ -246,11 +244,12 @@ impl Lifeline {
 
 impl Drop for Lifeline {
     fn drop(&mut self) {
-        self.nodes.relays().leave(self.id);
         if self.is_delivered {
             // There is room for the end and for one byte before it.
-            let _ = self.sender.try_send(Delivery::End);
+            let _ = self.sender.try_send(Part::End);
         }
+        // Last, because a shutdown ends when no request is left.
+        self.nodes.relays().leave(self.id);
     }
 }
 

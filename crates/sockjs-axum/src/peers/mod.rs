@@ -15,7 +15,7 @@ mod relay;
 pub use self::message::{NotPublished, Publication};
 pub(crate) use self::owner::Owner;
 pub use self::owner::PeerMount;
-pub(crate) use self::relay::{Delivery, relay_body};
+pub(crate) use self::relay::{Part, relay_body};
 pub use self::relay::{
     Peer, PeerBody, PeerError, RelayBody, RelayEnded, RelayHead, RelayRequest, SessionKey,
 };

@@ -9,7 +9,7 @@ use super::relay::{PeerBody, RelayHead, SessionKey};
 
 /// A mount, as the other nodes of its cluster see it.
 ///
-/// It does not keep the mount alive. What a mount that is gone is asked to do, it does not do.
+/// It does not keep the mount alive. Calls have no effect once the mount is dropped.
 #[derive(Clone)]
 pub struct PeerMount(Arc<dyn Owner>);
 
@@ -21,12 +21,12 @@ impl PeerMount {
     /// Answers a request that another node relays.
     ///
     /// `body` is the body of a send request. The body of a receive request stays open until the other
-    /// node's client has taken the response; see [`RelayBody`](super::RelayBody). A body that fails has
-    /// lost its client, and so has a future or a response that is dropped.
+    /// node's client has taken the response; see [`RelayBody`](super::RelayBody). The client counts as lost if
+    /// the body fails, or if the future or the response is dropped.
     ///
     /// The response has a status, a body, and at most the headers `Content-Type`, `Content-Length` and
-    /// `Retry-After`, all of which the other node needs. A
-    /// request for a session that this node does not own is answered with a close frame, or with 404.
+    /// `Retry-After`. The other node needs all of them. A request for a session that this node does not own
+    /// is answered with a close frame, or with 404.
     ///
     /// The caller has authenticated the other node. What the client sent is checked here.
     pub fn answer(

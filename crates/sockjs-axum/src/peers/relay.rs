@@ -124,22 +124,22 @@ impl RelayHead {
 /// - It fails when the client is lost.
 #[derive(Debug)]
 pub struct RelayBody {
-    parts: mpsc::Receiver<Delivery>,
+    parts: mpsc::Receiver<Part>,
     /// A part that was taken together with the one before it.
-    next: Option<Delivery>,
+    next: Option<Part>,
     is_over: bool,
 }
 
 /// What the relaying side puts into a [`RelayBody`].
 #[derive(Debug)]
-pub(crate) enum Delivery {
+pub(crate) enum Part {
     /// Boxed, because a channel reserves space for 32 of them, and hardly needs it for two.
     Data(Box<Bytes>),
     /// The body is complete. A sender that is dropped without it has lost its client.
     End,
 }
 
-impl Delivery {
+impl Part {
     /// Asks the owner to end the response soon. See [`RelayBody`].
     pub(crate) fn finish() -> Self {
         Self::Data(Box::new(Bytes::from_static(b".")))
@@ -147,7 +147,7 @@ impl Delivery {
 }
 
 /// Makes a body and its other end. Two parts may wait in it.
-pub(crate) fn relay_body() -> (mpsc::Sender<Delivery>, RelayBody) {
+pub(crate) fn relay_body() -> (mpsc::Sender<Part>, RelayBody) {
     let (sender, parts) = mpsc::channel(2);
     let body = RelayBody {
         parts,
@@ -173,15 +173,15 @@ impl Body for RelayBody {
             None => ready!(self.parts.poll_recv(cx)),
         };
         let data = match part {
-            Some(Delivery::Data(data)) => data,
-            Some(Delivery::End) | None => {
+            Some(Part::Data(data)) => data,
+            Some(Part::End) | None => {
                 self.is_over = true;
                 return Poll::Ready(part.is_none().then_some(Err(RelayEnded(()))));
             }
         };
         // An end that is known by now leaves with the data, and not in a frame of its own.
         self.next = self.parts.try_recv().ok();
-        self.is_over = matches!(self.next, Some(Delivery::End));
+        self.is_over = matches!(self.next, Some(Part::End));
         Poll::Ready(Some(Ok(Frame::data(*data))))
     }
 
@@ -207,15 +207,15 @@ mod tests {
         Some(frame.map(|frame| frame.map(|frame| frame.into_data().unwrap())))
     }
 
-    fn data(bytes: &'static [u8]) -> Delivery {
-        Delivery::Data(Box::new(Bytes::from_static(bytes)))
+    fn data(bytes: &'static [u8]) -> Part {
+        Part::Data(Box::new(Bytes::from_static(bytes)))
     }
 
     #[test]
     fn end_that_is_known_leaves_with_the_data() {
         let (sender, mut body) = relay_body();
         sender.try_send(data(b"a")).unwrap();
-        sender.try_send(Delivery::End).unwrap();
+        sender.try_send(Part::End).unwrap();
         assert_eq!(next(&mut body), Some(Some(Ok(Bytes::from_static(b"a")))));
         assert!(body.is_end_stream());
         assert_eq!(next(&mut body), Some(None));

@@ -13,7 +13,7 @@ pub(crate) struct Relay {
     stream: Option<PassedOn>,
 }
 
-/// What is known of a stream that was passed on so far.
+/// The part of a stream that was passed on so far.
 #[derive(Debug)]
 struct PassedOn {
     encoder: ResponseEncoder,
@@ -76,13 +76,21 @@ impl PassedOn {
 
     /// Returns the close frame of a stream whose session is lost, if no frame is under way.
     fn close(mut self) -> Option<Bytes> {
-        let prelude = self.encoder.prelude().unwrap_or_default();
+        let prelude = self.encoder.prelude().unwrap_or_default().into_owned();
         let is_between_frames = match self.len {
-            0 => false,
+            0 => true,
             len if len <= prelude.len() => len == prelude.len(),
             _ => self.tail.ends_with(self.encoder.frame_end()),
         };
         let close = Frame::Close(CloseReason::GOING_AWAY);
-        is_between_frames.then(|| self.encoder.encode(&close).into())
+        is_between_frames.then(|| {
+            let mut bytes = if self.len == 0 {
+                prelude.into_bytes()
+            } else {
+                Vec::new()
+            };
+            bytes.extend_from_slice(&self.encoder.encode(&close));
+            bytes.into()
+        })
     }
 }

@@ -221,8 +221,8 @@ impl Shared {
         Poll::Ready(result)
     }
 
-    /// Queues messages as the send buffer has room for them, and removes them from `messages`. `ticket` is
-    /// there while one waits in line, which is no longer in `messages`.
+    /// Queues messages as the send buffer has room for them, and removes them from `messages`. While a
+    /// message waits in line, `ticket` is its place, and the message is not in `messages`.
     pub(in crate::session) fn poll_send_many(
         &self,
         cx: &mut Context<'_>,
