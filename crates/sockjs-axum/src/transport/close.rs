@@ -3,9 +3,11 @@ use std::task::Context;
 use std::time::Duration;
 
 use sockjs_core::CloseReason;
+use tungstenite::Message;
 use tungstenite::protocol::CloseFrame;
 use tungstenite::protocol::frame::coding::CloseCode;
 
+use super::protocol::Received;
 use super::socket::Socket;
 
 /// The server's part in the closing handshake of RFC 6455 §7, when a session is over.
@@ -51,7 +53,7 @@ impl ClosingHandshake {
             message
         };
         while let Some(Ok(message)) = poll_fn(&mut next_message).await {
-            closed |= message.is_close();
+            closed |= matches!(message, Received::Other(Message::Close(_)));
         }
         // The answer to the client's close frame, too, has to be flushed.
         let flushed = poll_fn(|cx| socket.poll_flush_buffer(cx)).await;

@@ -13,13 +13,16 @@ mod xhr_streaming;
 mod receive;
 mod send;
 
+mod boundary;
 mod close;
 mod frames;
 mod handshake;
+mod protocol;
 mod pump;
 mod read_buffer;
 mod socket;
 mod upgrade;
+mod whole_frame;
 
 mod answer;
 mod beside;

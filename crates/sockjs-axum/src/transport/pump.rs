@@ -12,6 +12,7 @@ use tungstenite::error::ProtocolError;
 use tungstenite::{Error, Message};
 
 use super::close::ClosingHandshake;
+use super::protocol::Received;
 use super::read_buffer::ReadBuffer;
 use super::socket::Socket;
 use crate::config::Config;
@@ -39,8 +40,6 @@ pub(super) struct Pump {
     input: Input,
     output: Output,
     pong: Pong,
-    /// What has arrived in the last run.
-    arrived: Arrived,
     read: u64,
     written: u64,
 }
@@ -70,13 +69,6 @@ enum Pong {
     Unsent,
 }
 
-/// Whether the client has sent something for the application in a run of the task.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Arrived {
-    Payload,
-    Nothing,
-}
-
 impl Pump {
     pub(super) fn new<F: Framing>(
         upgraded: Upgraded,
@@ -91,7 +83,6 @@ impl Pump {
             input: Input::Read,
             output: Output::Flushed,
             pong: Pong::Sent,
-            arrived: Arrived::Nothing,
             read: 0,
             written: 0,
         }
@@ -136,28 +127,18 @@ impl Pump {
         let mut input = self.socket.input();
         let read = self.read_payloads::<F>(cx, &mut input);
         self.socket.keep(input);
-        let ControlFlow::Continue(arrived) = read else {
-            return read.map_continue(drop);
-        };
         // Otherwise tungstenite may hold messages that were not taken.
-        let is_drained = self.pong == Pong::Sent && self.input == Input::Read;
-        if is_drained {
-            // A handler that waits once for each message does not make its client seem idle.
-            if arrived == Arrived::Nothing && self.arrived == Arrived::Nothing {
-                self.socket.rest();
-            } else {
-                self.socket.shrink();
-            }
+        if self.pong == Pong::Sent && self.input == Input::Read {
+            self.socket.rest();
         }
-        self.arrived = arrived;
-        ControlFlow::Continue(())
+        read
     }
 
     fn read_payloads<F: Framing>(
         &mut self,
         cx: &mut Context<'_>,
         input: &mut ReadBuffer,
-    ) -> ControlFlow<ClosingHandshake, Arrived> {
+    ) -> ControlFlow<ClosingHandshake> {
         let mut posted = false;
         loop {
             if self.pong == Pong::Unsent {
@@ -181,22 +162,23 @@ impl Pump {
                 break;
             };
             let payload = match message {
-                Some(Ok(Message::Text(text))) => F::decode(&text, self.message_limit),
-                Some(Ok(Message::Binary(bytes))) => str::from_utf8(&bytes)
-                    .map_err(|_| PayloadError::Broken)
-                    .and_then(|text| F::decode(text, self.message_limit)),
-                Some(Ok(Message::Close(frame))) => {
+                Some(Ok(Received::Message)) => self.decode::<F>(input.message()),
+                Some(Ok(Received::Other(Message::Text(text)))) => {
+                    F::decode(&text, self.message_limit)
+                }
+                Some(Ok(Received::Other(Message::Binary(bytes)))) => self.decode::<F>(&bytes),
+                Some(Ok(Received::Other(Message::Close(frame)))) => {
                     let reason = frame.map_or(CloseReason::NO_STATUS, |frame| {
                         CloseReason::new(frame.code.into(), frame.reason.as_str().to_owned())
                     });
                     self.attachment.abort(reason, Cause::ClosedByClient);
                     return ControlFlow::Break(ClosingHandshake::Answer);
                 }
-                Some(Ok(Message::Ping(_))) => {
+                Some(Ok(Received::Other(Message::Ping(_)))) => {
                     self.pong = Pong::Unsent;
                     continue;
                 }
-                Some(Ok(_)) => continue,
+                Some(Ok(Received::Other(_))) => continue,
                 Some(Err(error)) => return ControlFlow::Break(self.fail(&error)),
                 None => return ControlFlow::Break(self.lose()),
             };
@@ -226,11 +208,12 @@ impl Pump {
                 self.attachment.handle_alive();
             }
         }
-        ControlFlow::Continue(if posted {
-            Arrived::Payload
-        } else {
-            Arrived::Nothing
-        })
+        ControlFlow::Continue(())
+    }
+
+    fn decode<F: Framing>(&self, message: &[u8]) -> Result<Payload, PayloadError> {
+        let text = str::from_utf8(message).map_err(|_| PayloadError::Broken)?;
+        F::decode(text, self.message_limit)
     }
 
     /// Writes frames while the socket takes them. Frames that are ready together are flushed

@@ -1,12 +1,10 @@
-//! The bytes that were read from a WebSocket connection and do not form a message yet.
+//! The bytes that were read from a WebSocket connection, and the messages that came whole.
 
 use std::cell::Cell;
-use std::io::Cursor;
 use std::mem;
 use std::ops::Range;
 
-use tungstenite::protocol::frame::FrameHeader;
-use tungstenite::protocol::frame::coding::{Data, OpCode};
+use super::whole_frame::{Beginning, unmask};
 
 thread_local! {
     /// All connections of a thread read into one buffer, one after the other, because each of them
@@ -19,6 +17,19 @@ thread_local! {
 pub(super) struct ReadBuffer {
     buffer: Vec<u8>,
     untaken: Range<usize>,
+    message: Range<usize>,
+}
+
+/// What the bytes that are not taken begin with.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Start {
+    /// A message in one frame, which was taken.
+    Message,
+    /// A part of such a message, or nothing.
+    Part,
+    /// A control frame, a part of a message in several frames, a message that is longer than the buffer or
+    /// than allowed, or something that is no frame.
+    Other,
 }
 
 impl ReadBuffer {
@@ -27,18 +38,35 @@ impl ReadBuffer {
         let buffer = mem::take(rest);
         Self {
             untaken: 0..buffer.len(),
+            message: 0..0,
             buffer,
         }
     }
 
-    /// Returns whether everything is taken.
-    pub(super) fn is_empty(&self) -> bool {
-        self.untaken.is_empty()
+    /// Takes the next message, if it has come whole and in one frame.
+    pub(super) fn take_message(&mut self, max_len: usize) -> Start {
+        let untaken = &mut self.buffer[self.untaken.clone()];
+        let header = match Beginning::of(untaken) {
+            Beginning::Header(header) => header,
+            Beginning::Part => return Start::Part,
+            Beginning::Other => return Start::Other,
+        };
+        let frame_len = header.len + header.payload;
+        if header.payload > max_len || frame_len > BUFFER_LEN {
+            return Start::Other;
+        }
+        let Some(payload) = untaken.get_mut(header.len..frame_len) else {
+            return Start::Part;
+        };
+        unmask(payload, header.mask);
+        self.message = self.untaken.start + header.len..self.untaken.start + frame_len;
+        self.untaken.start += frame_len;
+        Start::Message
     }
 
-    /// Returns how many bytes are not taken.
-    pub(super) fn len(&self) -> usize {
-        self.untaken.len()
+    /// Returns the message that was taken last, until more is read.
+    pub(super) fn message(&self) -> &[u8] {
+        &self.buffer[self.message.clone()]
     }
 
     /// Takes bytes into a buffer, and returns their number.
@@ -50,19 +78,24 @@ impl ReadBuffer {
         len
     }
 
-    /// Returns space to read into. Everything must be taken.
+    /// Returns space to read into. No more than a part of a message may be untaken.
     pub(super) fn space(&mut self) -> &mut [u8] {
-        debug_assert!(self.untaken.is_empty(), "bytes would be lost");
+        let len = self.untaken.len();
         if self.buffer.len() != BUFFER_LEN {
-            self.buffer = BUFFER.take();
-            self.buffer.resize(BUFFER_LEN, 0);
+            let mut buffer = BUFFER.take();
+            buffer.resize(BUFFER_LEN, 0);
+            buffer[..len].copy_from_slice(&self.buffer[self.untaken.clone()]);
+            self.buffer = buffer;
+        } else if len > 0 {
+            self.buffer.copy_within(self.untaken.clone(), 0);
         }
-        &mut self.buffer
+        self.untaken = 0..len;
+        &mut self.buffer[len..]
     }
 
     /// Bytes were read into the space.
     pub(super) fn handle_filled(&mut self, len: usize) {
-        self.untaken = 0..len;
+        self.untaken.end += len;
     }
 
     /// Puts the bytes that were not taken into `rest`, and gives the buffer back.
@@ -77,205 +110,125 @@ impl ReadBuffer {
     }
 }
 
-/// Follows the frames in what tungstenite has read, to know when it holds no part of a message.
-#[derive(Debug, Default)]
-pub(super) struct Boundary {
-    /// The part of the next frame's header that was read.
-    header: Header,
-    /// How many bytes are left of the payload of the present frame.
-    payload: u64,
-    /// Whether there are more frames of the present message.
-    is_within_message: bool,
-    /// The length of the longest payload.
-    longest: u64,
-    /// Whether a header is not valid. tungstenite then fails.
-    is_broken: bool,
-}
-
-#[derive(Debug, Default)]
-struct Header {
-    bytes: [u8; MAX_HEADER],
-    len: usize,
-}
-
-/// The header of a masked frame with less than 126 bytes, as nearly all frames of clients are.
-struct ShortHeader {
-    first: u8,
-    payload: u64,
-}
-
-impl ShortHeader {
-    const LEN: usize = 6;
-
-    #[inline]
-    fn parse(bytes: &[u8]) -> Option<Self> {
-        let &[first, second, _, _, _, _] = bytes.first_chunk::<{ Self::LEN }>()?;
-        let is_short = second & MASKED != 0 && second & !MASKED < 126;
-        // tungstenite fails at other opcodes.
-        let is_known = matches!(first & 0xf, 0..=2 | 8..=10);
-        (is_short && is_known).then_some(Self {
-            first,
-            payload: u64::from(second & !MASKED),
-        })
-    }
-}
-
-impl Boundary {
-    /// tungstenite has read these bytes.
-    pub(super) fn handle_read(&mut self, mut bytes: &[u8]) {
-        while !bytes.is_empty() && !self.is_broken {
-            if self.payload > 0 {
-                let len = bytes
-                    .len()
-                    .min(usize::try_from(self.payload).unwrap_or(usize::MAX));
-                self.payload -= len as u64;
-                bytes = &bytes[len..];
-                continue;
-            }
-            if self.header.len == 0 {
-                // Nearly every frame is short and whole.
-                if let Some(ShortHeader { first, payload }) = ShortHeader::parse(bytes) {
-                    bytes = &bytes[ShortHeader::LEN..];
-                    self.begin(OpCode::from(first & 0xf), first & FINAL != 0, payload);
-                    continue;
-                }
-            }
-            let known = self.header.len;
-            let more = bytes.len().min(MAX_HEADER - known);
-            self.header.bytes[known..known + more].copy_from_slice(&bytes[..more]);
-            let mut cursor = Cursor::new(&self.header.bytes[..known + more]);
-            match FrameHeader::parse(&mut cursor) {
-                Ok(Some((header, payload))) => {
-                    bytes = &bytes[cursor.position() as usize - known..];
-                    self.header.len = 0;
-                    self.begin(header.opcode, header.is_final, payload);
-                }
-                Ok(None) => {
-                    self.header.len += more;
-                    return;
-                }
-                Err(_) => self.is_broken = true,
-            }
-        }
-    }
-
-    /// The header of a frame was read.
-    fn begin(&mut self, opcode: OpCode, is_final: bool, payload: u64) {
-        self.payload = payload;
-        self.longest = self.longest.max(payload);
-        if let OpCode::Data(Data::Text | Data::Binary | Data::Continue) = opcode {
-            self.is_within_message = !is_final;
-        }
-    }
-
-    /// Returns how long the longest payload is.
-    pub(super) fn longest(&self) -> u64 {
-        self.longest
-    }
-
-    /// Returns whether the bytes that were read end with a message.
-    pub(super) fn is_between_messages(&self) -> bool {
-        self.header.len == 0 && self.payload == 0 && !self.is_within_message && !self.is_broken
-    }
-}
-
-/// The bits of the first two bytes of a header: RFC 6455 §5.2.
-const FINAL: u8 = 0x80;
-const MASKED: u8 = 0x80;
-
 /// How long the buffer of a thread is.
 const BUFFER_LEN: usize = 16 * 1024;
-
-/// How long the header of a frame may be: RFC 6455 §5.2.
-const MAX_HEADER: usize = 14;
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// A masked frame with a payload of that length.
-    fn frame(first: u8, len: usize) -> Vec<u8> {
+    const MAX_LEN: usize = 20_000;
+
+    /// A masked frame. The mask turns no byte into the same one.
+    fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
+        let mask = [1, 2, 3, 4];
         let mut frame = vec![first];
-        match len {
-            0..=125 => frame.push(0x80 | len as u8),
-            126..=0xffff => {
+        match payload.len() {
+            len @ 0..126 => frame.push(0x80 | len as u8),
+            len => {
                 frame.push(0xfe);
                 frame.extend((len as u16).to_be_bytes());
             }
-            _ => {
-                frame.push(0xff);
-                frame.extend((len as u64).to_be_bytes());
-            }
         }
-        frame.extend([1, 2, 3, 4]);
-        frame.resize(frame.len() + len, 0x81);
+        frame.extend(mask);
+        frame.extend(payload.iter().zip(mask.iter().cycle()).map(|(a, b)| a ^ b));
         frame
     }
 
-    const TEXT: u8 = 0x81;
-    const TEXT_BEGINS: u8 = 0x01;
-    const GOES_ON: u8 = 0x00;
-    const ENDS: u8 = 0x80;
-    const PING: u8 = 0x89;
+    fn fill(input: &mut ReadBuffer, bytes: &[u8]) {
+        input.space()[..bytes.len()].copy_from_slice(bytes);
+        input.handle_filled(bytes.len());
+    }
 
     #[test]
-    fn tungstenite_holds_nothing_between_messages_alone() {
-        for (frames, is_whole) in [
-            (vec![(TEXT, 300)], vec![true]),
-            (vec![(TEXT, 70_000), (TEXT, 0)], vec![true, true]),
-            (
-                vec![(TEXT_BEGINS, 300), (PING, 5), (GOES_ON, 0), (ENDS, 1)],
-                vec![false, false, false, true],
-            ),
-        ] {
-            for part in [1, 2, 5, 1000, 100_000] {
-                let mut boundary = Boundary::default();
-                for ((first, len), is_whole) in frames.iter().zip(&is_whole) {
-                    let frame = frame(*first, *len);
-                    let (last, begun) = frame.split_last().expect("a frame has a header");
-                    for bytes in begun.chunks(part) {
-                        boundary.handle_read(bytes);
-                    }
-                    assert!(!boundary.is_between_messages(), "{first:x} {len} {part}");
-                    boundary.handle_read(&[*last]);
-                    assert_eq!(
-                        boundary.is_between_messages(),
-                        *is_whole,
-                        "{first:x} {len} {part}"
-                    );
+    fn messages_are_taken_one_by_one() {
+        let long = "x".repeat(300);
+        let frames = [
+            frame(0x81, b"hello"),
+            frame(0x82, long.as_bytes()),
+            frame(0x81, b""),
+        ];
+        let mut input = ReadBuffer::new(&mut Vec::new());
+        fill(&mut input, &frames.concat());
+        for text in ["hello", &long, ""] {
+            assert_eq!(input.take_message(MAX_LEN), Start::Message);
+            assert_eq!(input.message(), text.as_bytes());
+        }
+        assert_eq!(input.take_message(MAX_LEN), Start::Part);
+        input.finish(&mut Vec::new());
+    }
+
+    #[test]
+    fn a_message_that_comes_in_parts_is_taken_when_it_is_whole() {
+        let text = "a message".repeat(100);
+        let frame = frame(0x81, text.as_bytes());
+        for part in [1, 7, 500] {
+            let mut rest = Vec::new();
+            let mut parts = frame.chunks(part).peekable();
+            while let Some(bytes) = parts.next() {
+                let mut input = ReadBuffer::new(&mut rest);
+                assert_eq!(input.take_message(MAX_LEN), Start::Part);
+                fill(&mut input, bytes);
+                if parts.peek().is_none() {
+                    assert_eq!(input.take_message(MAX_LEN), Start::Message);
+                    assert_eq!(input.message(), text.as_bytes());
                 }
+                input.finish(&mut rest);
             }
+            assert_eq!(rest.capacity(), 0);
         }
     }
 
     #[test]
-    fn several_frames_in_one_part_are_followed() {
-        let frames = [frame(TEXT, 3), frame(PING, 0), frame(TEXT, 300)].concat();
-        let mut boundary = Boundary::default();
-        boundary.handle_read(&frames);
-        assert!(boundary.is_between_messages());
-        assert_eq!(boundary.longest(), 300);
-        boundary.handle_read(&frames[..frames.len() - 1]);
-        assert!(!boundary.is_between_messages());
+    fn a_part_behind_messages_keeps_its_bytes() {
+        let (first, second) = (frame(0x81, b"first"), frame(0x81, b"second"));
+        let (begun, missing) = second.split_at(8);
+        let mut input = ReadBuffer::new(&mut Vec::new());
+        fill(&mut input, &[&first, begun].concat());
+        assert_eq!(input.take_message(MAX_LEN), Start::Message);
+        assert_eq!(input.take_message(MAX_LEN), Start::Part);
+        fill(&mut input, missing);
+        assert_eq!(input.take_message(MAX_LEN), Start::Message);
+        assert_eq!(input.message(), b"second");
+        input.finish(&mut Vec::new());
     }
 
     #[test]
-    fn after_an_unknown_frame_nothing_is_between_messages() {
-        for first in [0x83, 0x8b, 0xf1] {
-            let mut boundary = Boundary::default();
-            boundary.handle_read(&frame(first, 3));
-            boundary.handle_read(&frame(TEXT, 3));
-            let is_known = first & 0xf == 1;
-            assert_eq!(boundary.is_between_messages(), is_known, "{first:x}");
+    fn what_is_no_message_in_one_frame_is_left_as_it_is() {
+        let longest = "x".repeat(BUFFER_LEN - 8);
+        let unmasked = vec![0x81, 5, 1, 2, 3, 4, 5];
+        for (frame, max_len, start) in [
+            (frame(0x01, b"begins"), MAX_LEN, Start::Other),
+            (frame(0x80, b"ends"), MAX_LEN, Start::Other),
+            (frame(0x88, b""), MAX_LEN, Start::Other),
+            (frame(0x89, b"ping"), MAX_LEN, Start::Other),
+            (frame(0xc1, b"compressed"), MAX_LEN, Start::Other),
+            (unmasked, MAX_LEN, Start::Other),
+            (frame(0x81, b"12345"), 5, Start::Message),
+            (frame(0x81, b"123456"), 5, Start::Other),
+            (frame(0x81, longest.as_bytes()), MAX_LEN, Start::Message),
+        ] {
+            let mut input = ReadBuffer::new(&mut Vec::new());
+            fill(&mut input, &frame);
+            assert_eq!(input.take_message(max_len), start, "{:?}", &frame[..5]);
+            if start == Start::Other {
+                let mut taken = vec![0; frame.len()];
+                assert_eq!(input.take(&mut taken), frame.len());
+                assert_eq!(taken, frame);
+            }
+            input.finish(&mut Vec::new());
         }
+        let too_long = frame(0x81, &[longest.as_bytes(), b"x"].concat());
+        let mut input = ReadBuffer::new(&mut Vec::new());
+        fill(&mut input, &too_long[..100]);
+        assert_eq!(input.take_message(MAX_LEN), Start::Other);
     }
 
     #[test]
     fn what_is_not_taken_is_kept() {
         let mut rest = Vec::new();
         let mut input = ReadBuffer::new(&mut rest);
-        input.space()[..5].copy_from_slice(b"hello");
-        input.handle_filled(5);
+        fill(&mut input, b"hello");
         let mut two = [0; 2];
         assert_eq!(input.take(&mut two), 2);
         input.finish(&mut rest);
@@ -298,10 +251,11 @@ mod tests {
     fn connections_of_a_thread_share_a_buffer() {
         let mut rest = Vec::new();
         let mut input = ReadBuffer::new(&mut rest);
-        let first = input.space().as_ptr();
+        input.space()[0] = 7;
         input.finish(&mut rest);
         let mut input = ReadBuffer::new(&mut rest);
-        assert_eq!(input.space().as_ptr(), first);
+        // A new buffer is filled with zeros.
+        assert_eq!(input.space()[0], 7);
         input.finish(&mut rest);
     }
 }

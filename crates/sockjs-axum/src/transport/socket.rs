@@ -5,27 +5,23 @@ use std::task::{Context, Poll, ready};
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
-use tungstenite::protocol::{CloseFrame, Role, WebSocketConfig, WebSocketContext};
-use tungstenite::{Error, Message};
+use tungstenite::Error;
+use tungstenite::protocol::CloseFrame;
 
-use super::read_buffer::{Boundary, ReadBuffer};
+use super::protocol::{Protocol, Received};
+use super::read_buffer::ReadBuffer;
 
 /// An upgraded connection that speaks WebSocket.
 ///
-/// tungstenite does the protocol, in memory: it takes the bytes that were read from the connection, and
-/// puts its pongs and close frames into the write buffer. The frames of the session go into the same
-/// buffer. An idle connection keeps neither tungstenite nor a large buffer.
+/// What the protocol has to say, such as a pong, goes into the same write buffer as the frames of the session.
+/// An idle connection keeps no large buffer.
 ///
 /// The counters distinguish a slow client from a stalled one, and show that a client is alive even
 /// when only part of a frame has arrived.
 pub(super) struct Socket {
     io: TokioIo<Upgraded>,
-    /// Boxed, and there only while the client sends, because an idle connection needs none.
-    protocol: Option<Box<Protocol>>,
-    max_message: usize,
-    /// Whether tungstenite has failed. The bytes behind a failure are no frames.
-    is_broken: bool,
-    /// The bytes that were read and not yet handed to tungstenite.
+    protocol: Protocol,
+    /// The bytes that were read and are not taken.
     rest: Vec<u8>,
     output: Vec<u8>,
     /// How many bytes of the output are written.
@@ -35,46 +31,13 @@ pub(super) struct Socket {
     written: u64,
 }
 
-/// tungstenite, and what it has read.
-struct Protocol {
-    context: WebSocketContext,
-    boundary: Boundary,
-    /// How many bytes tungstenite is handed at a time. It fills as many with zeros before.
-    buffer: usize,
-}
-
-impl Protocol {
-    /// Creates one that is going to read as many bytes as `expected`.
-    fn new(max_message: usize, expected: usize) -> Box<Self> {
-        // The client has sent as many bytes as tungstenite then allocates.
-        let buffer = if expected < MANY {
-            PROTOCOL_BUFFER
-        } else {
-            expected
-        };
-        let options = WebSocketConfig::default()
-            .read_buffer_size(buffer)
-            .write_buffer_size(0)
-            .max_write_buffer_size(MAX_CONTROL_FRAMES)
-            .max_message_size(Some(max_message))
-            .max_frame_size(Some(max_message));
-        Box::new(Self {
-            context: WebSocketContext::new(Role::Server, Some(options)),
-            boundary: Boundary::default(),
-            buffer,
-        })
-    }
-}
-
 impl Socket {
     /// Takes a connection that is given at most `max_write` bytes at a time. A message may have as many
     /// bytes as `max_message`.
     pub(super) fn new(upgraded: Upgraded, max_write: usize, max_message: usize) -> Self {
         Self {
             io: TokioIo::new(upgraded),
-            protocol: None,
-            max_message,
-            is_broken: false,
+            protocol: Protocol::new(max_message),
             rest: Vec::new(),
             output: Vec::new(),
             taken: 0,
@@ -99,26 +62,12 @@ impl Socket {
         &mut self,
         cx: &mut Context<'_>,
         input: &mut ReadBuffer,
-    ) -> Poll<Option<Result<Message, Error>>> {
-        if self.is_broken {
-            return Poll::Ready(None);
-        }
+    ) -> Poll<Option<Result<Received, Error>>> {
         let mut is_at_end = false;
         loop {
-            if self.protocol.is_some() || !input.is_empty() || is_at_end {
-                let read =
-                    self.with_protocol(input, is_at_end, |protocol, memory| protocol.read(memory));
-                match read {
-                    Ok(message) => return Poll::Ready(Some(Ok(message))),
-                    Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => {}
-                    Err(Error::ConnectionClosed | Error::AlreadyClosed) => {
-                        return Poll::Ready(None);
-                    }
-                    Err(error) => {
-                        self.is_broken = true;
-                        return Poll::Ready(Some(Err(error)));
-                    }
-                }
+            let message = self.protocol.poll(input, &mut self.output, is_at_end);
+            if message.is_ready() {
+                return message;
             }
             let mut buffer = ReadBuf::new(input.space());
             if let Err(error) = ready!(Pin::new(&mut self.io).poll_read(cx, &mut buffer)) {
@@ -128,42 +77,12 @@ impl Socket {
             input.handle_filled(len);
             self.read += len as u64;
             is_at_end = len == 0;
-            if len >= MANY {
-                self.widen();
-            }
         }
     }
 
-    /// Frees the memory that tungstenite allocated for a long message or for many bytes, once tungstenite
-    /// holds no part of a message. It would keep the memory for as long as the connection lasts. See
-    /// [`rest`](Self::rest).
-    pub(super) fn shrink(&mut self) {
-        if self.protocol.as_ref().is_some_and(|protocol| {
-            protocol.buffer > PROTOCOL_BUFFER
-                || protocol.boundary.longest() > PROTOCOL_BUFFER as u64
-        }) {
-            self.rest();
-        }
-    }
-
-    /// Makes tungstenite take many bytes at a time, if it holds no part of a message. See
-    /// [`rest`](Self::rest).
-    fn widen(&mut self) {
-        if self
-            .protocol
-            .as_ref()
-            .is_some_and(|protocol| protocol.buffer == PROTOCOL_BUFFER)
-        {
-            self.rest();
-        }
-    }
-
-    /// Frees the memory of tungstenite, unless it holds a part of a message or has begun to close. It is
-    /// made again for the next bytes. All messages must be taken, and no pong may be unsent.
+    /// See [`Protocol::rest`].
     pub(super) fn rest(&mut self) {
-        self.protocol.take_if(|protocol| {
-            protocol.boundary.is_between_messages() && protocol.context.can_write()
-        });
+        self.protocol.rest();
     }
 
     /// Returns the write buffer, to append whole WebSocket frames to it. They are written by the
@@ -172,12 +91,9 @@ impl Socket {
         &mut self.output
     }
 
-    /// Writes everything: the frames in the buffer, and what tungstenite has yet to send.
+    /// Writes everything: the frames in the buffer, and what the protocol has yet to send.
     pub(super) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        if self.protocol.is_some() {
-            let input = &mut ReadBuffer::default();
-            self.with_protocol(input, false, |protocol, memory| protocol.flush(memory))?;
-        }
+        self.protocol.flush(&mut self.output)?;
         self.poll_flush_buffer(cx).map_err(Error::Io)
     }
 
@@ -189,10 +105,7 @@ impl Socket {
 
     /// Puts a close frame into the write buffer.
     pub(super) fn close(&mut self, frame: CloseFrame) -> Result<(), Error> {
-        let input = &mut ReadBuffer::default();
-        self.with_protocol(input, false, |protocol, memory| {
-            protocol.close(memory, Some(frame))
-        })
+        self.protocol.close(frame, &mut self.output)
     }
 
     /// Closes the writing side, and reads and discards what the client still sends.
@@ -210,26 +123,6 @@ impl Socket {
     /// Returns how many bytes were written since the start.
     pub(super) fn written(&self) -> u64 {
         self.written
-    }
-
-    #[inline]
-    fn with_protocol<T>(
-        &mut self,
-        input: &mut ReadBuffer,
-        is_at_end: bool,
-        act: impl FnOnce(&mut WebSocketContext, &mut Memory<'_>) -> T,
-    ) -> T {
-        let max_message = self.max_message;
-        let protocol = self
-            .protocol
-            .get_or_insert_with(|| Protocol::new(max_message, input.len()));
-        let mut memory = Memory {
-            input,
-            boundary: &mut protocol.boundary,
-            output: &mut self.output,
-            is_at_end,
-        };
-        act(&mut protocol.context, &mut memory)
     }
 
     fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -259,48 +152,8 @@ fn empty(output: &mut Vec<u8>) {
     }
 }
 
-/// The memory that tungstenite uses as its connection.
-struct Memory<'a> {
-    input: &'a mut ReadBuffer,
-    boundary: &'a mut Boundary,
-    output: &'a mut Vec<u8>,
-    /// Whether the client has closed its side.
-    is_at_end: bool,
-}
-
-impl io::Read for Memory<'_> {
-    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        let len = self.input.take(buf);
-        self.boundary.handle_read(&buf[..len]);
-        if len == 0 && !self.is_at_end {
-            return Err(io::ErrorKind::WouldBlock.into());
-        }
-        Ok(len)
-    }
-}
-
-impl io::Write for Memory<'_> {
-    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
-        self.output.extend_from_slice(buf);
-        Ok(buf.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
 /// How large the write buffer of an idle connection may be: enough for short messages.
 const IDLE_BUFFER: usize = 1024;
-
-/// How many bytes tungstenite is handed at a time when few arrive.
-const PROTOCOL_BUFFER: usize = 256;
-
-/// How many bytes that arrive at once are many: a long message, or lots of short ones.
-const MANY: usize = 4096;
-
-/// How many bytes tungstenite may keep to write them: more than a pong and a close frame.
-const MAX_CONTROL_FRAMES: usize = 1024;
 
 #[cfg(test)]
 mod tests {
@@ -316,14 +169,5 @@ mod tests {
         output.resize(IDLE_BUFFER + 1, b'x');
         empty(&mut output);
         assert_eq!(output.capacity(), 0);
-    }
-
-    #[test]
-    fn tungstenite_takes_no_more_at_a_time_than_has_arrived() {
-        for (arrived, buffer) in [(0, 256), (1, 256), (4095, 256), (4096, 4096), (9000, 9000)] {
-            let protocol = Protocol::new(1024 * 1024, arrived);
-            assert_eq!(protocol.buffer, buffer);
-            assert_eq!(protocol.context.get_config().read_buffer_size, buffer);
-        }
     }
 }
