@@ -118,6 +118,8 @@ impl Leases {
         // Otherwise it is from a claim of this node whose answer got lost, or that is under way.
         let is_ours = is_new || lease.is_entered || lease.is_open || !(is_over || is_unsure);
         lease.is_entered |= is_ours;
+        // The entry of a session that is over stays, so that nobody opens the session again.
+        lease.is_asked &= is_ours;
         is_ours
     }
 
@@ -437,6 +439,23 @@ mod tests {
         assert_eq!(leases.next(&KEY), Step::Lost);
         tokio::time::advance(2 * MINUTE).await;
         assert_eq!(leases.next(&KEY), Step::Ask);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn entry_of_a_session_that_may_be_over_stays() {
+        let leases = Leases::default();
+        let now = Instant::now();
+        for n in 0..=ended::MAX {
+            let mut key = [0; 16];
+            key[..8].copy_from_slice(&n.to_le_bytes());
+            leases.lock().ended.push(SessionKey(key), now, MINUTE);
+        }
+        leases.add_claim(KEY);
+        assert_eq!(leases.next(&KEY), Step::Ask);
+        assert!(!leases.entered(&KEY, false));
+        assert!(!leases.drop_claim(KEY));
+        assert_eq!(leases.take_releases(9), []);
+        assert_eq!(leases.len(), 0);
     }
 
     #[tokio::test(start_paused = true)]
