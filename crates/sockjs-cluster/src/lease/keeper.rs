@@ -140,7 +140,7 @@ impl Keeper {
         for (session, renewal) in sessions.iter().zip(renewals) {
             match renewal {
                 Renewal::Renewed | Renewal::Restored => kept.leases.renewed(session),
-                Renewal::Taken(_) => {
+                Renewal::Taken => {
                     kept.leases.taken(session);
                     meter::lost(&kept.mount);
                     if self.throttle.passes("taken") {

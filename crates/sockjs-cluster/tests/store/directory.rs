@@ -62,13 +62,13 @@ async fn renewal_says_what_it_found(bench: Bench) {
     let found = |number: usize| match number % 3 {
         0 => Renewal::Renewed,
         1 => Renewal::Restored,
-        _ => Renewal::Taken(node(2)),
+        _ => Renewal::Taken,
     };
     for (number, &session) in sessions.iter().enumerate() {
         let claimed = match found(number) {
             Renewal::Renewed => ours.claim(session, &node(1), MINUTE).await,
             Renewal::Restored => continue,
-            Renewal::Taken(_) => theirs.claim(session, &node(2), MINUTE).await,
+            Renewal::Taken => theirs.claim(session, &node(2), MINUTE).await,
         };
         assert_eq!(claimed, Ok(Claimed::New));
     }

@@ -6,7 +6,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use sockjs_cluster::{Claimed, ConnectError, Entry, Redis, SETTLING, Store, Unavailable};
+use sockjs_cluster::{
+    Claimed, ConnectError, Entry, Redis, Renewal, SETTLING, Store, Unavailable,
+};
 use tokio::time::sleep;
 
 use crate::bench::{Bench, MINUTE, key, node, receive, until_subscribed};
@@ -181,6 +183,40 @@ fn raw(server: &RedisServer, command: &[&[u8]]) -> String {
     String::from_utf8_lossy(&answer[..length]).trim().to_owned()
 }
 
+/// Returns the name of the key of a session, in the namespace of the bench.
+fn name(number: u32) -> Vec<u8> {
+    [b"test:\xff", &key(number).0[..]].concat()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn values_that_no_node_writes_do_not_stop_a_renewal() {
+    let Some(bench) = Bench::redis().await else {
+        return;
+    };
+    let (directory, Bench::Redis(_, server)) = (bench.directory().await, &bench) else {
+        unreachable!();
+    };
+    let short = Duration::from_secs(20);
+    directory.claim(key(1), &node(1), short).await.unwrap();
+    raw(server, &[b"SET", &name(2), b"?"]);
+    raw(server, &[b"LPUSH", &name(3), b"?"]);
+    let sessions = [key(1), key(2), key(3), key(4)];
+    let renewals = directory.renew(&sessions, &node(1), MINUTE).await;
+    let expected = [
+        Renewal::Renewed,
+        Renewal::Taken,
+        Renewal::Taken,
+        Renewal::Restored,
+    ];
+    assert_eq!(renewals, Ok(expected.to_vec()));
+    for number in [1, 4] {
+        let rest = raw(server, &[b"PTTL", &name(number)]);
+        let rest: u64 = rest.trim_start_matches(':').parse().unwrap();
+        assert!(rest > 30_000, "{rest}");
+    }
+    assert_eq!(raw(server, &[b"TYPE", &name(3)]), "+list");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn entry_takes_at_most_165_bytes() {
     let Some(bench) = Bench::redis().await else {
@@ -196,8 +232,7 @@ async fn entry_takes_at_most_165_bytes() {
     };
     for (number, entry) in [(1, node(1)), (2, ipv6)] {
         directory.claim(key(number), &entry, MINUTE).await.unwrap();
-        let mut name = b"test:\xff".to_vec();
-        name.extend(key(number).0);
+        let name = name(number);
         let usage = raw(server, &[b"MEMORY", b"USAGE", &name, b"SAMPLES", b"0"]);
         println!("{}: {usage} bytes", entry.addr);
         let usage: usize = usage.trim_start_matches(':').parse().unwrap();

@@ -131,7 +131,7 @@ impl Directory for RedisDirectory {
                 for found in found {
                     renewals.push(match found {
                         Value::Int(0) => Renewal::Restored,
-                        Value::BulkString(value) => Renewal::Taken(Self::entry(&value)?),
+                        Value::Int(2) => Renewal::Taken,
                         _ => Renewal::Renewed,
                     });
                 }
@@ -228,18 +228,21 @@ fn millis(time: Duration) -> u64 {
 /// How many leases one command renews. A script that runs for long holds everybody up.
 const BATCH: usize = 256;
 
-/// For each key: 1 if it was renewed, 0 if it was missing, or the entry of another node.
+/// For each key: 0 if it was missing, 1 if it was renewed, or 2 if it has another value. A key that somebody
+/// else has made of another type is no reason to renew none of the others.
 const RENEW: &str = "\
 local answers = {}
 for i, key in ipairs(KEYS) do
-  local found = redis.call('SET', key, ARGV[1], 'NX', 'GET', 'PX', ARGV[2])
+  local found = redis.pcall('SET', key, ARGV[1], 'NX', 'GET', 'PX', ARGV[2])
   if not found then
     answers[i] = 0
   elseif found == ARGV[1] then
     redis.call('PEXPIRE', key, ARGV[2])
     answers[i] = 1
+  elseif type(found) == 'string' or string.find(found.err, 'WRONGTYPE', 1, true) then
+    answers[i] = 2
   else
-    answers[i] = found
+    return found
   end
 end
 return answers";
