@@ -11,7 +11,7 @@ use sockjs_cluster::{
 };
 use tokio::time::sleep;
 
-use crate::bench::{Bench, MINUTE, key, node, receive, until_subscribed};
+use crate::bench::{Bench, LIMIT, MINUTE, key, node, receive, until_subscribed};
 use crate::redis_server::RedisServer;
 
 async fn error(url: &str) -> ConnectError {
@@ -276,6 +276,30 @@ async fn entries_that_are_removed_by_hand_are_noticed() {
     raw(server, &[b"FLUSHALL"]);
     let told = tokio::time::timeout(Duration::from_secs(20), directory.emptied(seen)).await;
     assert_eq!(told, Ok(seen + 1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn marker_that_no_node_writes_is_written_anew() {
+    let Some(bench) = Bench::redis().await else {
+        return;
+    };
+    let (directory, Bench::Redis(_, server)) = (bench.directory().await, &bench) else {
+        unreachable!();
+    };
+    let scripts: [&[u8]; 3] = [
+        b"redis.call('SET', KEYS[1], '?')",
+        b"redis.call('SET', KEYS[1], '\\255 5')",
+        b"redis.call('DEL', KEYS[1]) redis.call('LPUSH', KEYS[1], '?')",
+    ];
+    for script in scripts {
+        let seen = directory.emptied(0).await;
+        raw(server, &[b"EVAL", script, b"1", b"test:\xffmarker"]);
+        let told = tokio::time::timeout(LIMIT, directory.emptied(seen)).await;
+        assert_eq!(told, Ok(seen + 1));
+        assert!(directory.is_connected());
+        let (newcomer, _topics) = bench.join_as("test");
+        assert_eq!(newcomer.find(key(1)).await, Ok(None));
+    }
 }
 
 /// Limit: messages on their way to Redis.
