@@ -8,8 +8,8 @@ use axum::extract::FromRequestParts;
 use http::request::Parts;
 use http::{Request, StatusCode};
 use sockjs_axum::{Session, SockJsLayer};
-use sockjs_cluster::OnOutage;
-use tokio::time::sleep;
+use sockjs_cluster::{Builder, OnOutage};
+use tokio::time::{Instant, sleep, sleep_until};
 use tower::ServiceExt;
 
 use crate::bench::{Bench, Node};
@@ -103,6 +103,39 @@ async fn all_sessions_are_renewed() {
     assert_eq!(bench.store.entries(), 3000);
     a.cluster.leave().await;
     assert_eq!(bench.store.entries(), 0);
+}
+
+/// More end than are released together.
+#[tokio::test(start_paused = true)]
+async fn leases_are_renewed_while_many_sessions_end() {
+    let bench = Bench::new();
+    let lease = Duration::from_secs(3);
+    let short = |builder: Builder| builder.lease(lease);
+    let mut a = bench.node_with(1, short, |layer| layer).await;
+    let b = bench.node_with(2, short, |layer| layer).await;
+    sleep(Duration::from_secs(2)).await;
+    let mut kept = Vec::new();
+    for second in 0..16 {
+        let id = format!("kept{second}");
+        let session = a.open(&id).await;
+        let poll = tokio::spawn(a.request(&id, "xhr", Body::empty()));
+        kept.push((id, session, poll));
+    }
+    let mut sessions = Vec::new();
+    for n in 0..3000 {
+        sessions.push(a.open(&format!("s{n}")).await);
+    }
+    // To release them all takes longer than a lease.
+    bench.store.set_delay(Duration::from_millis(700));
+    for session in &sessions {
+        session.close(3000, "bye");
+    }
+    // The other node asks for each session once.
+    for (id, _, _) in &kept {
+        let start = Instant::now();
+        assert_eq!(b.send(id, "[\"x\"]").await, StatusCode::NO_CONTENT);
+        sleep_until(start + Duration::from_secs(1)).await;
+    }
 }
 
 async fn with_outage(bench: &Bench, port: u16, on_outage: OnOutage) -> Node {
