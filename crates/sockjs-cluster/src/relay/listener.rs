@@ -85,7 +85,10 @@ pub(crate) async fn serve_connection<I>(
     }
     // What has been answered may still leave.
     connection.as_mut().graceful_shutdown();
-    let _ = timeout(FAREWELL, connection).await;
+    tokio::select! {
+        _ = timeout(FAREWELL, connection) => {}
+        () = newcomer.pushed_out() => {}
+    }
 }
 
 /// Waits until the node has left.

@@ -76,7 +76,7 @@ async fn strangers_do_not_keep_nodes_out() {
     assert_eq!(session.recv().await.unwrap(), "x");
     let start = Instant::now();
     closed(oldest).await;
-    assert!(start.elapsed() < Duration::from_secs(3));
+    assert!(start.elapsed() < Duration::from_millis(100));
     // One that has shown its secret is not pushed out.
     for _ in 0..200 {
         others.push(bench.stranger(&a).await);
