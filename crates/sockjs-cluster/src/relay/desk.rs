@@ -108,7 +108,7 @@ impl Desk {
         let known = if mount.is_some() { &*call.mount } else { "" };
         meter::answered(known, outcome.as_str());
         let Some(mount) = mount.filter(|_| outcome == Outcome::Answered) else {
-            if self.throttle.passes(outcome.as_str()) && outcome != Outcome::Gone {
+            if outcome != Outcome::Gone && self.throttle.passes(outcome.as_str()) {
                 tracing::warn!(reason = outcome.as_str(), "a relayed request was refused");
             }
             return refuse(outcome, &tag, key);

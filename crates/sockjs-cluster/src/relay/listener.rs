@@ -19,6 +19,7 @@ use super::gate::Gate;
 use super::watched::Watched;
 use super::{CONNECTION_WINDOW, MAX_HEADERS, MAX_STREAMS, PING, PONG, SILENCE, STREAM_WINDOW};
 use crate::meter;
+use crate::throttle::Throttle;
 
 /// Accepts connections of other nodes until `left` is true.
 pub(crate) async fn serve(
@@ -29,6 +30,7 @@ pub(crate) async fn serve(
 ) {
     let mut connections = JoinSet::new();
     let for_all = left.clone();
+    let throttle = Throttle::default();
     loop {
         tokio::select! {
             accepted = listener.accept() => match accepted {
@@ -39,7 +41,9 @@ pub(crate) async fn serve(
                     connections.spawn(serve_connection(io, desk, gate, left));
                 }
                 Err(error) => {
-                    tracing::warn!(%error, "cannot accept a connection of another node");
+                    if throttle.passes("accept") {
+                        tracing::warn!(%error, "cannot accept a connection of another node");
+                    }
                     // Too many open files, which lasts.
                     sleep(PAUSE).await;
                 }

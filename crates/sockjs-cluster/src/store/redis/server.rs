@@ -14,6 +14,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 
 use super::error::ConnectError;
 use crate::store::meter;
+use crate::throttle::Throttle;
 
 /// Where a server is, and how to log in to it.
 #[derive(Clone)]
@@ -37,6 +38,7 @@ pub(super) struct Connector {
     purpose: Purpose,
     /// When it was made last.
     last: Option<Instant>,
+    throttle: Throttle,
 }
 
 /// What a connection is for.
@@ -105,6 +107,7 @@ impl Connector {
         Self {
             purpose,
             last: None,
+            throttle: Throttle::default(),
         }
     }
 
@@ -154,12 +157,14 @@ impl Connector {
 
     fn failed(&self, error: &RedisError, on_failure: &mut Option<impl FnOnce()>) {
         let purpose = self.purpose.as_str();
-        match on_failure.take() {
-            Some(on_failure) => {
-                tracing::warn!(purpose, %error, "cannot connect to Redis");
-                on_failure();
-            }
-            None => tracing::debug!(purpose, %error, "cannot connect to Redis"),
+        // A server may be there for a moment again and again.
+        if on_failure.is_some() && self.throttle.passes("cannot_connect") {
+            tracing::warn!(purpose, %error, "cannot connect to Redis");
+        } else {
+            tracing::debug!(purpose, %error, "cannot connect to Redis");
+        }
+        if let Some(on_failure) = on_failure.take() {
+            on_failure();
         }
     }
 }
