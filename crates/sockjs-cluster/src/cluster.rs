@@ -233,14 +233,15 @@ impl Cluster {
         common.is_leaving.store(true, Ordering::Relaxed);
         // It may be that they are never quiet.
         let _ = timeout(FAREWELL, common.desk.quiet(QUIET)).await;
-        let tasks = std::mem::take(
+        let mut tasks = std::mem::take(
             &mut *self
                 .member
                 .tasks
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner),
         );
-        drop(tasks);
+        // Until the keeper has stopped, it may still write entries.
+        tasks.shutdown().await;
         let _ = timeout(FAREWELL, common.keeper.release_all()).await;
         self.member.left.send_replace(true);
     }

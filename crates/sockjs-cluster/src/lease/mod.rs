@@ -290,7 +290,8 @@ impl Leases {
             leases, releases, ..
         } = &mut *table;
         for (session, lease) in leases {
-            if lease.release == Releasing::No && (lease.is_entered || lease.is_asked) {
+            // A release that was under way has ended with the keeper's task.
+            if lease.release != Releasing::Queued && (lease.is_entered || lease.is_asked) {
                 lease.is_open = false;
                 lease.release = Releasing::Queued;
                 releases.push_back(Release {
@@ -391,6 +392,16 @@ mod tests {
         leases.released(&releases[0], None);
         assert!(wait.now_or_never().is_some());
         assert_eq!(leases.next(&KEY), Step::Ask);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn node_that_leaves_releases_what_was_under_way() {
+        let leases = Leases::default();
+        claim(&leases);
+        assert!(leases.drop_claim(KEY));
+        let releases = leases.take_releases(9);
+        leases.release_all();
+        assert_eq!(leases.take_releases(9), releases);
     }
 
     #[tokio::test(start_paused = true)]

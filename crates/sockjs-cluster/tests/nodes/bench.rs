@@ -41,6 +41,8 @@ pub(crate) struct Node {
     pub(crate) tap: Tap,
     /// The sessions that the node has claimed or looked for.
     pub(crate) asked: Asked,
+    /// Is called at the next renewal, in the keeper's task.
+    pub(crate) at_renewal: Hook,
     /// Whether the node reaches the directory.
     tether: Arc<AtomicBool>,
     router: Router,
@@ -85,11 +87,13 @@ impl Bench {
         let tether = Arc::new(AtomicBool::new(true));
         let tap = Tap::default();
         let asked = Asked::default();
+        let at_renewal = Hook::default();
         let store = Tethered {
             store: self.store.clone(),
             tether: tether.clone(),
             tap: tap.clone(),
             asked: asked.clone(),
+            at_renewal: at_renewal.clone(),
         };
         let cluster = options(builder)
             .advertise(addr)
@@ -112,6 +116,7 @@ impl Bench {
             cluster,
             tap,
             asked,
+            at_renewal,
             tether,
             sessions,
         }
@@ -218,13 +223,16 @@ impl Reply {
 }
 
 /// A store that a single node may lose.
-#[derive(Debug)]
 struct Tethered<S> {
     store: S,
     tether: Arc<AtomicBool>,
     tap: Tap,
     asked: Asked,
+    at_renewal: Hook,
 }
+
+/// What is called before a renewal. The sender that it returns is dropped after the renewal.
+pub(crate) type Hook = Arc<Mutex<Option<Box<dyn FnOnce() -> mpsc::UnboundedSender<()> + Send>>>>;
 
 /// Keys of sessions.
 pub(crate) type Asked = Arc<Mutex<Vec<SessionKey>>>;
@@ -242,6 +250,13 @@ struct TetheredDirectory {
     directory: Arc<dyn Directory>,
     tether: Arc<AtomicBool>,
     asked: Asked,
+    at_renewal: Hook,
+}
+
+impl<S> fmt::Debug for Tethered<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Tethered")
+    }
 }
 
 impl<S: Store> Store for Tethered<S> {
@@ -251,6 +266,7 @@ impl<S: Store> Store for Tethered<S> {
             directory,
             tether: self.tether.clone(),
             asked: self.asked.clone(),
+            at_renewal: self.at_renewal.clone(),
         };
         let tap = self.tap.clone();
         (Arc::new(directory), Arc::new(Tapped { topics, tap }))
@@ -322,7 +338,12 @@ impl Directory for TetheredDirectory {
         owner: &'a Entry,
         lease: Duration,
     ) -> StoreFuture<'a, Vec<Renewal>> {
-        self.tethered(self.directory.renew(sessions, owner, lease))
+        let renewing = self.directory.renew(sessions, owner, lease);
+        self.tethered(Box::pin(async move {
+            let hook = self.at_renewal.lock().unwrap().take();
+            let _renewing = hook.map(|hook| hook());
+            renewing.await
+        }))
     }
 
     fn release<'a>(

@@ -9,6 +9,7 @@ use http::request::Parts;
 use http::{Request, StatusCode};
 use sockjs_axum::{Session, SockJsLayer};
 use sockjs_cluster::{Builder, OnOutage};
+use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, sleep_until};
 use tower::ServiceExt;
 
@@ -136,6 +137,32 @@ async fn leases_are_renewed_while_many_sessions_end() {
         assert_eq!(b.send(id, "[\"x\"]").await, StatusCode::NO_CONTENT);
         sleep_until(start + Duration::from_secs(1)).await;
     }
+}
+
+/// The keeper's task runs on another thread when it is told to end.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn node_that_leaves_writes_no_entry_after_it_has_removed_them() {
+    let bench = Bench::new();
+    let lease = Duration::from_secs(3);
+    let mut a = bench
+        .node_with(1, |builder| builder.lease(lease), |layer| layer)
+        .await;
+    let _session = a.open("s").await;
+    let (sender, mut renewal) = mpsc::unbounded_channel();
+    let store = bench.store.clone();
+    *a.at_renewal.lock().unwrap() = Some(Box::new(move || {
+        sender.send(()).unwrap();
+        // If the node does not wait for this, it removes the entry meanwhile.
+        let start = std::time::Instant::now();
+        while store.entries() > 0 && start.elapsed() < lease {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        sender
+    }));
+    assert_eq!(renewal.recv().await, Some(()), "the renewal has begun");
+    a.cluster.leave().await;
+    assert_eq!(renewal.recv().await, None, "the renewal is over");
+    assert_eq!(bench.store.entries(), 0);
 }
 
 async fn with_outage(bench: &Bench, port: u16, on_outage: OnOutage) -> Node {
