@@ -461,5 +461,6 @@ mod tests {
         let read = Call::read(&request.into_parts().0);
         let text = format!("{head} {read:?} {secrets:?}");
         assert!(!text.contains("0303"), "{text}");
+        assert!(!text.contains("3, 3"), "{text}");
     }
 }
