@@ -8,6 +8,7 @@ use bytes::Bytes;
 use futures_util::task::AtomicWaker;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
+use pin_project_lite::pin_project;
 use sockjs_axum::peers::RelayBody;
 
 use crate::error::BoxError;
@@ -31,6 +32,16 @@ pub(super) struct AnswerBody<S> {
     is_over: bool,
     cut: CutOnDrop,
     _slot: S,
+}
+
+pin_project! {
+    /// The body of a request of another node.
+    pub(super) struct CallBody<B, S> {
+        #[pin]
+        body: B,
+        // Counts the request while it is open.
+        _slot: S,
+    }
 }
 
 /// What the two bodies of a relayed request know of each other.
@@ -135,6 +146,43 @@ impl<S: Unpin> Body for AnswerBody<S> {
 
     fn is_end_stream(&self) -> bool {
         self.is_over
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+impl<B, S> CallBody<B, S> {
+    pub(super) fn new(body: B, slot: S) -> Self {
+        Self { body, _slot: slot }
+    }
+}
+
+impl<B, S> Body for CallBody<B, S>
+where
+    B: Body<Data = Bytes>,
+    B::Error: Into<BoxError>,
+{
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        let mut body = self.project().body;
+        Poll::Ready(match ready!(body.as_mut().poll_frame(cx)) {
+            Some(frame) => Some(frame.map_err(Into::into)),
+            None if body.is_end_stream() => None,
+            // Hyper takes some resets for an end. The end of a body says that the client has the
+            // response, so that a false one would leave a hole in a session.
+            None => Some(Err(BrokeOff.into())),
+        })
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {
