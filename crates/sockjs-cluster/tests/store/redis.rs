@@ -6,9 +6,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use sockjs_cluster::{
-    Claimed, ConnectError, Entry, Redis, Renewal, SETTLING, Store, Unavailable,
-};
+use sockjs_cluster::{Claimed, ConnectError, Entry, Redis, Renewal, SETTLING, Store, Unavailable};
 use tokio::time::sleep;
 
 use crate::bench::{Bench, LIMIT, MINUTE, key, node, receive, until_subscribed};

@@ -156,7 +156,8 @@ async fn keep_connected(
         let link = connector.connect(connect, give_up).await;
         subscriptions.lock().start_over();
         let mut active = HashSet::new();
-        if change(&link, &subscriptions, &mut active, &throttle).await.is_ok() {
+        let changed = change(&link, &subscriptions, &mut active, &throttle).await;
+        if changed.is_ok() {
             set_connected(true);
             if connection > 0 {
                 inbox.put_gap();
