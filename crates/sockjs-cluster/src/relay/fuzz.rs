@@ -27,8 +27,6 @@ pub fn fuzz_relay_head(request: &Parts) {
     let again = Call::read(&request.into_parts().0).expect("what was written can be read");
     let (again, _, _) = again.verify(secrets.relay()).expect("it is signed");
     assert_eq!(again, call);
-    assert!(
-        read.verify(secrets.relay())
-            .is_none_or(|(it, _, _)| it == call)
-    );
+    let is_signed = read.verify(secrets.relay()).is_some();
+    assert!(!is_signed, "the fuzzer does not have the key");
 }
