@@ -195,7 +195,7 @@ impl Exchange {
         let mount = &*subscription.mount;
         let opened = Envelope::open(&channel, sealed, self.secrets.topics());
         let outcome = match opened {
-            Err(_) => "unsigned",
+            Err(unreadable) => unreadable.as_str(),
             Ok((envelope, _)) if envelope.from == self.me => return,
             Ok((envelope, text)) => {
                 let now = clock::millis();
