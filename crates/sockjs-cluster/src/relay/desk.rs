@@ -113,7 +113,7 @@ impl Desk {
             return refuse(outcome, &tag, key);
         };
         let guard = Arc::new(Guard::new(self.open.clone()));
-        let body = CallBody::new(body, guard.clone());
+        let body = CallBody::new(body, call.head.content_length, guard.clone());
         let endpoint = call.head.endpoint;
         let span = tracing::debug_span!("answer", mount = &*call.mount, ?endpoint);
         let answer = mount.answer(call.head, Box::pin(body));
