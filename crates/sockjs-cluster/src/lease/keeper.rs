@@ -202,7 +202,7 @@ impl fmt::Debug for Keeper {
 }
 
 /// How many leases are renewed by one call, and how many calls are under way.
-const BATCH: usize = 512;
+const BATCH: usize = 256;
 const BATCHES: usize = 4;
 
 /// How many entries are released at the same time.

@@ -224,7 +224,8 @@ fn millis(time: Duration) -> u64 {
         .max(1)
 }
 
-/// How many leases one command renews. A script that runs for long holds everybody up.
+/// How many leases one command renews, because a script that runs for long holds everybody up. A caller may
+/// pass any number.
 const BATCH: usize = 256;
 
 /// For each key: 0 if it was missing, 1 if it was renewed, or 2 if it has another value. A key that somebody
