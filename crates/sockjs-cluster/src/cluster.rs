@@ -132,20 +132,14 @@ impl Cluster {
         );
         let member = &self.member;
         let mut mounts = member.mounts.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(mount) = mounts.get(name) {
-            return ClusterMount {
-                mount: mount.clone(),
-                _member: member.clone(),
-            };
-        }
-        let name: Arc<str> = name.into();
-        let digest_secret = member.secrets.digest_secret(&name);
-        let mount = Arc::new(Mount::new(
-            name.clone(),
-            digest_secret,
-            member.common.clone(),
-        ));
-        mounts.insert(name, mount.clone());
+        let mount = mounts.get(name).cloned().unwrap_or_else(|| {
+            let name: Arc<str> = name.into();
+            let digest_secret = member.secrets.digest_secret(&name);
+            let mount = Mount::new(name.clone(), digest_secret, member.common.clone());
+            let mount = Arc::new(mount);
+            mounts.insert(name, mount.clone());
+            mount
+        });
         ClusterMount {
             mount,
             _member: member.clone(),
