@@ -39,7 +39,7 @@ struct Member {
     mounts: Mutex<HashMap<Arc<str>, Arc<Mount>>>,
     gate: Arc<Gate>,
     left: watch::Sender<bool>,
-    /// They end when the last mount and the last clone of the cluster are dropped.
+    /// The tasks end when the last mount and the last clone of the cluster are dropped.
     tasks: Mutex<JoinSet<()>>,
 }
 
@@ -214,10 +214,10 @@ impl Cluster {
 
     /// Leaves the cluster, after the mounts were shut down.
     ///
-    /// Until other nodes are quiet, for a second or for ten in all, they are still told how the sessions
-    /// of this node ended. Then [`serve`](Self::serve) ends. The entries of sessions that have ended stay in
-    /// the store for as long as the sessions are remembered, so that late requests hear a close frame from the
-    /// other nodes, and open nothing. The entries of sessions that are still open are removed.
+    /// Other nodes are told for at least a second, and for at most ten, how the sessions of this node ended.
+    /// Then the entries of sessions that are still open are removed, which takes ten seconds at most, and
+    /// [`serve`](Self::serve) ends. The entries of sessions that have ended stay in the store for as long as the
+    /// sessions are remembered, so that late requests hear a close frame from the other nodes, and open nothing.
     ///
     /// # Cancel safety
     ///
