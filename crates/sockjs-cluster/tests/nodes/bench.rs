@@ -1,5 +1,6 @@
 //! Nodes of a cluster, and clients of theirs.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::net::SocketAddr;
 use std::pin::Pin;
@@ -39,6 +40,8 @@ pub(crate) struct Node {
     pub(crate) handle: SockJsHandle,
     /// What the node has published: channels and messages.
     pub(crate) tap: Tap,
+    /// The channels that the node is subscribed to.
+    pub(crate) subscribed: Channels,
     /// The sessions that the node has claimed or looked for.
     pub(crate) asked: Asked,
     /// Is called at the next renewal, in the keeper's task.
@@ -86,12 +89,14 @@ impl Bench {
         let builder = Cluster::builder(SECRET);
         let tether = Arc::new(AtomicBool::new(true));
         let tap = Tap::default();
+        let subscribed = Channels::default();
         let asked = Asked::default();
         let at_renewal = Hook::default();
         let store = Tethered {
             store: self.store.clone(),
             tether: tether.clone(),
             tap: tap.clone(),
+            subscribed: subscribed.clone(),
             asked: asked.clone(),
             at_renewal: at_renewal.clone(),
         };
@@ -115,6 +120,7 @@ impl Bench {
             router: Router::new().layer(layer),
             cluster,
             tap,
+            subscribed,
             asked,
             at_renewal,
             tether,
@@ -227,6 +233,7 @@ struct Tethered<S> {
     store: S,
     tether: Arc<AtomicBool>,
     tap: Tap,
+    subscribed: Channels,
     asked: Asked,
     at_renewal: Hook,
 }
@@ -240,10 +247,13 @@ pub(crate) type Asked = Arc<Mutex<Vec<SessionKey>>>;
 /// Channels and messages.
 pub(crate) type Tap = Arc<Mutex<Vec<(Vec<u8>, Bytes)>>>;
 
+pub(crate) type Channels = Arc<Mutex<HashSet<Vec<u8>>>>;
+
 #[derive(Debug)]
 struct Tapped {
     topics: Arc<dyn Topics>,
     tap: Tap,
+    subscribed: Channels,
 }
 
 struct TetheredDirectory {
@@ -268,8 +278,12 @@ impl<S: Store> Store for Tethered<S> {
             asked: self.asked.clone(),
             at_renewal: self.at_renewal.clone(),
         };
-        let tap = self.tap.clone();
-        (Arc::new(directory), Arc::new(Tapped { topics, tap }))
+        let topics = Tapped {
+            topics,
+            tap: self.tap.clone(),
+            subscribed: self.subscribed.clone(),
+        };
+        (Arc::new(directory), Arc::new(topics))
     }
 }
 
@@ -281,10 +295,12 @@ impl Topics for Tapped {
     }
 
     fn subscribe(&self, channel: &[u8]) {
+        self.subscribed.lock().unwrap().insert(channel.to_vec());
         self.topics.subscribe(channel);
     }
 
     fn unsubscribe(&self, channel: &[u8]) {
+        self.subscribed.lock().unwrap().remove(channel);
         self.topics.unsubscribe(channel);
     }
 
