@@ -20,7 +20,7 @@ use crate::lease::Keeper;
 use crate::mount::{Common, Mount};
 use crate::outage::OnOutage;
 use crate::relay::head::{MAX_MOUNT, VERSION};
-use crate::relay::{Connect, Desk, Gate, Nodes, RelayService, serve, serve_connection};
+use crate::relay::{Connect, Desk, Newcomers, Nodes, RelayService, serve, serve_connection};
 use crate::secret::Secrets;
 use crate::store::{Directory, Entry, NodeId, Topics};
 use crate::topics::Exchange;
@@ -37,7 +37,7 @@ struct Member {
     common: Arc<Common>,
     secrets: Arc<Secrets>,
     mounts: Mutex<HashMap<Arc<str>, Arc<Mount>>>,
-    gate: Arc<Gate>,
+    newcomers: Arc<Newcomers>,
     left: watch::Sender<bool>,
     /// The tasks end when the last mount and the last clone of the cluster are dropped.
     tasks: Mutex<JoinSet<()>>,
@@ -108,7 +108,7 @@ impl Cluster {
             common,
             secrets,
             mounts: Mutex::default(),
-            gate: Arc::default(),
+            newcomers: Arc::default(),
             left: watch::Sender::new(false),
             tasks: Mutex::new(tasks),
         });
@@ -160,8 +160,11 @@ impl Cluster {
     ///
     /// If the future is dropped, all connections of other nodes break.
     pub fn serve(&self, listener: TcpListener) -> impl Future<Output = ()> + Send + use<> {
-        let (desk, gate) = (self.member.common.desk.clone(), self.member.gate.clone());
-        serve(listener, desk, gate, self.member.left.subscribe())
+        let (desk, newcomers) = (
+            self.member.common.desk.clone(),
+            self.member.newcomers.clone(),
+        );
+        serve(listener, desk, newcomers, self.member.left.subscribe())
     }
 
     /// Answers what another node relays over one connection, on which HTTP/2 begins at once. This is for
@@ -174,8 +177,11 @@ impl Cluster {
     where
         I: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
-        let (desk, gate) = (self.member.common.desk.clone(), self.member.gate.clone());
-        serve_connection(io, desk, gate, self.member.left.subscribe())
+        let (desk, newcomers) = (
+            self.member.common.desk.clone(),
+            self.member.newcomers.clone(),
+        );
+        serve_connection(io, desk, newcomers, self.member.left.subscribe())
     }
 
     /// Returns a service that answers what other nodes relay, for an HTTP/2 server of your own.

@@ -16,8 +16,8 @@ use tokio::time::timeout;
 use tracing::Instrument;
 
 use super::body::{CallBody, is_empty};
-use super::gate::Newcomer;
 use super::head::Call;
+use super::newcomers::Newcomer;
 use super::reply::{Outcome, keep_relayed};
 use super::window::{Arrivals, is_timely};
 use crate::clock;

@@ -15,7 +15,7 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 use super::desk::Desk;
-use super::gate::Gate;
+use super::newcomers::Newcomers;
 use super::watched::Watched;
 use super::{CONNECTION_WINDOW, MAX_HEADERS, MAX_STREAMS, PING, PONG, SILENCE, STREAM_WINDOW};
 use crate::meter;
@@ -25,7 +25,7 @@ use crate::throttle::Throttle;
 pub(crate) async fn serve(
     listener: TcpListener,
     desk: Arc<Desk>,
-    gate: Arc<Gate>,
+    newcomers: Arc<Newcomers>,
     mut left: watch::Receiver<bool>,
 ) {
     let mut connections = JoinSet::new();
@@ -37,8 +37,8 @@ pub(crate) async fn serve(
                 Ok((io, _)) => {
                     // Without it, small messages wait. A connection that is gone by now fails later.
                     let _ = io.set_nodelay(true);
-                    let (desk, gate, left) = (desk.clone(), gate.clone(), for_all.clone());
-                    connections.spawn(serve_connection(io, desk, gate, left));
+                    let (desk, newcomers, left) = (desk.clone(), newcomers.clone(), for_all.clone());
+                    connections.spawn(serve_connection(io, desk, newcomers, left));
                 }
                 Err(error) => {
                     if throttle.passes("accept") {
@@ -60,12 +60,12 @@ pub(crate) async fn serve(
 pub(crate) async fn serve_connection<I>(
     io: I,
     desk: Arc<Desk>,
-    gate: Arc<Gate>,
+    newcomers: Arc<Newcomers>,
     mut left: watch::Receiver<bool>,
 ) where
     I: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
-    let newcomer = gate.enter();
+    let newcomer = newcomers.enter();
     let service = {
         let newcomer = newcomer.clone();
         service_fn(move |request: Request<Incoming>| {

@@ -9,7 +9,7 @@ use tokio::sync::Notify;
 /// They are few. A new one pushes the oldest out, so that strangers who connect cannot keep nodes out: a
 /// node signs its first request at once. A connection that was refused counts until it is closed.
 #[derive(Debug, Default)]
-pub(crate) struct Gate(Mutex<VecDeque<Arc<Newcomer>>>);
+pub(crate) struct Newcomers(Mutex<VecDeque<Arc<Newcomer>>>);
 
 /// A connection that is to show who is at its other end.
 #[derive(Debug, Default)]
@@ -21,7 +21,7 @@ pub(super) struct Newcomer {
     changed: Notify,
 }
 
-impl Gate {
+impl Newcomers {
     pub(super) fn enter(&self) -> Arc<Newcomer> {
         let newcomer = Arc::new(Newcomer::default());
         let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -100,27 +100,27 @@ mod tests {
 
     #[test]
     fn new_connection_pushes_the_oldest_unproven_one_out() {
-        let gate = Gate::default();
-        let all: Vec<_> = (0..MAX_WAITING).map(|_| gate.enter()).collect();
+        let newcomers = Newcomers::default();
+        let all: Vec<_> = (0..MAX_WAITING).map(|_| newcomers.enter()).collect();
         all[0].prove();
-        let _one = gate.enter();
+        let _one = newcomers.enter();
         assert_eq!(all[0].known().now_or_never(), Some(true));
         assert_eq!(all[1].known().now_or_never(), None);
-        let _two = gate.enter();
+        let _two = newcomers.enter();
         assert_eq!(all[1].known().now_or_never(), Some(false));
         drop(all);
-        let _three = gate.enter();
-        assert_eq!(gate.0.lock().unwrap().len(), 3);
+        let _three = newcomers.enter();
+        assert_eq!(newcomers.0.lock().unwrap().len(), 3);
     }
 
     #[test]
     fn refused_connection_counts_until_it_is_closed() {
-        let gate = Gate::default();
-        let all: Vec<_> = (0..MAX_WAITING).map(|_| gate.enter()).collect();
+        let newcomers = Newcomers::default();
+        let all: Vec<_> = (0..MAX_WAITING).map(|_| newcomers.enter()).collect();
         all[0].refuse();
         assert_eq!(all[0].known().now_or_never(), Some(false));
         assert_eq!(all[0].pushed_out().now_or_never(), None);
-        let _one = gate.enter();
+        let _one = newcomers.enter();
         assert_eq!(all[0].pushed_out().now_or_never(), Some(()));
         assert_eq!(all[1].known().now_or_never(), None);
     }
