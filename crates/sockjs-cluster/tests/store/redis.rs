@@ -96,6 +96,58 @@ async fn wrong_logins_are_named() {
     assert!(matches!(error, ConnectError::Database { .. }), "{error}");
 }
 
+/// The page shows an access list for the namespace `chat`.
+#[tokio::test(flavor = "multi_thread")]
+async fn documented_access_list_is_enough() {
+    let page = include_str!("../../../../docs/cluster.md");
+    let user = page.lines().find(|line| line.starts_with("user chat on "));
+    let args: Vec<_> = ["--user"]
+        .into_iter()
+        .chain(user.unwrap().split(' ').skip(1))
+        .collect();
+    let Some(server) = RedisServer::start_with(&args) else {
+        return;
+    };
+    let stats = || raw(&server, &[b"INFO", b"COMMANDSTATS"]);
+    let pings = || {
+        let stats = stats();
+        let (_, pings) = stats.split_once("cmdstat_ping:calls=").unwrap();
+        pings.split(',').next().unwrap().parse::<u32>().unwrap()
+    };
+    let before = pings();
+    let url = format!("redis://chat:PASSWORD@{}/1", server.addr());
+    let redis = Redis::connect(&url).await.unwrap();
+    let (directory, topics) = redis.join("chat");
+    let claimed = directory.claim(key(1), &node(1), MINUTE).await;
+    assert_eq!(claimed, Ok(Claimed::New));
+    let renewals = directory.renew(&[key(1), key(2)], &node(1), MINUTE).await;
+    assert_eq!(renewals, Ok(vec![Renewal::Renewed, Renewal::Restored]));
+    for (number, remembered) in [(1, Duration::ZERO), (2, MINUTE)] {
+        let released = directory.release(key(number), &node(1), remembered).await;
+        assert_eq!(released, Ok(()));
+    }
+    assert_eq!(directory.find(key(1)).await, Ok(None));
+    topics.subscribe(b"a");
+    until_subscribed(&*topics, &*topics, b"a").await;
+    topics.unsubscribe(b"a");
+    let start = Instant::now();
+    // The connections of the topics ping.
+    while pings() < before + 2 || raw(&server, &[b"PUBSUB", b"CHANNELS"]) != "*0" {
+        assert!(start.elapsed() < LIMIT, "{}", stats());
+        sleep(Duration::from_millis(10)).await;
+    }
+    assert!(directory.is_connected() && topics.is_connected());
+    // The client library tells its name, and does without.
+    let stats = stats();
+    let mut commands = stats
+        .lines()
+        .filter(|line| !line.contains("cmdstat_client"));
+    assert!(
+        commands.all(|line| !line.contains("rejected_calls=") || line.contains("rejected_calls=0")),
+        "{stats}"
+    );
+}
+
 #[tokio::test]
 async fn redis_cluster_is_refused() {
     let Some(server) = RedisServer::start_with(&["--cluster-enabled", "yes"]) else {
