@@ -20,7 +20,7 @@ use crate::lease::Keeper;
 use crate::mount::{Common, Mount};
 use crate::outage::OnOutage;
 use crate::relay::head::{MAX_MOUNT, VERSION};
-use crate::relay::{Connect, Desk, Gate, Nodes, RelayService, serve, serve_connection};
+use crate::relay::{Connect, Desk, Newcomers, Nodes, RelayService, serve, serve_connection};
 use crate::secret::Secrets;
 use crate::store::{Directory, Entry, NodeId, Topics};
 use crate::topics::Exchange;
@@ -37,9 +37,9 @@ struct Member {
     common: Arc<Common>,
     secrets: Arc<Secrets>,
     mounts: Mutex<HashMap<Arc<str>, Arc<Mount>>>,
-    gate: Arc<Gate>,
+    newcomers: Arc<Newcomers>,
     left: watch::Sender<bool>,
-    /// They end when the last mount and the last clone of the cluster are dropped.
+    /// The tasks end when the last mount and the last clone of the cluster are dropped.
     tasks: Mutex<JoinSet<()>>,
 }
 
@@ -108,7 +108,7 @@ impl Cluster {
             common,
             secrets,
             mounts: Mutex::default(),
-            gate: Arc::default(),
+            newcomers: Arc::default(),
             left: watch::Sender::new(false),
             tasks: Mutex::new(tasks),
         });
@@ -132,20 +132,14 @@ impl Cluster {
         );
         let member = &self.member;
         let mut mounts = member.mounts.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(mount) = mounts.get(name) {
-            return ClusterMount {
-                mount: mount.clone(),
-                _member: member.clone(),
-            };
-        }
-        let name: Arc<str> = name.into();
-        let digest_secret = member.secrets.digest_secret(&name);
-        let mount = Arc::new(Mount::new(
-            name.clone(),
-            digest_secret,
-            member.common.clone(),
-        ));
-        mounts.insert(name, mount.clone());
+        let mount = mounts.get(name).cloned().unwrap_or_else(|| {
+            let name: Arc<str> = name.into();
+            let digest_secret = member.secrets.digest_secret(&name);
+            let mount = Mount::new(name.clone(), digest_secret, member.common.clone());
+            let mount = Arc::new(mount);
+            mounts.insert(name, mount.clone());
+            mount
+        });
         ClusterMount {
             mount,
             _member: member.clone(),
@@ -166,8 +160,11 @@ impl Cluster {
     ///
     /// If the future is dropped, all connections of other nodes break.
     pub fn serve(&self, listener: TcpListener) -> impl Future<Output = ()> + Send + use<> {
-        let (desk, gate) = (self.member.common.desk.clone(), self.member.gate.clone());
-        serve(listener, desk, gate, self.member.left.subscribe())
+        let (desk, newcomers) = (
+            self.member.common.desk.clone(),
+            self.member.newcomers.clone(),
+        );
+        serve(listener, desk, newcomers, self.member.left.subscribe())
     }
 
     /// Answers what another node relays over one connection, on which HTTP/2 begins at once. This is for
@@ -180,8 +177,11 @@ impl Cluster {
     where
         I: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
-        let (desk, gate) = (self.member.common.desk.clone(), self.member.gate.clone());
-        serve_connection(io, desk, gate, self.member.left.subscribe())
+        let (desk, newcomers) = (
+            self.member.common.desk.clone(),
+            self.member.newcomers.clone(),
+        );
+        serve_connection(io, desk, newcomers, self.member.left.subscribe())
     }
 
     /// Returns a service that answers what other nodes relay, for an HTTP/2 server of your own.
@@ -220,10 +220,10 @@ impl Cluster {
 
     /// Leaves the cluster, after the mounts were shut down.
     ///
-    /// Until other nodes are quiet, for a second or for ten in all, they are still told how the sessions
-    /// of this node ended. Then [`serve`](Self::serve) ends. The entries of sessions that have ended stay in
-    /// the store for as long as the sessions are remembered, so that late requests hear a close frame from the
-    /// other nodes, and open nothing. The entries of sessions that are still open are removed.
+    /// Other nodes are told for at least a second, and for at most ten, how the sessions of this node ended.
+    /// Then the entries of sessions that are still open are removed, which takes ten seconds at most, and
+    /// [`serve`](Self::serve) ends. The entries of sessions that have ended stay in the store for as long as the
+    /// sessions are remembered, so that late requests hear a close frame from the other nodes, and open nothing.
     ///
     /// # Cancel safety
     ///
@@ -233,14 +233,15 @@ impl Cluster {
         common.is_leaving.store(true, Ordering::Relaxed);
         // It may be that they are never quiet.
         let _ = timeout(FAREWELL, common.desk.quiet(QUIET)).await;
-        let tasks = std::mem::take(
+        let mut tasks = std::mem::take(
             &mut *self
                 .member
                 .tasks
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner),
         );
-        drop(tasks);
+        // Until the keeper has stopped, it may still write entries.
+        tasks.shutdown().await;
         let _ = timeout(FAREWELL, common.keeper.release_all()).await;
         self.member.left.send_replace(true);
     }

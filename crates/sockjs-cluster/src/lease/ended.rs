@@ -62,7 +62,7 @@ impl Ended {
 }
 
 /// How many sessions a mount remembers: about 8 MiB.
-const MAX: usize = 1 << 17;
+pub(super) const MAX: usize = 1 << 17;
 
 /// More would leave the range of the clock.
 const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);

@@ -81,7 +81,10 @@ impl Keeper {
                 }
                 () = sleep_until(next) => next = self.round().await,
                 () = self.unentered.notified() => next = self.round().await,
-                () = self.work.notified() => self.release().await,
+                () = self.work.notified() => if self.release().await {
+                    // Renewals come first.
+                    self.wake();
+                },
             }
         }
     }
@@ -91,7 +94,7 @@ impl Keeper {
         for kept in self.mounts() {
             kept.leases.release_all();
         }
-        self.release().await;
+        while self.release().await {}
     }
 
     /// Renews all leases, and returns when that is due again.
@@ -140,7 +143,7 @@ impl Keeper {
         for (session, renewal) in sessions.iter().zip(renewals) {
             match renewal {
                 Renewal::Renewed | Renewal::Restored => kept.leases.renewed(session),
-                Renewal::Taken(_) => {
+                Renewal::Taken => {
                     kept.leases.taken(session);
                     meter::lost(&kept.mount);
                     if self.throttle.passes("taken") {
@@ -156,19 +159,18 @@ impl Keeper {
         Ok(())
     }
 
-    /// Ends the entries of sessions that are over, and of claims that opened no session.
-    async fn release(&self) {
+    /// Ends entries of sessions that are over, and of claims that opened no session: so many of each mount
+    /// as are released at the same time. Returns whether there may be more.
+    async fn release(&self) -> bool {
+        let mut may_be_more = false;
         for kept in self.mounts() {
-            loop {
-                let releases = kept.leases.take_releases(RELEASES);
-                if releases.is_empty() {
-                    break;
-                }
-                let releases = stream::iter(releases)
-                    .for_each_concurrent(None, |release| self.release_one(&kept, release));
-                releases.await;
-            }
+            let releases = kept.leases.take_releases(RELEASES);
+            may_be_more |= releases.len() == RELEASES;
+            let releases = stream::iter(releases)
+                .for_each_concurrent(None, |release| self.release_one(&kept, release));
+            releases.await;
         }
+        may_be_more
     }
 
     async fn release_one(&self, kept: &Kept, release: Release) {
@@ -200,7 +202,7 @@ impl fmt::Debug for Keeper {
 }
 
 /// How many leases are renewed by one call, and how many calls are under way.
-const BATCH: usize = 512;
+const BATCH: usize = 256;
 const BATCHES: usize = 4;
 
 /// How many entries are released at the same time.

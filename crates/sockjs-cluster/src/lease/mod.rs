@@ -117,6 +117,8 @@ impl Leases {
         // Otherwise it is from a claim of this node whose answer got lost, or that is under way.
         let is_ours = is_new || lease.is_entered || lease.is_open || !(is_over || is_unsure);
         lease.is_entered |= is_ours;
+        // The entry of a session that is over stays, so that nobody opens the session again.
+        lease.is_asked &= is_ours;
         is_ours
     }
 
@@ -287,7 +289,8 @@ impl Leases {
             leases, releases, ..
         } = &mut *table;
         for (session, lease) in leases {
-            if lease.release == Releasing::No && (lease.is_entered || lease.is_asked) {
+            // A release that was under way has ended with the keeper's task.
+            if lease.release != Releasing::Queued && (lease.is_entered || lease.is_asked) {
                 lease.is_open = false;
                 lease.release = Releasing::Queued;
                 releases.push_back(Release {
@@ -391,6 +394,16 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn node_that_leaves_releases_what_was_under_way() {
+        let leases = Leases::default();
+        claim(&leases);
+        assert!(leases.drop_claim(KEY));
+        let releases = leases.take_releases(9);
+        leases.release_all();
+        assert_eq!(leases.take_releases(9), releases);
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn claim_that_was_never_answered_is_released() {
         let leases = Leases::default();
         leases.add_claim(KEY);
@@ -436,6 +449,23 @@ mod tests {
         assert_eq!(leases.next(&KEY), Step::Lost);
         tokio::time::advance(2 * MINUTE).await;
         assert_eq!(leases.next(&KEY), Step::Ask);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn entry_of_a_session_that_may_be_over_stays() {
+        let leases = Leases::default();
+        let now = Instant::now();
+        for n in 0..=ended::MAX {
+            let mut key = [0; 16];
+            key[..8].copy_from_slice(&n.to_le_bytes());
+            leases.lock().ended.push(SessionKey(key), now, MINUTE);
+        }
+        leases.add_claim(KEY);
+        assert_eq!(leases.next(&KEY), Step::Ask);
+        assert!(!leases.entered(&KEY, false));
+        assert!(!leases.drop_claim(KEY));
+        assert_eq!(leases.take_releases(9), []);
+        assert_eq!(leases.len(), 0);
     }
 
     #[tokio::test(start_paused = true)]

@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use http::Response;
 use sockjs_axum::peers::{
-    Claim, Found, NotPublished, Peer, PeerBody, PeerError, PeerFuture, PeerMount, Peers,
-    Publication, RelayRequest, SessionKey,
+    Claim, Found, NotPublished, Peer, PeerBody, PeerError, PeerFuture, PeerMount, Publication,
+    RelayRequest, SessionKey,
 };
 use tokio::time::timeout;
 use tracing::Instrument;
@@ -37,7 +37,7 @@ pub(crate) struct Common {
     pub(crate) is_leaving: AtomicBool,
 }
 
-/// One mount of the node.
+/// One mount of the node. Its methods are those of [`Peers`](sockjs_axum::peers::Peers).
 pub(crate) struct Mount {
     name: Arc<str>,
     digest_secret: [u8; 16],
@@ -57,6 +57,76 @@ impl Mount {
             routes: Arc::new(Routes::new()),
             common,
         }
+    }
+
+    pub(crate) fn digest_secret(&self) -> [u8; 16] {
+        self.digest_secret
+    }
+
+    pub(crate) fn mounted(&self, mount: PeerMount) {
+        self.common.desk.mounted(self.name.clone(), mount);
+        self.common.exchange.mounted(self.name.clone());
+    }
+
+    pub(crate) fn claim(&self, session: SessionKey) -> PeerFuture<'_, Claim> {
+        if let Some(peer) = self.known(&session) {
+            meter::claimed(&self.name, "known");
+            return Box::pin(async { Claim::Peer(peer) });
+        }
+        // At once, because `abandoned` is called even if the future is never polled.
+        self.leases.add_claim(session);
+        let span = tracing::debug_span!("claim", mount = &*self.name);
+        let claimed = async move {
+            let claim = self.ask(session).await;
+            let outcome = match &claim {
+                Claim::Ours => "ours",
+                Claim::Peer(_) => "peer",
+                Claim::Lost => "lost",
+                _ => "unavailable",
+            };
+            meter::claimed(&self.name, outcome);
+            tracing::trace!(outcome, "session claimed");
+            claim
+        };
+        Box::pin(claimed.instrument(span))
+    }
+
+    pub(crate) fn opened(&self, session: SessionKey) {
+        if !self.leases.opened(session) {
+            self.common.keeper.enter_soon();
+        }
+    }
+
+    pub(crate) fn abandoned(&self, session: SessionKey) {
+        if self.leases.drop_claim(session) {
+            self.common.keeper.wake();
+        }
+    }
+
+    pub(crate) fn ended(&self, session: SessionKey, remembered: Duration) {
+        if self.leases.ended(session, remembered) {
+            self.common.keeper.wake();
+        }
+    }
+
+    pub(crate) fn find(&self, session: SessionKey) -> PeerFuture<'_, Found> {
+        if let Some(peer) = self.known(&session) {
+            return Box::pin(async { Found::Peer(peer) });
+        }
+        Box::pin(self.look_up(session))
+    }
+
+    pub(crate) fn publish(
+        &self,
+        publication: Publication,
+    ) -> PeerFuture<'_, Result<(), NotPublished>> {
+        self.common.exchange.publish(&self.name, publication)
+    }
+
+    pub(crate) fn topic_changed(&self, topic: &Arc<str>) {
+        self.common
+            .exchange
+            .changed(self.name.clone(), topic.clone());
     }
 
     /// Claims a session that was counted by [`Leases::add_claim`].
@@ -153,75 +223,6 @@ impl Mount {
 
     fn is_leaving(&self) -> bool {
         self.common.is_leaving.load(Ordering::Relaxed)
-    }
-}
-
-impl Peers for Mount {
-    fn digest_secret(&self) -> [u8; 16] {
-        self.digest_secret
-    }
-
-    fn mounted(&self, mount: PeerMount) {
-        self.common.desk.mounted(self.name.clone(), mount);
-        self.common.exchange.mounted(self.name.clone());
-    }
-
-    fn claim(&self, session: SessionKey) -> PeerFuture<'_, Claim> {
-        if let Some(peer) = self.known(&session) {
-            meter::claimed(&self.name, "known");
-            return Box::pin(async { Claim::Peer(peer) });
-        }
-        // At once, because `abandoned` is called even if the future is never polled.
-        self.leases.add_claim(session);
-        let span = tracing::debug_span!("claim", mount = &*self.name);
-        let claimed = async move {
-            let claim = self.ask(session).await;
-            let outcome = match &claim {
-                Claim::Ours => "ours",
-                Claim::Peer(_) => "peer",
-                Claim::Lost => "lost",
-                _ => "unavailable",
-            };
-            meter::claimed(&self.name, outcome);
-            tracing::trace!(outcome, "session claimed");
-            claim
-        };
-        Box::pin(claimed.instrument(span))
-    }
-
-    fn opened(&self, session: SessionKey) {
-        if !self.leases.opened(session) {
-            self.common.keeper.enter_soon();
-        }
-    }
-
-    fn abandoned(&self, session: SessionKey) {
-        if self.leases.drop_claim(session) {
-            self.common.keeper.wake();
-        }
-    }
-
-    fn ended(&self, session: SessionKey, remembered: Duration) {
-        if self.leases.ended(session, remembered) {
-            self.common.keeper.wake();
-        }
-    }
-
-    fn find(&self, session: SessionKey) -> PeerFuture<'_, Found> {
-        if let Some(peer) = self.known(&session) {
-            return Box::pin(async { Found::Peer(peer) });
-        }
-        Box::pin(self.look_up(session))
-    }
-
-    fn publish(&self, publication: Publication) -> PeerFuture<'_, Result<(), NotPublished>> {
-        self.common.exchange.publish(&self.name, publication)
-    }
-
-    fn topic_changed(&self, topic: &Arc<str>) {
-        self.common
-            .exchange
-            .changed(self.name.clone(), topic.clone());
     }
 }
 

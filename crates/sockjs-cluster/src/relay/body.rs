@@ -8,6 +8,7 @@ use bytes::Bytes;
 use futures_util::task::AtomicWaker;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
+use pin_project_lite::pin_project;
 use sockjs_axum::peers::RelayBody;
 
 use crate::error::BoxError;
@@ -31,6 +32,18 @@ pub(super) struct AnswerBody<S> {
     is_over: bool,
     cut: CutOnDrop,
     _slot: S,
+}
+
+pin_project! {
+    /// The body of a request of another node.
+    pub(super) struct CallBody<B, S> {
+        #[pin]
+        body: B,
+        // How many bytes are still to come, if the head says so.
+        left: Option<u64>,
+        // Counts the request while it is open.
+        _slot: S,
+    }
 }
 
 /// What the two bodies of a relayed request know of each other.
@@ -142,6 +155,56 @@ impl<S: Unpin> Body for AnswerBody<S> {
     }
 }
 
+impl<B, S> CallBody<B, S> {
+    /// The length is that of the head, whose signature covers it, but not the body.
+    pub(super) fn new(body: B, length: Option<u64>, slot: S) -> Self {
+        Self {
+            body,
+            left: length,
+            _slot: slot,
+        }
+    }
+}
+
+impl<B, S> Body for CallBody<B, S>
+where
+    B: Body<Data = Bytes>,
+    B::Error: Into<BoxError>,
+{
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        let mut this = self.project();
+        let frame = ready!(this.body.as_mut().poll_frame(cx));
+        if let (Some(left), Some(Ok(frame))) = (&mut *this.left, &frame) {
+            let len = frame.data_ref().map_or(0, Bytes::len) as u64;
+            let Some(rest) = left.checked_sub(len) else {
+                return Poll::Ready(Some(Err(BrokeOff.into())));
+            };
+            *left = rest;
+        }
+        Poll::Ready(match frame {
+            Some(frame) => Some(frame.map_err(Into::into)),
+            None if this.body.is_end_stream() && this.left.is_none_or(|left| left == 0) => None,
+            // Hyper takes some resets for an end. The end of a body says that the client has the
+            // response, so that a false one would leave a hole in a session.
+            None => Some(Err(BrokeOff.into())),
+        })
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream() && self.left.is_none_or(|left| left == 0)
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
 impl Drop for CutOnDrop {
     fn drop(&mut self) {
         if !self.is_kept {
@@ -163,7 +226,8 @@ pub(super) fn is_empty<E>(frame: &Option<Result<Frame<Bytes>, E>>) -> bool {
     frame.data_ref().is_some_and(Bytes::is_empty)
 }
 
-/// A body has no end: its stream was reset, or its connection was closed.
+/// A body has no end: its stream was reset, its connection was closed, or it has another length than its head
+/// says.
 #[derive(Debug)]
 pub(super) struct BrokeOff;
 

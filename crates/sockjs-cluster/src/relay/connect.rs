@@ -26,7 +26,7 @@ pub type ConnectFuture = Pin<Box<dyn Future<Output = io::Result<BoxedIo>> + Send
 /// A connection to another node.
 pub type BoxedIo = Box<dyn Io>;
 
-/// The bytes of a connection. Everything has it that can have it.
+/// The bytes of a connection. It is implemented for every type that meets the bounds.
 pub trait Io: AsyncRead + AsyncWrite + Send + Unpin + 'static {}
 
 impl<T: AsyncRead + AsyncWrite + Send + Unpin + 'static> Io for T {}

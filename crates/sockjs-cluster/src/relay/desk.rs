@@ -10,15 +10,14 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 use http_body::{Body, Frame, SizeHint};
-use pin_project_lite::pin_project;
 use sockjs_axum::peers::{PeerBody, PeerMount};
 use tokio::sync::watch;
 use tokio::time::timeout;
 use tracing::Instrument;
 
-use super::body::{BrokeOff, is_empty};
-use super::gate::Newcomer;
+use super::body::{CallBody, is_empty};
 use super::head::Call;
+use super::newcomers::Newcomer;
 use super::reply::{Outcome, keep_relayed};
 use super::window::{Arrivals, is_timely};
 use crate::clock;
@@ -108,16 +107,13 @@ impl Desk {
         let known = if mount.is_some() { &*call.mount } else { "" };
         meter::answered(known, outcome.as_str());
         let Some(mount) = mount.filter(|_| outcome == Outcome::Answered) else {
-            if self.throttle.passes(outcome.as_str()) && outcome != Outcome::Gone {
+            if outcome != Outcome::Gone && self.throttle.passes(outcome.as_str()) {
                 tracing::warn!(reason = outcome.as_str(), "a relayed request was refused");
             }
             return refuse(outcome, &tag, key);
         };
         let guard = Arc::new(Guard::new(self.open.clone()));
-        let body = CallBody {
-            body,
-            _guard: guard.clone(),
-        };
+        let body = CallBody::new(body, call.head.content_length, guard.clone());
         let endpoint = call.head.endpoint;
         let span = tracing::debug_span!("answer", mount = &*call.mount, ?endpoint);
         let answer = mount.answer(call.head, Box::pin(body));
@@ -224,45 +220,6 @@ impl Drop for Guard {
             *open -= 1;
             *open == 0
         });
-    }
-}
-
-pin_project! {
-    struct CallBody<B> {
-        #[pin]
-        body: B,
-        _guard: Arc<Guard>,
-    }
-}
-
-impl<B> Body for CallBody<B>
-where
-    B: Body<Data = Bytes>,
-    B::Error: Into<BoxError>,
-{
-    type Data = Bytes;
-    type Error = BoxError;
-
-    fn poll_frame(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        let mut body = self.project().body;
-        Poll::Ready(match ready!(body.as_mut().poll_frame(cx)) {
-            Some(frame) => Some(frame.map_err(Into::into)),
-            None if body.is_end_stream() => None,
-            // Hyper takes some resets for an end. The end of a body says that the client has the
-            // response, so that a false one would leave a hole in a session.
-            None => Some(Err(BrokeOff.into())),
-        })
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
     }
 }
 

@@ -257,8 +257,8 @@ fn name(endpoint: Endpoint) -> Option<&'static str> {
     }
 }
 
-/// The value of a header that no table of the connection keeps: it is new in each message, and its
-/// parts are nobody's business.
+/// A header value that HPACK must not index, because it differs in each message and contains the key of a
+/// session.
 pub(super) fn secret_value(bytes: &[u8]) -> HeaderValue {
     let digit = |number: u8| b"0123456789abcdef"[usize::from(number)];
     let mut hex = vec![0; 2 * bytes.len()];
@@ -461,5 +461,6 @@ mod tests {
         let read = Call::read(&request.into_parts().0);
         let text = format!("{head} {read:?} {secrets:?}");
         assert!(!text.contains("0303"), "{text}");
+        assert!(!text.contains("3, 3"), "{text}");
     }
 }

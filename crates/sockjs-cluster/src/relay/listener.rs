@@ -15,31 +15,35 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 use super::desk::Desk;
-use super::gate::Gate;
+use super::newcomers::Newcomers;
 use super::watched::Watched;
 use super::{CONNECTION_WINDOW, MAX_HEADERS, MAX_STREAMS, PING, PONG, SILENCE, STREAM_WINDOW};
 use crate::meter;
+use crate::throttle::Throttle;
 
 /// Accepts connections of other nodes until `left` is true.
 pub(crate) async fn serve(
     listener: TcpListener,
     desk: Arc<Desk>,
-    gate: Arc<Gate>,
+    newcomers: Arc<Newcomers>,
     mut left: watch::Receiver<bool>,
 ) {
     let mut connections = JoinSet::new();
     let for_all = left.clone();
+    let throttle = Throttle::default();
     loop {
         tokio::select! {
             accepted = listener.accept() => match accepted {
                 Ok((io, _)) => {
                     // Without it, small messages wait. A connection that is gone by now fails later.
                     let _ = io.set_nodelay(true);
-                    let (desk, gate, left) = (desk.clone(), gate.clone(), for_all.clone());
-                    connections.spawn(serve_connection(io, desk, gate, left));
+                    let (desk, newcomers, left) = (desk.clone(), newcomers.clone(), for_all.clone());
+                    connections.spawn(serve_connection(io, desk, newcomers, left));
                 }
                 Err(error) => {
-                    tracing::warn!(%error, "cannot accept a connection of another node");
+                    if throttle.passes("accept") {
+                        tracing::warn!(%error, "cannot accept a connection of another node");
+                    }
                     // Too many open files, which lasts.
                     sleep(PAUSE).await;
                 }
@@ -56,12 +60,12 @@ pub(crate) async fn serve(
 pub(crate) async fn serve_connection<I>(
     io: I,
     desk: Arc<Desk>,
-    gate: Arc<Gate>,
+    newcomers: Arc<Newcomers>,
     mut left: watch::Receiver<bool>,
 ) where
     I: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
-    let newcomer = gate.enter();
+    let newcomer = newcomers.enter();
     let service = {
         let newcomer = newcomer.clone();
         service_fn(move |request: Request<Incoming>| {
@@ -85,7 +89,10 @@ pub(crate) async fn serve_connection<I>(
     }
     // What has been answered may still leave.
     connection.as_mut().graceful_shutdown();
-    let _ = timeout(FAREWELL, connection).await;
+    tokio::select! {
+        _ = timeout(FAREWELL, connection) => {}
+        () = newcomer.pushed_out() => {}
+    }
 }
 
 /// Waits until the node has left.

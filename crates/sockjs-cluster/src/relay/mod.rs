@@ -7,9 +7,9 @@ mod body;
 mod connect;
 mod desk;
 mod fuzz;
-mod gate;
 pub(crate) mod head;
 mod listener;
+mod newcomers;
 mod node;
 mod nodes;
 mod reply;
@@ -24,8 +24,8 @@ pub(crate) use self::desk::Desk;
 pub use self::desk::RelayService;
 #[doc(hidden)]
 pub use self::fuzz::fuzz_relay_head;
-pub(crate) use self::gate::Gate;
 pub(crate) use self::listener::{serve, serve_connection};
+pub(crate) use self::newcomers::Newcomers;
 pub(crate) use self::node::Node;
 pub(crate) use self::nodes::Nodes;
 

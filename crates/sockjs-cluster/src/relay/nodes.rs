@@ -47,7 +47,7 @@ impl Nodes {
             return node.clone();
         }
         let node = Arc::new(Node::new(entry, self.connect.clone()));
-        // One that finds no room lives as long as its request.
+        // A node without room in the table lives as long as its routes.
         if table.len() < MAX_NODES {
             table.insert(entry, node.clone());
         }

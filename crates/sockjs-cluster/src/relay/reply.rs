@@ -5,19 +5,19 @@ use super::head::{from_hex, secret_value};
 use crate::secret::{Code, Key, Tag};
 
 /// What became of a call at the node that was asked. It is signed, so that whoever else listens at that
-/// address cannot answer for the node.
+/// address cannot answer for the node. These numbers are on the wire.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Outcome {
     /// The session's node has answered.
-    Answered,
+    Answered = 0,
     /// The node that was meant is gone. Another one listens at its address.
-    Gone,
+    Gone = 1,
     /// The node does not have the mount.
-    NoMount,
+    NoMount = 2,
     /// The clocks of the two nodes differ too much.
-    Untimely,
+    Untimely = 3,
     /// The call has arrived before, or is too late.
-    Repeated,
+    Repeated = 4,
 }
 
 impl Outcome {
@@ -124,5 +124,15 @@ mod tests {
         }
         let none = HeaderMap::new();
         assert_eq!(Outcome::verify(&[1; 16], StatusCode::OK, &none, key), None);
+    }
+
+    /// Another order of declaration must not change them.
+    #[test]
+    fn numbers_on_the_wire_stay() {
+        let secrets = Secrets::new("app", &[b"one".to_vec()], b"one");
+        for (outcome, number) in OUTCOMES.iter().zip(["00", "01", "02", "03", "04"]) {
+            let (_, value) = outcome.sign(&[1; 16], StatusCode::OK, &secrets.relay()[0]);
+            assert!(value.to_str().unwrap().starts_with(number), "{outcome:?}");
+        }
     }
 }

@@ -100,8 +100,8 @@ pub enum Renewal {
     Renewed,
     /// The entry was missing, and is written anew.
     Restored,
-    /// Another node has the session.
-    Taken(Entry),
+    /// The session has the entry of another node, or a value that no node writes.
+    Taken,
 }
 
 /// For how long claims and look-ups wait after the store was found empty.

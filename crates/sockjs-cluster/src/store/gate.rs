@@ -43,7 +43,7 @@ pub(super) enum Contents {
     Kept,
     /// Nothing of what was there before.
     Emptied,
-    /// Another node has found the store empty. Its nodes need so much more time.
+    /// Another node has found the store empty. The owners need that much longer to write their entries again.
     Settling(Duration),
 }
 

@@ -28,7 +28,7 @@ pub trait Topics: fmt::Debug + Send + Sync + 'static {
     fn unsubscribe(&self, channel: &[u8]);
 
     /// Waits for the next message of any subscribed channel: the channel and the message. Ends with
-    /// `Unavailable` each time when messages may have been lost; the next call waits on.
+    /// `Unavailable` each time when messages may have been lost. The next call waits for the next message.
     ///
     /// Messages that nobody takes are lost beyond a limit of the implementation.
     ///

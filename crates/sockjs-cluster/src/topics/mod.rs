@@ -29,8 +29,8 @@ pub(crate) struct Exchange {
     topics: Arc<dyn Topics>,
     desk: Arc<Desk>,
     subscribed: Mutex<HashMap<Channel, Subscription>>,
-    /// Topics that have got their first member or lost their last one.
-    changed: Mutex<HashSet<Subscription>>,
+    /// Mounts and topics that have got their first member or lost their last one.
+    changed: Mutex<HashSet<(Arc<str>, Arc<str>)>>,
     work: Notify,
     number: AtomicU64,
     arrivals: Arrivals,
@@ -38,7 +38,7 @@ pub(crate) struct Exchange {
 }
 
 /// For whom the messages of a channel are.
-#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+#[derive(Clone, Debug)]
 struct Subscription {
     mount: Arc<str>,
     /// Without one, for all sessions of the mount.
@@ -78,11 +78,7 @@ impl Exchange {
 
     /// Looks at a topic soon, and subscribes to it or not.
     pub(crate) fn changed(&self, mount: Arc<str>, topic: Arc<str>) {
-        let subscription = Subscription {
-            mount,
-            topic: Some(topic),
-        };
-        let is_new = lock(&self.changed).insert(subscription);
+        let is_new = lock(&self.changed).insert((mount, topic));
         if is_new {
             self.work.notify_one();
         }
@@ -133,8 +129,8 @@ impl Exchange {
         loop {
             self.work.notified().await;
             let changed = mem::take(&mut *lock(&self.changed));
-            for subscription in changed {
-                self.look_at(subscription);
+            for (mount, topic) in changed {
+                self.look_at(mount, topic);
             }
         }
     }
@@ -159,15 +155,13 @@ impl Exchange {
         }
     }
 
-    fn look_at(&self, subscription: Subscription) {
-        let Some(topic) = &subscription.topic else {
-            return;
-        };
-        let mount = self.desk.mount(&subscription.mount);
-        let has_members = mount.is_some_and(|mount| mount.has_members(topic));
-        let channel = self.secrets.channel(&subscription.mount, Some(topic));
+    fn look_at(&self, mount: Arc<str>, topic: Arc<str>) {
+        let owner = self.desk.mount(&mount);
+        let has_members = owner.is_some_and(|owner| owner.has_members(&topic));
+        let channel = self.secrets.channel(&mount, Some(&topic));
         if has_members {
-            self.subscribe(channel, subscription);
+            let topic = Some(topic);
+            self.subscribe(channel, Subscription { mount, topic });
         } else if lock(&self.subscribed).remove(&channel).is_some() {
             self.topics.unsubscribe(&channel);
         }
@@ -195,7 +189,7 @@ impl Exchange {
         let mount = &*subscription.mount;
         let opened = Envelope::open(&channel, sealed, self.secrets.topics());
         let outcome = match opened {
-            Err(_) => "unsigned",
+            Err(unreadable) => unreadable.as_str(),
             Ok((envelope, _)) if envelope.from == self.me => return,
             Ok((envelope, text)) => {
                 let now = clock::millis();

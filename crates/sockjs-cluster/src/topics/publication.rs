@@ -29,6 +29,15 @@ pub(super) enum Unreadable {
     Unsigned,
 }
 
+impl Unreadable {
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::Malformed => "malformed",
+            Self::Unsigned => "unsigned",
+        }
+    }
+}
+
 impl Envelope {
     pub(super) fn seal(&self, channel: &Channel, text: &str, key: &Key) -> Bytes {
         let mut sealed = Vec::with_capacity(MAX_HEAD + text.len());

@@ -1,5 +1,6 @@
 //! Nodes of a cluster, and clients of theirs.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::net::SocketAddr;
 use std::pin::Pin;
@@ -39,8 +40,12 @@ pub(crate) struct Node {
     pub(crate) handle: SockJsHandle,
     /// What the node has published: channels and messages.
     pub(crate) tap: Tap,
+    /// The channels that the node is subscribed to.
+    pub(crate) subscribed: Channels,
     /// The sessions that the node has claimed or looked for.
     pub(crate) asked: Asked,
+    /// Is called at the next renewal, in the keeper's task.
+    pub(crate) at_renewal: Hook,
     /// Whether the node reaches the directory.
     tether: Arc<AtomicBool>,
     router: Router,
@@ -84,12 +89,16 @@ impl Bench {
         let builder = Cluster::builder(SECRET);
         let tether = Arc::new(AtomicBool::new(true));
         let tap = Tap::default();
+        let subscribed = Channels::default();
         let asked = Asked::default();
+        let at_renewal = Hook::default();
         let store = Tethered {
             store: self.store.clone(),
             tether: tether.clone(),
             tap: tap.clone(),
+            subscribed: subscribed.clone(),
             asked: asked.clone(),
+            at_renewal: at_renewal.clone(),
         };
         let cluster = options(builder)
             .advertise(addr)
@@ -111,7 +120,9 @@ impl Bench {
             router: Router::new().layer(layer),
             cluster,
             tap,
+            subscribed,
             asked,
+            at_renewal,
             tether,
             sessions,
         }
@@ -218,13 +229,17 @@ impl Reply {
 }
 
 /// A store that a single node may lose.
-#[derive(Debug)]
 struct Tethered<S> {
     store: S,
     tether: Arc<AtomicBool>,
     tap: Tap,
+    subscribed: Channels,
     asked: Asked,
+    at_renewal: Hook,
 }
+
+/// What is called before a renewal. The sender that it returns is dropped after the renewal.
+pub(crate) type Hook = Arc<Mutex<Option<Box<dyn FnOnce() -> mpsc::UnboundedSender<()> + Send>>>>;
 
 /// Keys of sessions.
 pub(crate) type Asked = Arc<Mutex<Vec<SessionKey>>>;
@@ -232,16 +247,26 @@ pub(crate) type Asked = Arc<Mutex<Vec<SessionKey>>>;
 /// Channels and messages.
 pub(crate) type Tap = Arc<Mutex<Vec<(Vec<u8>, Bytes)>>>;
 
+pub(crate) type Channels = Arc<Mutex<HashSet<Vec<u8>>>>;
+
 #[derive(Debug)]
 struct Tapped {
     topics: Arc<dyn Topics>,
     tap: Tap,
+    subscribed: Channels,
 }
 
 struct TetheredDirectory {
     directory: Arc<dyn Directory>,
     tether: Arc<AtomicBool>,
     asked: Asked,
+    at_renewal: Hook,
+}
+
+impl<S> fmt::Debug for Tethered<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Tethered")
+    }
 }
 
 impl<S: Store> Store for Tethered<S> {
@@ -251,9 +276,14 @@ impl<S: Store> Store for Tethered<S> {
             directory,
             tether: self.tether.clone(),
             asked: self.asked.clone(),
+            at_renewal: self.at_renewal.clone(),
         };
-        let tap = self.tap.clone();
-        (Arc::new(directory), Arc::new(Tapped { topics, tap }))
+        let topics = Tapped {
+            topics,
+            tap: self.tap.clone(),
+            subscribed: self.subscribed.clone(),
+        };
+        (Arc::new(directory), Arc::new(topics))
     }
 }
 
@@ -265,10 +295,12 @@ impl Topics for Tapped {
     }
 
     fn subscribe(&self, channel: &[u8]) {
+        self.subscribed.lock().unwrap().insert(channel.to_vec());
         self.topics.subscribe(channel);
     }
 
     fn unsubscribe(&self, channel: &[u8]) {
+        self.subscribed.lock().unwrap().remove(channel);
         self.topics.unsubscribe(channel);
     }
 
@@ -322,7 +354,12 @@ impl Directory for TetheredDirectory {
         owner: &'a Entry,
         lease: Duration,
     ) -> StoreFuture<'a, Vec<Renewal>> {
-        self.tethered(self.directory.renew(sessions, owner, lease))
+        let renewing = self.directory.renew(sessions, owner, lease);
+        self.tethered(Box::pin(async move {
+            let hook = self.at_renewal.lock().unwrap().take();
+            let _renewing = hook.map(|hook| hook());
+            renewing.await
+        }))
     }
 
     fn release<'a>(

@@ -8,8 +8,9 @@ use axum::extract::FromRequestParts;
 use http::request::Parts;
 use http::{Request, StatusCode};
 use sockjs_axum::{Session, SockJsLayer};
-use sockjs_cluster::OnOutage;
-use tokio::time::sleep;
+use sockjs_cluster::{Builder, OnOutage};
+use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep, sleep_until};
 use tower::ServiceExt;
 
 use crate::bench::{Bench, Node};
@@ -102,6 +103,67 @@ async fn all_sessions_are_renewed() {
     sleep(Duration::from_millis(500)).await;
     assert_eq!(bench.store.entries(), 3000);
     a.cluster.leave().await;
+    assert_eq!(bench.store.entries(), 0);
+}
+
+/// More end than are released together.
+#[tokio::test(start_paused = true)]
+async fn leases_are_renewed_while_many_sessions_end() {
+    let bench = Bench::new();
+    let lease = Duration::from_secs(3);
+    let short = |builder: Builder| builder.lease(lease);
+    let mut a = bench.node_with(1, short, |layer| layer).await;
+    let b = bench.node_with(2, short, |layer| layer).await;
+    sleep(Duration::from_secs(2)).await;
+    let mut kept = Vec::new();
+    for second in 0..16 {
+        let id = format!("kept{second}");
+        let session = a.open(&id).await;
+        let poll = tokio::spawn(a.request(&id, "xhr", Body::empty()));
+        kept.push((id, session, poll));
+    }
+    let mut sessions = Vec::new();
+    for n in 0..3000 {
+        sessions.push(a.open(&format!("s{n}")).await);
+    }
+    // To release them all takes longer than a lease.
+    bench.store.set_delay(Duration::from_millis(700));
+    for session in &sessions {
+        session.close(3000, "bye");
+    }
+    // The other node asks for each session once.
+    for (id, _, _) in &kept {
+        let start = Instant::now();
+        assert_eq!(b.send(id, "[\"x\"]").await, StatusCode::NO_CONTENT);
+        sleep_until(start + Duration::from_secs(1)).await;
+    }
+}
+
+/// The keeper's task runs on another thread when it is told to end.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn node_that_leaves_writes_no_entry_after_it_has_removed_them() {
+    let bench = Bench::new();
+    let lease = Duration::from_secs(3);
+    let mut a = bench
+        .node_with(1, |builder| builder.lease(lease), |layer| layer)
+        .await;
+    let _session = a.open("s").await;
+    let (sender, mut renewal) = mpsc::unbounded_channel();
+    let store = bench.store.clone();
+    *a.at_renewal.lock().unwrap() = Some(Box::new(move || {
+        sender.send(()).unwrap();
+        // If the node does not wait for this, it removes the entry meanwhile. Timers run on.
+        tokio::task::block_in_place(|| {
+            let start = std::time::Instant::now();
+            while store.entries() > 0 && start.elapsed() < lease {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+        });
+        sender
+    }));
+    assert_eq!(renewal.recv().await, Some(()), "the renewal has begun");
+    a.cluster.leave().await;
+    assert_eq!(renewal.recv().await, None, "the renewal is over");
     assert_eq!(bench.store.entries(), 0);
 }
 

@@ -138,7 +138,10 @@ mod counted {
         let mut forged = a.tap.lock().unwrap().pop().unwrap();
         forged.1 = [&forged.1[..], b"x"].concat().into();
         let (_, topics) = sockjs_cluster::Store::join(&bench.store, "sockjs");
-        topics.publish(&forged.0, forged.1).await.unwrap();
+        topics.publish(&forged.0, forged.1.clone()).await.unwrap();
+        // A version that does not exist yet.
+        let other = [&b"\x02"[..], &forged.1[1..]].concat().into();
+        topics.publish(&forged.0, other).await.unwrap();
         sleep(Duration::from_secs(1)).await;
         bench.network.kill(a.addr);
         assert!(b.poll("s").await.starts_with("c[1001"));
@@ -153,6 +156,7 @@ mod counted {
             "sockjs_cluster_messages_published_total{mount=chat,outcome=published}",
             "sockjs_cluster_messages_received_total{mount=chat,outcome=delivered}",
             "sockjs_cluster_messages_received_total{mount=chat,outcome=unsigned}",
+            "sockjs_cluster_messages_received_total{mount=chat,outcome=malformed}",
             "sockjs_cluster_connects_total{outcome=connected}",
             "sockjs_cluster_relay_connections{direction=in}",
             "sockjs_cluster_relay_connections{direction=out}",

@@ -105,6 +105,26 @@ async fn jsonp_send_and_broken_payloads_are_relayed() {
     assert_eq!(reply.text().await, "Broken JSON encoding.");
 }
 
+/// The signature of a relayed request covers the length of its body.
+#[tokio::test(start_paused = true)]
+async fn body_of_another_length_than_declared_is_not_taken() {
+    let (_bench, mut a, b) = Bench::two().await;
+    let mut session = a.open("s").await;
+    for (len, status) in [
+        (0, StatusCode::BAD_REQUEST),
+        (4, StatusCode::BAD_REQUEST),
+        (6, StatusCode::BAD_REQUEST),
+        (5, StatusCode::NO_CONTENT),
+    ] {
+        let text = format!("[\"{len}\"]");
+        let reply = b.request("s", &format!("xhr_send?len={len}"), text).await;
+        assert_eq!(reply.status, status, "{len}");
+    }
+    assert_eq!(session.recv().await.unwrap(), "5");
+    let reply = b.request("s", "xhr_send?len=1", Body::empty()).await;
+    assert_eq!(reply.status, StatusCode::BAD_REQUEST);
+}
+
 #[tokio::test(start_paused = true)]
 async fn long_messages_pass_both_ways() {
     let (_bench, mut a, b) = Bench::two().await;

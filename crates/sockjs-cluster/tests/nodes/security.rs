@@ -76,7 +76,7 @@ async fn strangers_do_not_keep_nodes_out() {
     assert_eq!(session.recv().await.unwrap(), "x");
     let start = Instant::now();
     closed(oldest).await;
-    assert!(start.elapsed() < Duration::from_secs(3));
+    assert!(start.elapsed() < Duration::from_millis(100));
     // One that has shown its secret is not pushed out.
     for _ in 0..200 {
         others.push(bench.stranger(&a).await);
@@ -155,10 +155,4 @@ async fn clusters_with_other_names_see_nothing_of_each_other() {
     sleep(Duration::from_millis(100)).await;
     let silent = timeout(Duration::from_secs(3), a.poll("s")).await;
     assert!(silent.is_err(), "{silent:?}");
-}
-
-#[test]
-fn debug_output_has_no_secret() {
-    let builder = builder(SECRET);
-    assert!(!format!("{builder:?}").contains(SECRET));
 }

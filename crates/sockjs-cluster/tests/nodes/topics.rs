@@ -76,14 +76,18 @@ async fn node_without_members_is_not_subscribed() {
     let (_bench, mut a, mut b) = Bench::two().await;
     let _a = a.open("a").await;
     let session = b.open("b").await;
+    let subscribed = || b.subscribed.lock().unwrap().len();
+    let before = subscribed();
     for _ in 0..3 {
         session.join("room").unwrap();
         settle().await;
+        assert_eq!(subscribed(), before + 1);
         a.handle.topic("room").send("in", SlowPolicy::Skip).await;
         settle().await;
         assert_eq!(b.poll("b").await, "a[\"in\"]\n");
         session.leave("room");
         settle().await;
+        assert_eq!(subscribed(), before);
         a.handle.topic("room").send("out", SlowPolicy::Skip).await;
         settle().await;
     }

@@ -107,6 +107,11 @@ impl Bench {
             Self::Redis(..) => Duration::from_secs(2),
         }
     }
+
+    /// Returns a lease that ends soon, but not before the next command.
+    pub(crate) fn short_lease(&self) -> Duration {
+        Duration::from_millis(300) + self.tolerance()
+    }
 }
 
 pub(crate) fn key(number: u32) -> SessionKey {

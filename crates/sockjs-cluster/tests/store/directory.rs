@@ -62,13 +62,13 @@ async fn renewal_says_what_it_found(bench: Bench) {
     let found = |number: usize| match number % 3 {
         0 => Renewal::Renewed,
         1 => Renewal::Restored,
-        _ => Renewal::Taken(node(2)),
+        _ => Renewal::Taken,
     };
     for (number, &session) in sessions.iter().enumerate() {
         let claimed = match found(number) {
             Renewal::Renewed => ours.claim(session, &node(1), MINUTE).await,
             Renewal::Restored => continue,
-            Renewal::Taken(_) => theirs.claim(session, &node(2), MINUTE).await,
+            Renewal::Taken => theirs.claim(session, &node(2), MINUTE).await,
         };
         assert_eq!(claimed, Ok(Claimed::New));
     }
@@ -83,7 +83,7 @@ async fn renewal_says_what_it_found(bench: Bench) {
 
 async fn renewal_prolongs_the_lease(bench: Bench) {
     let directory = bench.directory().await;
-    let lease = Duration::from_millis(400);
+    let lease = bench.short_lease();
     directory.claim(key(1), &node(1), lease).await.unwrap();
     let renewals = directory.renew(&[key(1)], &node(1), MINUTE).await;
     assert_eq!(renewals, Ok(vec![Renewal::Renewed]));
@@ -99,7 +99,7 @@ async fn release_removes_or_shortens(bench: Bench) {
         let claimed = directory.claim(key(number), &node(1), MINUTE).await;
         assert_eq!(claimed, Ok(Claimed::New));
     }
-    let remembered = Duration::from_millis(300);
+    let remembered = bench.short_lease();
     let now = Duration::ZERO;
     assert_eq!(directory.release(key(1), &node(1), now).await, Ok(()));
     assert_eq!(directory.find(key(1)).await, Ok(None));

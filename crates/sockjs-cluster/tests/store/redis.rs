@@ -6,10 +6,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use sockjs_cluster::{Claimed, ConnectError, Entry, Redis, SETTLING, Store, Unavailable};
+use sockjs_cluster::{Claimed, ConnectError, Entry, Redis, Renewal, SETTLING, Store, Unavailable};
 use tokio::time::sleep;
 
-use crate::bench::{Bench, MINUTE, key, node, receive, until_subscribed};
+use crate::bench::{Bench, LIMIT, MINUTE, key, node, receive, until_subscribed};
 use crate::redis_server::RedisServer;
 
 async fn error(url: &str) -> ConnectError {
@@ -94,6 +94,58 @@ async fn wrong_logins_are_named() {
     assert!(Redis::connect(&url).await.is_ok());
     let error = error(&format!("redis://:geheim@{addr}/99")).await;
     assert!(matches!(error, ConnectError::Database { .. }), "{error}");
+}
+
+/// The page shows an access list for the namespace `chat`.
+#[tokio::test(flavor = "multi_thread")]
+async fn documented_access_list_is_enough() {
+    let page = include_str!("../../../../docs/cluster.md");
+    let user = page.lines().find(|line| line.starts_with("user chat on "));
+    let args: Vec<_> = ["--user"]
+        .into_iter()
+        .chain(user.unwrap().split(' ').skip(1))
+        .collect();
+    let Some(server) = RedisServer::start_with(&args) else {
+        return;
+    };
+    let stats = || raw(&server, &[b"INFO", b"COMMANDSTATS"]);
+    let pings = || {
+        let stats = stats();
+        let (_, pings) = stats.split_once("cmdstat_ping:calls=").unwrap();
+        pings.split(',').next().unwrap().parse::<u32>().unwrap()
+    };
+    let before = pings();
+    let url = format!("redis://chat:PASSWORD@{}/1", server.addr());
+    let redis = Redis::connect(&url).await.unwrap();
+    let (directory, topics) = redis.join("chat");
+    let claimed = directory.claim(key(1), &node(1), MINUTE).await;
+    assert_eq!(claimed, Ok(Claimed::New));
+    let renewals = directory.renew(&[key(1), key(2)], &node(1), MINUTE).await;
+    assert_eq!(renewals, Ok(vec![Renewal::Renewed, Renewal::Restored]));
+    for (number, remembered) in [(1, Duration::ZERO), (2, MINUTE)] {
+        let released = directory.release(key(number), &node(1), remembered).await;
+        assert_eq!(released, Ok(()));
+    }
+    assert_eq!(directory.find(key(1)).await, Ok(None));
+    topics.subscribe(b"a");
+    until_subscribed(&*topics, &*topics, b"a").await;
+    topics.unsubscribe(b"a");
+    let start = Instant::now();
+    // The connections of the topics ping.
+    while pings() < before + 2 || raw(&server, &[b"PUBSUB", b"CHANNELS"]) != "*0" {
+        assert!(start.elapsed() < LIMIT, "{}", stats());
+        sleep(Duration::from_millis(10)).await;
+    }
+    assert!(directory.is_connected() && topics.is_connected());
+    // The client library tells its name, and does without.
+    let stats = stats();
+    let mut commands = stats
+        .lines()
+        .filter(|line| !line.contains("cmdstat_client"));
+    assert!(
+        commands.all(|line| !line.contains("rejected_calls=") || line.contains("rejected_calls=0")),
+        "{stats}"
+    );
 }
 
 #[tokio::test]
@@ -181,6 +233,40 @@ fn raw(server: &RedisServer, command: &[&[u8]]) -> String {
     String::from_utf8_lossy(&answer[..length]).trim().to_owned()
 }
 
+/// Returns the name of the key of a session, in the namespace of the bench.
+fn name(number: u32) -> Vec<u8> {
+    [b"test:\xff", &key(number).0[..]].concat()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn values_that_no_node_writes_do_not_stop_a_renewal() {
+    let Some(bench) = Bench::redis().await else {
+        return;
+    };
+    let (directory, Bench::Redis(_, server)) = (bench.directory().await, &bench) else {
+        unreachable!();
+    };
+    let short = Duration::from_secs(20);
+    directory.claim(key(1), &node(1), short).await.unwrap();
+    raw(server, &[b"SET", &name(2), b"?"]);
+    raw(server, &[b"LPUSH", &name(3), b"?"]);
+    let sessions = [key(1), key(2), key(3), key(4)];
+    let renewals = directory.renew(&sessions, &node(1), MINUTE).await;
+    let expected = [
+        Renewal::Renewed,
+        Renewal::Taken,
+        Renewal::Taken,
+        Renewal::Restored,
+    ];
+    assert_eq!(renewals, Ok(expected.to_vec()));
+    for number in [1, 4] {
+        let rest = raw(server, &[b"PTTL", &name(number)]);
+        let rest: u64 = rest.trim_start_matches(':').parse().unwrap();
+        assert!(rest > 30_000, "{rest}");
+    }
+    assert_eq!(raw(server, &[b"TYPE", &name(3)]), "+list");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn entry_takes_at_most_165_bytes() {
     let Some(bench) = Bench::redis().await else {
@@ -196,8 +282,7 @@ async fn entry_takes_at_most_165_bytes() {
     };
     for (number, entry) in [(1, node(1)), (2, ipv6)] {
         directory.claim(key(number), &entry, MINUTE).await.unwrap();
-        let mut name = b"test:\xff".to_vec();
-        name.extend(key(number).0);
+        let name = name(number);
         let usage = raw(server, &[b"MEMORY", b"USAGE", &name, b"SAMPLES", b"0"]);
         println!("{}: {usage} bytes", entry.addr);
         let usage: usize = usage.trim_start_matches(':').parse().unwrap();
@@ -241,6 +326,30 @@ async fn entries_that_are_removed_by_hand_are_noticed() {
     raw(server, &[b"FLUSHALL"]);
     let told = tokio::time::timeout(Duration::from_secs(20), directory.emptied(seen)).await;
     assert_eq!(told, Ok(seen + 1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn marker_that_no_node_writes_is_written_anew() {
+    let Some(bench) = Bench::redis().await else {
+        return;
+    };
+    let (directory, Bench::Redis(_, server)) = (bench.directory().await, &bench) else {
+        unreachable!();
+    };
+    let scripts: [&[u8]; 3] = [
+        b"redis.call('SET', KEYS[1], '?')",
+        b"redis.call('SET', KEYS[1], '\\255 5')",
+        b"redis.call('DEL', KEYS[1]) redis.call('LPUSH', KEYS[1], '?')",
+    ];
+    for script in scripts {
+        let seen = directory.emptied(0).await;
+        raw(server, &[b"EVAL", script, b"1", b"test:\xffmarker"]);
+        let told = tokio::time::timeout(LIMIT, directory.emptied(seen)).await;
+        assert_eq!(told, Ok(seen + 1));
+        assert!(directory.is_connected());
+        let (newcomer, _topics) = bench.join_as("test");
+        assert_eq!(newcomer.find(key(1)).await, Ok(None));
+    }
 }
 
 /// Limit: messages on their way to Redis.

@@ -76,7 +76,7 @@ impl Directory for MemoryDirectory {
         Box::pin(self.call(Pass::AtOnce, move |entries| {
             let renew = |&session| {
                 let renewal = match entries.get(session) {
-                    Some(entry) if entry != *owner => return Renewal::Taken(entry),
+                    Some(entry) if entry != *owner => return Renewal::Taken,
                     Some(_) => Renewal::Renewed,
                     None => Renewal::Restored,
                 };

@@ -1,7 +1,6 @@
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
@@ -17,12 +16,13 @@ use crate::store::directory::{Claimed, Directory, Entry, Renewal};
 use crate::store::future::{StoreFuture, Unavailable};
 use crate::store::gate::{ANSWER_TIMEOUT, Failure, Gate, Pass};
 use crate::store::meter::Timer;
+use crate::throttle::Throttle;
 
 /// The directory in a Redis server. It has a connection of its own.
 pub(super) struct RedisDirectory {
     names: Names,
     gate: Arc<Gate<MultiplexedConnection>>,
-    is_refused: AtomicBool,
+    throttle: Throttle,
     _task: Task,
 }
 
@@ -34,7 +34,7 @@ impl RedisDirectory {
         Self {
             names,
             gate,
-            is_refused: AtomicBool::new(false),
+            throttle: Throttle::default(),
             _task: task,
         }
     }
@@ -48,9 +48,6 @@ impl RedisDirectory {
         let command = &command;
         let attempt = |mut connection: MultiplexedConnection| async move {
             let answer = command.query_async(&mut connection).await;
-            if answer.is_ok() {
-                self.is_refused.store(false, Ordering::Relaxed);
-            }
             answer.map_err(|error| self.failure(&error))
         };
         self.gate.call(pass, attempt).await
@@ -61,17 +58,19 @@ impl RedisDirectory {
             tracing::debug!(%error, "the connection to Redis is of no use");
             return Failure::Broken;
         }
-        // A server that is full refuses thousands of commands.
-        if !self.is_refused.swap(true, Ordering::Relaxed) {
+        // A server that is full refuses thousands of commands, and does others between them.
+        if self.throttle.passes("refused") {
             tracing::warn!(%error, "Redis refuses a command");
         }
         Failure::Refused
     }
 
     /// Reads an entry that the server has sent.
-    fn entry(value: &[u8]) -> Result<Entry, Unavailable> {
+    fn entry(&self, value: &[u8]) -> Result<Entry, Unavailable> {
         decode(value).ok_or_else(|| {
-            tracing::warn!("a key of the namespace in Redis has a value that no node writes");
+            if self.throttle.passes("foreign") {
+                tracing::warn!("a key of the namespace in Redis has a value that no node writes");
+            }
             Unavailable
         })
     }
@@ -91,7 +90,7 @@ impl Directory for RedisDirectory {
             command.arg("NX").arg("GET").arg("PX").arg(millis(lease));
             let found: Option<Vec<u8>> = self.ask(Pass::Settled, command).await?;
             Ok(match found {
-                Some(value) => Claimed::Taken(Self::entry(&value)?),
+                Some(value) => Claimed::Taken(self.entry(&value)?),
                 None => Claimed::New,
             })
         })
@@ -103,7 +102,7 @@ impl Directory for RedisDirectory {
             let mut command = cmd("GET");
             command.arg(self.names.key(session));
             let found: Option<Vec<u8>> = self.ask(Pass::Settled, command).await?;
-            found.map(|value| Self::entry(&value)).transpose()
+            found.map(|value| self.entry(&value)).transpose()
         })
     }
 
@@ -131,7 +130,7 @@ impl Directory for RedisDirectory {
                 for found in found {
                     renewals.push(match found {
                         Value::Int(0) => Renewal::Restored,
-                        Value::BulkString(value) => Renewal::Taken(Self::entry(&value)?),
+                        Value::Int(2) => Renewal::Taken,
                         _ => Renewal::Renewed,
                     });
                 }
@@ -225,21 +224,25 @@ fn millis(time: Duration) -> u64 {
         .max(1)
 }
 
-/// How many leases one command renews. A script that runs for long holds everybody up.
+/// How many leases one command renews, because a script that runs for long holds everybody up. A caller may
+/// pass any number.
 const BATCH: usize = 256;
 
-/// For each key: 1 if it was renewed, 0 if it was missing, or the entry of another node.
+/// For each key: 0 if it was missing, 1 if it was renewed, or 2 if it has another value. A key that somebody
+/// else has made of another type is no reason to renew none of the others.
 const RENEW: &str = "\
 local answers = {}
 for i, key in ipairs(KEYS) do
-  local found = redis.call('SET', key, ARGV[1], 'NX', 'GET', 'PX', ARGV[2])
+  local found = redis.pcall('SET', key, ARGV[1], 'NX', 'GET', 'PX', ARGV[2])
   if not found then
     answers[i] = 0
   elseif found == ARGV[1] then
     redis.call('PEXPIRE', key, ARGV[2])
     answers[i] = 1
+  elseif type(found) == 'string' or string.find(found.err, 'WRONGTYPE', 1, true) then
+    answers[i] = 2
   else
-    answers[i] = found
+    return found
   end
 end
 return answers";

@@ -62,16 +62,23 @@ impl Marker {
     }
 }
 
-/// Returns the value of the marker and its age in milliseconds, or -1 if it was missing.
+/// Returns the id in the marker and its age in milliseconds, or -1 if the marker was missing. A value that no
+/// node writes counts as missing, because it would keep all nodes out for ever.
 const SCRIPT: &str = "\
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local found = redis.call('GET', KEYS[1])
-if not found then
+local found = redis.pcall('GET', KEYS[1])
+if type(found) == 'table' then
+  if not string.find(found.err, 'WRONGTYPE', 1, true) then
+    return found
+  end
+  found = nil
+end
+local id, since = string.match(found or '', '^(%x+) (%d+)$')
+if not id then
   redis.call('SET', KEYS[1], ARGV[1] .. ' ' .. string.format('%.0f', now))
   return {ARGV[1], -1}
 end
-local id, since = string.match(found, '^(%S+) (%d+)$')
 return {id, math.max(0, now - since)}";
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ use super::server::{Connector, PING_INTERVAL, Purpose, Server, Task};
 use crate::store::future::Unavailable;
 use crate::store::inbox::cost;
 use crate::store::meter;
+use crate::throttle::Throttle;
 
 /// Publishes messages, in order, on a connection of its own.
 ///
@@ -153,6 +154,7 @@ impl Letter {
 
 async fn keep_connected(server: Arc<Server>, outbox: Arc<Outbox>) {
     let mut connector = Connector::new(Purpose::Publishing);
+    let throttle = Throttle::default();
     loop {
         let connect = || server.connect(ANSWER_TIMEOUT, |_| {});
         let give_up = || outbox.disconnected();
@@ -162,7 +164,7 @@ async fn keep_connected(server: Arc<Server>, outbox: Arc<Outbox>) {
             tokio::select! {
                 () = link.ended() => break,
                 batch = outbox.batch() => {
-                    if !send(link.connection.clone(), batch, &outbox).await {
+                    if !send(link.connection.clone(), batch, &outbox, &throttle).await {
                         break;
                     }
                 },
@@ -176,7 +178,12 @@ async fn keep_connected(server: Arc<Server>, outbox: Arc<Outbox>) {
 }
 
 /// Sends letters, once. Returns whether the connection is of use.
-async fn send(mut connection: MultiplexedConnection, batch: Vec<Letter>, outbox: &Outbox) -> bool {
+async fn send(
+    mut connection: MultiplexedConnection,
+    batch: Vec<Letter>,
+    outbox: &Outbox,
+    throttle: &Throttle,
+) -> bool {
     let bytes: usize = batch.iter().map(Letter::cost).sum();
     let mut commands = Pipeline::with_capacity(batch.len());
     for letter in &batch {
@@ -194,7 +201,9 @@ async fn send(mut connection: MultiplexedConnection, batch: Vec<Letter>, outbox:
             true
         }
         Err(error) => {
-            tracing::warn!(%error, messages = batch.len(), "messages were not published");
+            if throttle.passes("not_published") {
+                tracing::warn!(%error, messages = batch.len(), "messages were not published");
+            }
             batch.iter().for_each(|_| meter::lost("not_published"));
             !error.is_unrecoverable_error() && !error.is_timeout()
         }

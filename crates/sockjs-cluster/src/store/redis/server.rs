@@ -14,6 +14,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 
 use super::error::ConnectError;
 use crate::store::meter;
+use crate::throttle::Throttle;
 
 /// Where a server is, and how to log in to it.
 #[derive(Clone)]
@@ -37,6 +38,7 @@ pub(super) struct Connector {
     purpose: Purpose,
     /// When it was made last.
     last: Option<Instant>,
+    throttle: Throttle,
 }
 
 /// What a connection is for.
@@ -105,6 +107,7 @@ impl Connector {
         Self {
             purpose,
             last: None,
+            throttle: Throttle::default(),
         }
     }
 
@@ -126,6 +129,7 @@ impl Connector {
             sleep_until(last + LONGEST_STEP).await;
         }
         let mut on_failure = Some(on_failure);
+        let mut is_logged = false;
         let mut attempts = FuturesUnordered::new();
         let mut step = FIRST_STEP;
         let done = loop {
@@ -134,7 +138,12 @@ impl Connector {
                 loop {
                     match attempts.next().await {
                         Some(Ok(done)) => return done,
-                        Some(Err(error)) => self.failed(&error, &mut on_failure),
+                        Some(Err(error)) => {
+                            is_logged = self.log(&error, is_logged);
+                            if let Some(on_failure) = on_failure.take() {
+                                on_failure();
+                            }
+                        }
                         None => std::future::pending().await,
                     }
                 }
@@ -152,15 +161,17 @@ impl Connector {
         done
     }
 
-    fn failed(&self, error: &RedisError, on_failure: &mut Option<impl FnOnce()>) {
+    /// Logs a failure: once for each outage, and each minute once if the server is there for a moment again
+    /// and again. Returns whether this outage is logged.
+    fn log(&self, error: &RedisError, is_logged: bool) -> bool {
         let purpose = self.purpose.as_str();
-        match on_failure.take() {
-            Some(on_failure) => {
-                tracing::warn!(purpose, %error, "cannot connect to Redis");
-                on_failure();
-            }
-            None => tracing::debug!(purpose, %error, "cannot connect to Redis"),
+        let warns = !is_logged && self.throttle.passes("cannot_connect");
+        if warns {
+            tracing::warn!(purpose, %error, "cannot connect to Redis");
+        } else {
+            tracing::debug!(purpose, %error, "cannot connect to Redis");
         }
+        is_logged || warns
     }
 }
 
@@ -211,3 +222,41 @@ const LONGEST_STEP: Duration = Duration::from_millis(250);
 
 /// After how much silence a connection is asked for a sign of life.
 pub(super) const PING_INTERVAL: Duration = Duration::from_secs(2);
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use redis::ErrorKind;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn outage_soon_after_another_is_logged_if_it_lasts() {
+        let warnings = Arc::new(AtomicUsize::new(0));
+        let count = warnings.clone();
+        let subscriber = tracing_subscriber::fmt()
+            .with_max_level(tracing::Level::WARN)
+            .with_writer(move || {
+                count.fetch_add(1, Ordering::Relaxed);
+                io::sink()
+            })
+            .finish();
+        let _default = tracing::subscriber::set_default(subscriber);
+        let mut connector = Connector::new(Purpose::Directory);
+        // How long the server is away, and how many warnings there are after that.
+        for (seconds, expected) in [(5, 1), (5, 1), (300, 2)] {
+            let there_at = Instant::now() + Duration::from_secs(seconds);
+            let connect = || async move {
+                if Instant::now() < there_at {
+                    return Err((ErrorKind::Io, "nobody is there").into());
+                }
+                Ok(())
+            };
+            connector.connect(connect, || {}).await;
+            assert_eq!(warnings.load(Ordering::Relaxed), expected);
+        }
+    }
+}

@@ -11,6 +11,7 @@ use tokio::time::sleep;
 use super::server::{Connector, Link, PING_INTERVAL, Purpose, Server, Task};
 use crate::store::inbox::Inbox;
 use crate::store::meter;
+use crate::throttle::Throttle;
 
 /// Subscribes to channels and gets their messages, on a connection of its own.
 pub(super) struct Subscriber {
@@ -144,6 +145,7 @@ async fn keep_connected(
         flag.store(is_connected, Ordering::Relaxed);
     };
     let mut connector = Connector::new(Purpose::Subscribing);
+    let throttle = Throttle::default();
     for connection in 0_u64.. {
         let connect = || {
             let inbox = inbox.clone();
@@ -154,12 +156,16 @@ async fn keep_connected(
         let link = connector.connect(connect, give_up).await;
         subscriptions.lock().start_over();
         let mut active = HashSet::new();
-        if change(&link, &subscriptions, &mut active).await.is_ok() {
+        let changed = change(&link, &subscriptions, &mut active, &throttle).await;
+        if changed.is_ok() {
             set_connected(true);
             if connection > 0 {
                 inbox.put_gap();
             }
-            while wait(&link, &subscriptions, &mut active).await.is_ok() {}
+            while wait(&link, &subscriptions, &mut active, &throttle)
+                .await
+                .is_ok()
+            {}
         }
         set_connected(false);
         meter::lost("disconnected");
@@ -173,10 +179,11 @@ async fn wait(
     link: &Link,
     subscriptions: &Subscriptions,
     active: &mut HashSet<Channel>,
+    throttle: &Throttle,
 ) -> Result<(), ()> {
     tokio::select! {
         () = link.ended() => Err(()),
-        () = subscriptions.change.notified() => change(link, subscriptions, active).await,
+        () = subscriptions.change.notified() => change(link, subscriptions, active, throttle).await,
         () = sleep(PING_INTERVAL) => link.ping().await.map_err(|_| ()),
     }
 }
@@ -186,11 +193,14 @@ async fn change(
     link: &Link,
     subscriptions: &Subscriptions,
     active: &mut HashSet<Channel>,
+    throttle: &Throttle,
 ) -> Result<(), ()> {
     loop {
         let changes = subscriptions.lock().changes(active);
         if let Err(error) = changes.make(link).await {
-            tracing::warn!(%error, "cannot subscribe");
+            if throttle.passes("cannot_subscribe") {
+                tracing::warn!(%error, "cannot subscribe");
+            }
             if error.code().is_some() {
                 sleep(REFUSAL_PAUSE).await;
             }
