@@ -181,16 +181,16 @@ impl Wakers {
             let other = self.others.as_mut().map(|others| &mut others[index]);
             if let Some(other) = other.filter(|other| other.is_some()) {
                 if awaited.is_due(session) {
-                    due.slots[index] = other.take();
+                    due.extend(other.take());
                 }
             } else if self.waits[index] && self.task.is_parked() && awaited.is_due(session) {
                 // A running task looks by itself.
                 self.waits[index] = false;
-                due.slots[index] = self.task.wake();
+                due.extend(self.task.wake());
             }
         }
         if self.task.is_due(session) {
-            due.task = self.task.wake();
+            due.extend(self.task.wake());
         }
         if let Some(crowd) = &mut self.crowd {
             crowd.take_due(session, &mut due.others);
@@ -256,19 +256,25 @@ impl Task {
     }
 }
 
-/// The wakers to wake once the session is unlocked.
+/// The wakers to wake once the session is unlocked. Nearly always there is one at most.
 #[derive(Debug, Default)]
 #[must_use]
 pub(super) struct Due {
-    task: Option<Waker>,
-    slots: [Option<Waker>; Awaited::ALL.len()],
+    first: Option<Waker>,
     others: Vec<Waker>,
 }
 
 impl Due {
+    fn extend(&mut self, waker: Option<Waker>) {
+        if self.first.is_none() {
+            self.first = waker;
+        } else {
+            self.others.extend(waker);
+        }
+    }
+
     pub(super) fn wake(self) {
-        self.task.into_iter().for_each(Waker::wake);
-        self.slots.into_iter().flatten().for_each(Waker::wake);
+        self.first.into_iter().for_each(Waker::wake);
         self.others.into_iter().for_each(Waker::wake);
     }
 }
