@@ -123,3 +123,6 @@ pub use service::{NotFound, SockJs};
 pub use session::{BindingKey, KeyWriter, Receiver, Sender, Session, SessionHandler, SessionRef};
 pub use slow_policy::SlowPolicy;
 pub use sockjs_core::{Cause, CloseReason, Ending, JsonError, Message, SessionState, Transport};
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub use transport::fuzz_websocket;

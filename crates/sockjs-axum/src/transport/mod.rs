@@ -32,9 +32,14 @@ mod relay;
 mod stream;
 mod upload;
 
+#[cfg(any(test, fuzzing))]
+mod differential;
+
 pub(crate) use self::beside::Beside;
 pub(crate) use self::body::OwnBody;
 pub(crate) use self::buffer::max_form_len;
+#[cfg(fuzzing)]
+pub use self::differential::fuzz_websocket;
 pub(crate) use self::eventsource::eventsource;
 pub(crate) use self::handshake::is_extended_connect;
 pub(crate) use self::htmlfile::htmlfile;
