@@ -143,17 +143,24 @@ if (options.headers) {
 }
 try {
   const isCluster = options.cluster !== undefined;
-  const sites = isCluster ? await startCluster(Number(options.cluster)) : await start();
   const reference = isCluster ? undefined : await startReference();
+  const browsers = [];
   for (const name of options.browser) {
     const browser = await BROWSERS[name].launch();
+    browsers.push(browser);
+    report.begin(browser);
+  }
+  // Side by side, because they wait most of the time. Each has servers of its own, whose connections its tests
+  // break.
+  const [sites] = await Promise.all(browsers.map(async (browser) => {
+    const sites = isCluster ? await startCluster(Number(options.cluster)) : await start();
     try {
-      report.begin(browser);
       await runBrowser(browser, sites, reference, report);
     } finally {
       await browser.close();
     }
-  }
+    return sites;
+  }));
   if (!partial) await runHeaders(report);
   if (!isCluster) {
     await report.check("the code of docs/client.md", () => checkDocumentation(sites.same));

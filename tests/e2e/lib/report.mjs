@@ -15,14 +15,13 @@ const { version: sockjsNode } = createRequire(import.meta.url)("sockjs/package.j
 export class Report {
   browsers = [];
   cells = new Map();
-  notes = [];
   details = [];
   passed = 0;
   failed = 0;
 
   begin({ name, version }) {
     this.browsers.push({ name, version });
-    console.log(`\n${name} ${version}, sockjs-client ${sockjsClient}\n`);
+    console.log(`${name} ${version}, sockjs-client ${sockjsClient}`);
   }
 
   /** Runs a cell. With a `reason`, it passes if it is indeed impossible. */
@@ -31,14 +30,12 @@ export class Report {
     const problems = await run().catch((error) => [error.message]);
     const seconds = ((performance.now() - start) / 1000).toFixed(1);
 
-    let outcome = "works";
-    if (problems.length > 0) outcome = "FAILS";
-    else if (reason !== undefined) outcome = `– ${this.#note(reason)}`;
+    const outcome = problems.length > 0 ? { text: "FAILS" } : { text: "works", reason };
     this.cells.set(key(browser, transport, origin), outcome);
     this.#count(problems);
 
-    const what = `${transport}, ${origin} origin`.padEnd(34);
-    const how = reason === undefined || problems.length > 0 ? outcome : `impossible: ${reason}`;
+    const what = `${browser.name}: ${transport}, ${origin} origin`.padEnd(43);
+    const how = outcome.reason === undefined ? outcome.text : `impossible: ${reason}`;
     console.log(`${what} ${how} (${seconds} s)`);
     for (const problem of problems) console.log(`    ${problem}`);
   }
@@ -77,18 +74,21 @@ export class Report {
     const columns = this.browsers.flatMap((browser) => ORIGINS.map((origin) => ({ browser, origin })));
     const head = ["Transport", ...columns.map(({ browser, origin }) => `${browser.name}, ${origin} origin`)];
     const ran = (transport) => [...this.cells.keys()].some((cell) => cell.includes(` ${transport} `));
+    const reasons = [];
+    const shown = ({ text, reason }) => {
+      if (reason === undefined) return text;
+      if (!reasons.includes(reason)) reasons.push(reason);
+      return `– ${mark(reasons.indexOf(reason))}`;
+    };
+    const cell = ({ browser, origin }, transport) =>
+      shown(this.cells.get(key(browser, transport, origin)) ?? { text: "" });
     const rows = TRANSPORTS.filter(ran).map((transport) => [
       `\`${transport}\``,
-      ...columns.map(({ browser, origin }) => this.cells.get(key(browser, transport, origin)) ?? ""),
+      ...columns.map((column) => cell(column, transport)),
     ]);
     const lines = [head, head.map(() => "---"), ...rows].map((cells) => `| ${cells.join(" | ")} |`);
-    const notes = this.notes.map((reason, i) => `${mark(i)} ${reason}.`);
+    const notes = reasons.map((reason, i) => `${mark(i)} ${reason}.`);
     return [lines.join("\n"), ...notes].join("\n\n");
-  }
-
-  #note(reason) {
-    if (!this.notes.includes(reason)) this.notes.push(reason);
-    return mark(this.notes.indexOf(reason));
   }
 
   #count(problems) {
