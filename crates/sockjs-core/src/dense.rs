@@ -88,6 +88,35 @@ pub(crate) fn remove_backslashes<'a>(text: &'a [u8], out: &mut Vec<u8>) -> &'a [
     rest
 }
 
+/// Counts the backslashes before quotation marks, and returns the rest as well.
+///
+/// It stops before a block that is not simple, or has the first byte of a character that
+/// [`quote`](crate::quote()) may escape. `text` must not begin with a special byte other than a backslash.
+pub(crate) fn count_backslashes(text: &[u8]) -> (&[u8], usize) {
+    let mut rest = text;
+    while let Some((block, next)) = block_and_next(rest) {
+        if !(is_simple(block, next) && is_plain(next)) {
+            break;
+        }
+        // The next block begins with a backslash if this one ends with it.
+        rest = &rest[BLOCK - usize::from(block[BLOCK - 1] == b'\\')..];
+    }
+    let counted = &text[..text.len() - rest.len()];
+    // The sum for 32 bytes fits in a byte, so that the compiler can vectorize it.
+    let counts = counted.chunks(32).map(|bytes| {
+        let marks = bytes.iter().map(|&byte| u8::from(byte == b'\\'));
+        usize::from(marks.sum::<u8>())
+    });
+    (rest, counts.sum())
+}
+
+/// Returns whether no byte begins a character that may need an escape.
+#[inline]
+fn is_plain(block: &[u8; BLOCK]) -> bool {
+    let others = block.iter().map(|&byte| (byte ^ 0xe2).min(byte ^ 0xef));
+    others.fold(u8::MAX, u8::min) != 0
+}
+
 /// Returns the first block, and as many bytes from the second byte on.
 #[inline]
 fn block_and_next(text: &[u8]) -> Option<(&[u8; BLOCK], &[u8; BLOCK])> {

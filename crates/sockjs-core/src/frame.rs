@@ -64,6 +64,7 @@ impl Frame {
     }
 
     /// Estimates how many bytes [`write_to`](Self::write_to) appends.
+    #[inline]
     pub(crate) fn len_hint(&self) -> usize {
         match self {
             Self::Open | Self::Heartbeat => 1,

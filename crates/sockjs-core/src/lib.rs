@@ -93,6 +93,7 @@ mod page;
 mod refusal;
 
 mod quote;
+mod unquote;
 
 mod dense;
 mod plain;

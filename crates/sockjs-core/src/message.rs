@@ -7,11 +7,13 @@ use std::sync::{Arc, OnceLock};
 use serde::{Deserialize, Serialize};
 
 use crate::quote::{self, quote, quoted_len, quoted_len_hint};
+use crate::unquote::unquote;
 
 /// A message of the application: Unicode text that is cheap to clone.
 ///
 /// The first clone copies the text. All clones share that copy and its JSON encoding, so a message
-/// that is sent to many sessions is encoded once.
+/// that is sent to many sessions is encoded once. A message that came from a client may keep the encoding in
+/// which it came. It is decoded when its text is needed, and sent on without being encoded again.
 ///
 /// ```
 /// use sockjs_core::Message;
@@ -24,13 +26,40 @@ use crate::quote::{self, quote, quoted_len, quoted_len_hint};
 pub struct Message {
     /// The text until the first clone. Most messages are never cloned, so they need no `Arc`.
     own: String,
-    /// The text from the first clone on.
+    /// The text from the first clone on, and of a message that came encoded.
     shared: OnceLock<Arc<Shared>>,
 }
 
+/// Text and encoding. One of them is always there.
 struct Shared {
-    text: String,
+    len: usize,
+    text: OnceLock<String>,
     quoted: OnceLock<Box<[u8]>>,
+}
+
+impl Shared {
+    fn text(&self) -> &str {
+        self.text.get_or_init(|| self.decode())
+    }
+
+    /// Returns the encoding, if there is one or it is worth making: other clones will probably be written too.
+    fn encoding(self: &Arc<Self>) -> Option<&[u8]> {
+        if Arc::strong_count(self) > 1 {
+            return Some(self.quoted.get_or_init(|| {
+                let text = self.text();
+                let mut quoted = Vec::with_capacity(quoted_len_hint(text));
+                quote(text, &mut quoted);
+                quoted.into_boxed_slice()
+            }));
+        }
+        self.quoted.get().map(AsRef::as_ref)
+    }
+
+    #[cold]
+    fn decode(&self) -> String {
+        let quoted = self.quoted.get().expect("there is no text");
+        unquote(&quoted[1..quoted.len() - 1], self.len)
+    }
 }
 
 impl Message {
@@ -40,18 +69,46 @@ impl Message {
 
     /// Returns the text.
     pub fn as_str(&self) -> &str {
-        match self.shared.get() {
-            Some(shared) => &shared.text,
-            None => &self.own,
+        if self.own.is_empty() {
+            self.shared.get().map_or("", |shared| shared.text())
+        } else {
+            &self.own
         }
     }
 
     /// Returns the text as a `String`. It is copied only if a clone of this message exists.
     pub fn into_string(self) -> String {
         match self.shared.into_inner().map(Arc::try_unwrap) {
-            Some(Ok(Shared { text, .. })) => text,
-            Some(Err(shared)) => shared.text.clone(),
+            Some(Ok(mut shared)) => shared.text.take().unwrap_or_else(|| shared.decode()),
+            Some(Err(shared)) => shared.text().to_owned(),
             None => self.own,
+        }
+    }
+
+    /// Returns the length of the text in bytes.
+    pub fn len(&self) -> usize {
+        if self.own.is_empty() {
+            self.shared.get().map_or(0, |shared| shared.len)
+        } else {
+            self.own.len()
+        }
+    }
+
+    /// Returns whether the text is empty.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Creates a message of `len` bytes from a JSON string as [`quote`](crate::quote()) writes it.
+    pub(crate) fn from_quoted(quoted: Box<[u8]>, len: usize) -> Self {
+        let shared = Shared {
+            len,
+            text: OnceLock::new(),
+            quoted: OnceLock::from(quoted),
+        };
+        Self {
+            own: String::new(),
+            shared: OnceLock::from(Arc::new(shared)),
         }
     }
 
@@ -89,16 +146,9 @@ impl Message {
 
     /// Appends the text to `out` as a JSON string.
     pub(crate) fn write_quoted(&self, out: &mut Vec<u8>) {
-        match self.shared.get() {
-            // Other clones will probably be written too, so the encoding is worth keeping.
-            Some(shared) if Arc::strong_count(shared) > 1 => {
-                out.extend_from_slice(shared.quoted.get_or_init(|| {
-                    let mut quoted = Vec::with_capacity(self.quoted_len_hint());
-                    quote(self, &mut quoted);
-                    quoted.into_boxed_slice()
-                }));
-            }
-            _ => quote(self, out),
+        match self.shared.get().and_then(Shared::encoding) {
+            Some(quoted) => out.extend_from_slice(quoted),
+            None => quote(self, out),
         }
     }
 
@@ -123,7 +173,8 @@ impl Clone for Message {
     fn clone(&self) -> Self {
         let shared = self.shared.get_or_init(|| {
             Arc::new(Shared {
-                text: self.own.clone(),
+                len: self.own.len(),
+                text: OnceLock::from(self.own.clone()),
                 quoted: OnceLock::new(),
             })
         });
@@ -290,6 +341,38 @@ mod tests {
         drop(message);
         assert_eq!(quoted(&clone), r#""hello""#);
         assert!(clone.shared.get().unwrap().quoted.get().is_none());
+    }
+
+    /// A message that came as a JSON string.
+    fn encoded() -> Message {
+        let json = r#""{\"a\":\"\\n\"}\n""#;
+        Message::from_quoted(json.as_bytes().into(), TEXT.len())
+    }
+
+    const TEXT: &str = "{\"a\":\"\\n\"}\n";
+
+    #[test]
+    fn a_message_that_is_sent_on_as_it_came_is_not_decoded() {
+        let message = encoded();
+        let clone = message.clone();
+        for message in [message, clone] {
+            assert_eq!(message.len(), TEXT.len());
+            assert_eq!(message.quoted_len(), quoted_len(TEXT));
+            assert_eq!(message.quoted_len_hint(), quoted_len(TEXT));
+            assert_eq!(quoted(&message), r#""{\"a\":\"\\n\"}\n""#);
+            assert!(message.shared.get().unwrap().text.get().is_none());
+        }
+    }
+
+    #[test]
+    fn a_message_that_came_encoded_is_decoded_when_its_text_is_needed() {
+        assert_eq!(encoded(), TEXT);
+        assert_eq!(encoded().into_string(), TEXT);
+        let message = encoded();
+        let clone = message.clone();
+        assert_eq!(clone.as_str().as_ptr(), message.as_str().as_ptr());
+        assert_eq!(message.into_string(), TEXT);
+        assert_eq!(clone.into_string(), TEXT);
     }
 
     #[test]

@@ -58,20 +58,23 @@ pub(crate) fn copy_plain<'a>(text: &'a [u8], special: Special, out: &mut Vec<u8>
     &[]
 }
 
-/// Returns whether a JSON string can contain the text as it is.
+/// Returns the length of the part of the text that a JSON string can contain as it is.
 #[inline]
-pub(crate) fn is_plain(text: &[u8]) -> bool {
+pub(crate) fn plain_len(text: &[u8]) -> usize {
     let mut rest = text;
     while let Some((block, after)) = rest.split_first_chunk::<16>() {
         if Special::InJson.marks(block) != 0 {
-            return false;
+            break;
         }
         rest = after;
     }
-    match text.last_chunk::<16>() {
-        Some(block) => rest.is_empty() || Special::InJson.marks(block) == 0,
-        None => !rest.iter().any(|&byte| Special::InJson.is(byte)),
+    if let (Some(block), ..16) = (text.last_chunk::<16>(), rest.len()) {
+        if rest.is_empty() || Special::InJson.marks(block) == 0 {
+            return text.len();
+        }
     }
+    let plain = rest.iter().position(|&byte| Special::InJson.is(byte));
+    text.len() - plain.map_or(0, |at| rest.len() - at)
 }
 
 impl Special {
@@ -150,7 +153,7 @@ mod tests {
                         (Special::ToQuote, text.iter().position(|&b| to_quote(b))),
                     ] {
                         if let Special::InJson = special {
-                            assert_eq!(is_plain(&text), end.is_none());
+                            assert_eq!(plain_len(&text), end.unwrap_or(len));
                         }
                         let end = end.unwrap_or(len);
                         let mut out = vec![b'x'];

@@ -7,7 +7,8 @@ use serde::de::IgnoredAny;
 
 use self::decoder::{Decoded, Decoder};
 use crate::Message;
-use crate::plain::is_plain;
+use crate::plain::plain_len;
+use crate::unquote::text_len;
 
 /// The messages that a client posted in one request or one WebSocket message.
 ///
@@ -38,6 +39,8 @@ pub struct Payload {
 enum Content {
     /// The one message.
     One(String),
+    /// The one message as it came: a JSON string. Its text has `len` bytes.
+    Quoted { json: Box<[u8]>, len: usize },
     /// Messages one after the other, then their [lengths]. The next message starts at `at`, and its
     /// length at `len_at`.
     Many {
@@ -62,8 +65,8 @@ impl Payload {
         if body.is_empty() {
             return Err(PayloadError::Expected);
         }
-        if let Some(message) = one_plain(body) {
-            return Self::raw(message, message_limit);
+        if let Some(one) = Self::one(body, message_limit) {
+            return one;
         }
         match Decoder::new(body).array() {
             Some(decoded) => Self::decoded(decoded, message_limit),
@@ -81,8 +84,8 @@ impl Payload {
     /// - [`PayloadError::Broken`] if the text is anything else.
     /// - [`PayloadError::TooLong`] if it is valid but a message is longer than `message_limit`.
     pub fn parse_frame(text: &str, message_limit: usize) -> Result<Self, PayloadError> {
-        if let Some(message) = one_plain(text) {
-            return Self::raw(message, message_limit);
+        if let Some(one) = Self::one(text, message_limit) {
+            return one;
         }
         let decoded = if text.is_empty() {
             Some(Decoded::default())
@@ -107,6 +110,36 @@ impl Payload {
         Ok(Self {
             size: text.len(),
             content: Content::One(text),
+            left: 1,
+        })
+    }
+
+    /// Parses an array with one message that needs no decoding, because it has no escape or is kept as it is.
+    /// Nearly always an array in a WebSocket message is one.
+    #[inline]
+    fn one(array: &str, message_limit: usize) -> Option<Result<Self, PayloadError>> {
+        let message = array.strip_prefix("[\"")?.strip_suffix("\"]")?;
+        match message.as_bytes().get(plain_len(message.as_bytes())) {
+            None => Some(Self::raw(message, message_limit)),
+            Some(b'\\') if message.len() >= WORTH_KEEPING => {
+                let json = &array[1..array.len() - 1];
+                let len = text_len(message.as_bytes())?;
+                Some(Self::quoted(json, len, message_limit))
+            }
+            Some(_) => None,
+        }
+    }
+
+    fn quoted(json: &str, len: usize, message_limit: usize) -> Result<Self, PayloadError> {
+        if len > message_limit {
+            return Err(PayloadError::TooLong);
+        }
+        Ok(Self {
+            size: json.len(),
+            content: Content::Quoted {
+                json: json.as_bytes().into(),
+                len,
+            },
             left: 1,
         })
     }
@@ -166,6 +199,7 @@ impl Payload {
     pub fn text_len(&self) -> usize {
         match &self.content {
             Content::One(text) => text.len(),
+            Content::Quoted { len, .. } => *len,
             Content::Many {
                 messages, len_at, ..
             } => {
@@ -199,6 +233,9 @@ impl Iterator for Payload {
         self.left = self.left.checked_sub(1)?;
         let text = match &mut self.content {
             Content::One(text) => mem::take(text),
+            Content::Quoted { json, len } => {
+                return Some(Message::from_quoted(mem::take(json), mem::take(len)));
+            }
             Content::Many {
                 messages,
                 at,
@@ -234,16 +271,12 @@ pub enum PayloadError {
     TooLong,
 }
 
+/// From which length on a message is kept as it came. A shorter one is decoded faster than the memory for it
+/// is found.
+const WORTH_KEEPING: usize = 64;
+
 /// The number of spare bytes that do not justify a reallocation.
 const MAX_SPARE: usize = 16;
-
-/// Returns the message of an array with one message, if that needs no decoding. Nearly always an array in
-/// a WebSocket message is one.
-#[inline]
-fn one_plain(array: &str) -> Option<&str> {
-    let message = array.strip_prefix("[\"")?.strip_suffix("\"]")?;
-    is_plain(message.as_bytes()).then_some(message)
-}
 
 fn starts_with(text: &str, first: u8) -> bool {
     text.bytes().find(|byte| !decoder::is_space(byte)) == Some(first)

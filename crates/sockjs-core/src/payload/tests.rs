@@ -208,6 +208,31 @@ fn messages_are_yielded_one_by_one() {
 }
 
 #[test]
+fn one_message_as_quote_writes_it_is_kept_as_it_came() {
+    let is_kept = |array: &str, parse: Parse| {
+        let payload = parse(array, NO_LIMIT).unwrap();
+        matches!(payload.content, Content::Quoted { .. })
+    };
+    let text = "{\"key\":\"value\"}\n".repeat(10);
+    let array = serde_json::to_string(&[&text]).unwrap();
+    for parse in [BODY, FRAME] {
+        assert!(is_kept(&array, parse));
+        assert_eq!(texts(parse, &array).unwrap(), [&*text]);
+        assert!(parse(&array, text.len()).is_ok());
+        assert_eq!(parse(&array, text.len() - 1).unwrap_err(), TooLong);
+        for other in [
+            serde_json::to_string(&[&text, &text]).unwrap(),
+            array.replace("\\n", "\\u000a"),
+            array.replace('/', "\\/").replace("key", "\\/"),
+            array.replace("key", "\u{2028}"),
+            array.replace('[', " [ "),
+        ] {
+            assert!(!is_kept(&other, parse), "{other}");
+        }
+    }
+}
+
+#[test]
 fn text_len_counts_characters_and_not_escapes() {
     let text = format!("[\"{}\",\"\"]", "\\u00e9".repeat(100));
     let payload = Payload::parse(&text, NO_LIMIT).unwrap();
