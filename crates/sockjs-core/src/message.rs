@@ -69,10 +69,9 @@ impl Message {
 
     /// Returns the text.
     pub fn as_str(&self) -> &str {
-        if self.own.is_empty() {
-            self.shared.get().map_or("", |shared| shared.text())
-        } else {
-            &self.own
+        match self.shared.get() {
+            Some(shared) => shared.text(),
+            None => &self.own,
         }
     }
 
