@@ -7,8 +7,8 @@ use http::header::{CONTENT_TYPE, HeaderValue};
 use libfuzzer_sys::fuzz_target;
 use sockjs_cluster::fuzz_relay_head;
 
-/// The parts of the input are lines: the path and query, the content type, and the header of the call,
-/// which may follow several times.
+// The parts of the input are lines: the path and query, the content type, and the header of the call,
+// which may follow several times.
 fuzz_target!(|data: &[u8]| {
     let mut lines = data.split(|byte| *byte == b'\n');
     let Ok(path) = str::from_utf8(lines.next().unwrap_or_default()) else {

@@ -7,10 +7,11 @@ use tungstenite::{Error, Message};
 use super::boundary::Boundary;
 use super::read_buffer::{ReadBuffer, Start};
 
-/// The client's side of the WebSocket protocol, in memory.
+/// The WebSocket protocol, in memory: what a client has sent becomes messages, and what the protocol has to say
+/// goes into a write buffer.
 ///
 /// A message that comes whole and in one frame is taken as it is. At anything else, tungstenite takes over
-/// until the end of a message: it does the whole protocol.
+/// until the end of a message.
 #[derive(Default)]
 pub(super) struct Protocol {
     /// Boxed, because most connections never need it.
@@ -29,9 +30,9 @@ pub(super) struct Tungstenite {
 /// What a client has sent.
 #[derive(Debug)]
 pub(super) enum Received {
-    /// A message. [`ReadBuffer::message`] returns it.
+    /// A message that came whole and in one frame. [`ReadBuffer::message`] returns it.
     Message,
-    /// A message that came in another way, or a control frame.
+    /// Any other message, or a control frame.
     Other(Message),
 }
 

@@ -14,13 +14,14 @@ pub(super) struct Header {
 /// What bytes begin with.
 pub(super) enum Beginning {
     Header(Header),
-    /// A part of such a header, or nothing.
+    /// A part of a header, or nothing.
     Part,
     /// Anything else.
     Other,
 }
 
 impl Beginning {
+    /// Looks for a header at the start of the bytes.
     #[inline]
     pub(super) fn of(bytes: &[u8]) -> Self {
         let [WHOLE_TEXT | WHOLE_BINARY, rest @ ..] = bytes else {
@@ -33,7 +34,7 @@ impl Beginning {
         let Some((&second, rest)) = rest.split_first() else {
             return Self::Part;
         };
-        // Without the bit for a mask, it is too much.
+        // Without the bit for a mask, the number is too high.
         match (second ^ MASKED, rest) {
             (payload @ 0..LEN_IN_TWO_BYTES, &[a, b, c, d, ..]) => Self::Header(Header {
                 len: 6,
