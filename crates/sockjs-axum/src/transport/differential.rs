@@ -77,6 +77,8 @@ pub(super) fn by_tungstenite(bytes: &[u8], max_message: usize) -> Vec<Heard> {
     let mut heard = Vec::new();
     loop {
         let message = match context.read(&mut memory) {
+            // It means nothing, and may be skipped.
+            Ok(Message::Pong(_)) => continue,
             Err(Error::ConnectionClosed | Error::AlreadyClosed) => None,
             message => Some(message),
         };
@@ -105,6 +107,9 @@ pub(super) fn in_parts(
         left = &left[len..];
         input.handle_filled(len);
         while let Poll::Ready(received) = protocol.poll(&mut input, &mut output, is_at_end) {
+            if let Some(Ok(Received::Other(Message::Pong(_)))) = received {
+                continue;
+            }
             heard.push(match received {
                 Some(Ok(Received::Message)) => Heard::text(input.message()),
                 Some(Ok(Received::Other(message))) => Heard::from(Some(Ok(message))),

@@ -10,8 +10,8 @@ use super::read_buffer::{ReadBuffer, Start};
 /// The WebSocket protocol, in memory: what a client has sent becomes messages, and what the protocol has to say
 /// goes into a write buffer.
 ///
-/// A message that comes whole and in one frame is taken as it is. At anything else, tungstenite takes over
-/// until the end of a message.
+/// A message that comes whole and in one frame is taken as it is, and a pong is skipped. At anything else,
+/// tungstenite takes over until the end of a message.
 #[derive(Default)]
 pub(super) struct Protocol {
     /// Boxed, because most connections never need it.
@@ -32,7 +32,7 @@ pub(super) struct Tungstenite {
 pub(super) enum Received {
     /// A message that came whole and in one frame. [`ReadBuffer::message`] returns it.
     Message,
-    /// Any other message, or a control frame.
+    /// Any other message, or a control frame. A pong may be missing.
     Other(Message),
 }
 

@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::mem;
 use std::ops::Range;
 
-use super::whole_frame::{Beginning, unmask};
+use super::whole_frame::{Beginning, Kind, unmask};
 
 thread_local! {
     /// All connections of a thread read into one buffer, one after the other, because each of them
@@ -25,9 +25,9 @@ pub(super) struct ReadBuffer {
 pub(super) enum Start {
     /// A message in one frame, which was taken.
     Message,
-    /// A part of such a message, or nothing.
+    /// A part of such a message or of a pong, or nothing.
     Part,
-    /// A control frame, a part of a message in several frames, a message that is longer than the buffer or
+    /// Another control frame, a part of a message in several frames, a message that is longer than the buffer or
     /// than allowed, or something that is no frame.
     Other,
 }
@@ -43,25 +43,30 @@ impl ReadBuffer {
         }
     }
 
-    /// Takes the next message, if it has come whole and in one frame.
+    /// Takes the next message, if it has come whole and in one frame, and the pongs before it, which mean nothing.
     pub(super) fn take_message(&mut self, max_len: usize) -> Start {
-        let untaken = &mut self.buffer[self.untaken.clone()];
-        let header = match Beginning::of(untaken) {
-            Beginning::Header(header) => header,
-            Beginning::Part => return Start::Part,
-            Beginning::Other => return Start::Other,
-        };
-        let frame_len = header.len + header.payload;
-        if header.payload > max_len || frame_len > BUFFER_LEN {
-            return Start::Other;
+        loop {
+            let untaken = &mut self.buffer[self.untaken.clone()];
+            let header = match Beginning::of(untaken) {
+                Beginning::Header(header) => header,
+                Beginning::Part => return Start::Part,
+                Beginning::Other => return Start::Other,
+            };
+            let frame_len = header.len + header.payload;
+            if header.payload > max_len || frame_len > BUFFER_LEN {
+                return Start::Other;
+            }
+            let Some(payload) = untaken.get_mut(header.len..frame_len) else {
+                return Start::Part;
+            };
+            let start = self.untaken.start;
+            self.untaken.start += frame_len;
+            if header.kind == Kind::Message {
+                unmask(payload, header.mask);
+                self.message = start + header.len..start + frame_len;
+                return Start::Message;
+            }
         }
-        let Some(payload) = untaken.get_mut(header.len..frame_len) else {
-            return Start::Part;
-        };
-        unmask(payload, header.mask);
-        self.message = self.untaken.start + header.len..self.untaken.start + frame_len;
-        self.untaken.start += frame_len;
-        Start::Message
     }
 
     /// Returns the message that was taken last, until more is read.
@@ -147,10 +152,13 @@ mod tests {
             frame(0x81, b"hello"),
             frame(0x82, long.as_bytes()),
             frame(0x81, b""),
+            frame(0x8a, b"pong"),
+            frame(0x8a, b""),
+            frame(0x81, b"last"),
         ];
         let mut input = ReadBuffer::new(&mut Vec::new());
         fill(&mut input, &frames.concat());
-        for text in ["hello", &long, ""] {
+        for text in ["hello", &long, "", "last"] {
             assert_eq!(input.take_message(MAX_LEN), Start::Message);
             assert_eq!(input.message(), text.as_bytes());
         }
