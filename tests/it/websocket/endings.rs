@@ -80,6 +80,26 @@ async fn the_server_does_not_wait_once_both_have_closed() {
     }
 }
 
+/// The ping has all frames read at once.
+#[tokio::test(start_paused = true)]
+async fn a_close_behind_a_refused_message_is_not_forgotten() {
+    let (mut socket, _session) = open_in_memory().await;
+    let frames = [
+        Frame::new(Opcode::Ping, ""),
+        Frame::text("x"),
+        Frame::close(1000, ""),
+    ];
+    socket
+        .write(frames.map(|frame| frame.masked()).concat())
+        .await;
+    assert_eq!(socket.frame().await, Frame::new(Opcode::Pong, ""));
+    socket.expect_close(1007, "Broken framing.").await;
+
+    let (waited, ()) = timed(socket.ended()).await;
+
+    assert_eq!(waited, Duration::ZERO);
+}
+
 /// Limit: time for a WebSocket client to close its side
 #[tokio::test(start_paused = true)]
 async fn an_unanswered_close_ends_the_connection_after_a_timeout() {

@@ -127,8 +127,8 @@ impl Pump {
         let mut input = self.socket.input();
         let read = self.read_payloads::<F>(cx, &mut input);
         self.socket.keep(input);
-        // Otherwise tungstenite may hold messages that were not taken.
-        if self.pong == Pong::Sent && self.input == Input::Read {
+        // Otherwise tungstenite may hold messages that were not taken, or a close frame.
+        if read.is_continue() && self.pong == Pong::Sent && self.input == Input::Read {
             self.socket.rest();
         }
         read
