@@ -31,10 +31,17 @@ pub fn fuzz_websocket(data: &[u8]) {
 pub(super) enum Heard {
     Text(Vec<u8>),
     Control(Message),
-    /// The client broke the protocol, or a limit.
-    Broken,
+    Broken(Fault),
     /// The closing handshake is complete.
     Closed,
+}
+
+/// What a client did wrong. Each has a close code of its own.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Fault {
+    Utf8,
+    Limit,
+    Other,
 }
 
 impl Heard {
@@ -42,7 +49,7 @@ impl Heard {
         if str::from_utf8(bytes).is_ok() {
             Self::Text(bytes.to_vec())
         } else {
-            Self::Broken
+            Self::Broken(Fault::Utf8)
         }
     }
 
@@ -52,13 +59,15 @@ impl Heard {
                 Self::text(&message.into_data())
             }
             Some(Ok(control)) => Self::Control(control),
-            Some(Err(_)) => Self::Broken,
+            Some(Err(Error::Utf8(_))) => Self::Broken(Fault::Utf8),
+            Some(Err(Error::Capacity(_))) => Self::Broken(Fault::Limit),
+            Some(Err(_)) => Self::Broken(Fault::Other),
             None => Self::Closed,
         }
     }
 
     fn is_last(&self) -> bool {
-        matches!(self, Self::Broken | Self::Closed)
+        matches!(self, Self::Broken(_) | Self::Closed)
     }
 }
 
