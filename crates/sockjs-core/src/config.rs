@@ -28,7 +28,7 @@ pub struct SessionConfig {
 }
 
 impl SessionConfig {
-    /// The number of bytes that a queued message counts in addition to its text.
+    /// The number of bytes that a queued message counts in addition to its [`size`](crate::Message::size).
     ///
     /// It is about what a message costs in memory, so that a million empty messages do not count
     /// as nothing.
@@ -81,7 +81,7 @@ impl SessionConfig {
 
     /// Sets how many bytes of messages may be queued for the client. Default: 1 MiB.
     ///
-    /// A message counts the length of its text in UTF-8 and
+    /// A message counts its [`size`](crate::Message::size) and
     /// [`MESSAGE_OVERHEAD`](Self::MESSAGE_OVERHEAD). An empty queue accepts one message of any
     /// length, so with zero one message at a time is queued.
     pub fn with_send_buffer(mut self, bytes: usize) -> Self {

@@ -33,6 +33,7 @@ pub struct Message {
 /// Text and encoding. One of them is always there.
 struct Shared {
     len: usize,
+    size: usize,
     text: OnceLock<String>,
     quoted: OnceLock<Box<[u8]>>,
 }
@@ -93,6 +94,20 @@ impl Message {
         }
     }
 
+    /// Returns how many bytes the message counts against
+    /// [`send_buffer`](crate::SessionConfig::with_send_buffer), besides
+    /// [`MESSAGE_OVERHEAD`](crate::SessionConfig::MESSAGE_OVERHEAD).
+    ///
+    /// It is the length of the text. A message that keeps the encoding in which it came counts that, too. The
+    /// size never changes.
+    pub fn size(&self) -> usize {
+        if self.own.is_empty() {
+            self.shared.get().map_or(0, |shared| shared.size)
+        } else {
+            self.own.len()
+        }
+    }
+
     /// Returns whether the text is empty.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
@@ -102,6 +117,7 @@ impl Message {
     pub(crate) fn from_quoted(quoted: Box<[u8]>, len: usize) -> Self {
         let shared = Shared {
             len,
+            size: len + quoted.len() + size_of::<Shared>(),
             text: OnceLock::new(),
             quoted: OnceLock::from(quoted),
         };
@@ -173,6 +189,7 @@ impl Clone for Message {
         let shared = self.shared.get_or_init(|| {
             Arc::new(Shared {
                 len: self.own.len(),
+                size: self.own.len(),
                 text: OnceLock::from(self.own.clone()),
                 quoted: OnceLock::new(),
             })
@@ -356,6 +373,7 @@ mod tests {
         let clone = message.clone();
         for message in [message, clone] {
             assert_eq!(message.len(), TEXT.len());
+            assert!(message.size() >= TEXT.len() + quoted_len(TEXT));
             assert_eq!(message.quoted_len(), quoted_len(TEXT));
             assert_eq!(message.quoted_len_hint(), quoted_len(TEXT));
             assert_eq!(quoted(&message), r#""{\"a\":\"\\n\"}\n""#);

@@ -4,7 +4,8 @@ use crate::dense::{count_backslashes, remove_backslashes};
 use crate::plain::{Special, copy_plain};
 
 /// Returns the length of the text that [`quote`](crate::quote()) writes as `"quoted"`. Returns `None` if it
-/// writes no text in this way, and if an escape has more than two bytes or seems to be missing.
+/// writes no text in this way, if an escape has more than two bytes, and if a byte is 0xe2 or 0xef, with which
+/// the characters begin that may have to be escaped.
 #[inline(never)]
 pub(crate) fn text_len(quoted: &[u8]) -> Option<usize> {
     let mut rest = quoted;

@@ -100,7 +100,7 @@ fn is_half_empty(session: &Session) -> bool {
 
 /// Returns how many bytes a message takes of the send buffer.
 fn cost(message: &Message) -> usize {
-    message.len() + SessionConfig::MESSAGE_OVERHEAD
+    message.size() + SessionConfig::MESSAGE_OVERHEAD
 }
 
 pub(super) fn is_open(session: &Session) -> bool {

@@ -11,7 +11,7 @@ use super::read_buffer::{ReadBuffer, Start};
 /// goes into a write buffer.
 ///
 /// A message that comes whole and in one frame is taken as it is, and a pong is skipped. At anything else,
-/// tungstenite takes over until the end of a message.
+/// tungstenite takes over until everything that was read is taken and ends with a message.
 #[derive(Default)]
 pub(super) struct Protocol {
     /// Boxed, because most connections never need it.

@@ -14,7 +14,8 @@ use crate::unquote::text_len;
 ///
 /// The whole text is validated and decoded at once. The decoded messages share one buffer, which is
 /// not longer than the text, and the iterator allocates each [`Message`] when it is taken. A body
-/// of 40,000 empty strings therefore keeps about 40 kB in memory and not 40,000 messages.
+/// of 40,000 empty strings therefore keeps about 40 kB in memory and not 40,000 messages. A single message may be
+/// kept in the encoding in which it came, and is decoded when its text is needed.
 ///
 /// The text must be valid JSON, with one exception: an escape of half a surrogate pair (`"\ud800"`)
 /// is accepted. It is not a character, so it becomes U+FFFD, as in the WebSocket of a browser.

@@ -106,5 +106,5 @@ impl Outbox {
 
 /// Returns how many bytes a message counts against the limit.
 fn cost(message: &Message) -> usize {
-    message.len() + SessionConfig::MESSAGE_OVERHEAD
+    message.size() + SessionConfig::MESSAGE_OVERHEAD
 }
