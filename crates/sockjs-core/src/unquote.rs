@@ -6,7 +6,6 @@ use crate::plain::{Special, copy_plain};
 /// Returns the length of the text that [`quote`](crate::quote()) writes as `"quoted"`. Returns `None` if it
 /// writes no text in this way, if an escape has more than two bytes, and if a byte is 0xe2 or 0xef, with which
 /// the characters begin that may have to be escaped.
-#[inline(never)]
 pub(crate) fn text_len(quoted: &[u8]) -> Option<usize> {
     let mut rest = quoted;
     let mut escapes = 0;
@@ -17,7 +16,7 @@ pub(crate) fn text_len(quoted: &[u8]) -> Option<usize> {
         let (after, backslashes) = count_backslashes(rest);
         escapes += backslashes;
         rest = after;
-        // What was not counted is a block with other special bytes, or the end.
+        // Here begins a block that has other special bytes, or the last part of the text.
         let start = rest.len();
         while start - rest.len() < BLOCK {
             rest = match *rest {
@@ -57,7 +56,8 @@ pub(crate) fn unquote(quoted: &[u8], len: usize) -> String {
 }
 
 /// Returns the byte that [`quote`](crate::quote()) writes as a backslash and `escaped`.
-fn unescape(escaped: u8) -> Option<u8> {
+#[inline]
+pub(crate) fn unescape(escaped: u8) -> Option<u8> {
     match escaped {
         b'"' | b'\\' => Some(escaped),
         b'b' => Some(0x08),

@@ -1,6 +1,7 @@
 use super::lengths;
 use crate::dense::remove_backslashes;
 use crate::plain::{Special, copy_plain};
+use crate::unquote::unescape;
 
 /// A decoder for JSON text that is an array of strings, or one string.
 ///
@@ -108,19 +109,14 @@ impl<'a> Decoder<'a> {
 
     fn escape(&mut self) -> Option<()> {
         let byte = match self.byte()? {
-            byte @ (b'"' | b'\\' | b'/') => byte,
-            b'b' => 0x08,
-            b'f' => 0x0c,
-            b'n' => b'\n',
-            b'r' => b'\r',
-            b't' => b'\t',
+            b'/' => b'/',
             b'u' => {
                 let mut utf8 = [0; 4];
                 let c = self.unicode_escape()?.encode_utf8(&mut utf8);
                 self.decoded.messages.extend_from_slice(c.as_bytes());
                 return Some(());
             }
-            _ => return None,
+            escaped => unescape(escaped)?,
         };
         self.decoded.messages.push(byte);
         Some(())

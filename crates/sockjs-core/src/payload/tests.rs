@@ -223,7 +223,7 @@ fn one_message_as_quote_writes_it_is_kept_as_it_came() {
         for other in [
             serde_json::to_string(&[&text, &text]).unwrap(),
             array.replace("\\n", "\\u000a"),
-            array.replace('/', "\\/").replace("key", "\\/"),
+            array.replace("key", "\\/"),
             array.replace("key", "\u{2028}"),
             array.replace('[', " [ "),
         ] {
