@@ -74,25 +74,11 @@ const MAX_HEADER: usize = 14;
 
 #[cfg(test)]
 mod tests {
+    use super::super::whole_frame::masked;
     use super::*;
 
-    /// A masked frame with a payload of that length.
     fn frame(first: u8, len: usize) -> Vec<u8> {
-        let mut frame = vec![first];
-        match len {
-            0..=125 => frame.push(0x80 | len as u8),
-            126..=0xffff => {
-                frame.push(0xfe);
-                frame.extend((len as u16).to_be_bytes());
-            }
-            _ => {
-                frame.push(0xff);
-                frame.extend((len as u64).to_be_bytes());
-            }
-        }
-        frame.extend([1, 2, 3, 4]);
-        frame.resize(frame.len() + len, 0x81);
-        frame
+        masked(first, &vec![0x81; len])
     }
 
     const TEXT: u8 = 0x81;

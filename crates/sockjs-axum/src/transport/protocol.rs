@@ -190,6 +190,8 @@ const MAX_CONTROL_FRAMES: usize = 1024;
 #[cfg(test)]
 mod tests {
     use super::super::differential::{by_tungstenite, in_parts};
+    use super::super::read_buffer::BUFFER_LEN;
+    use super::super::whole_frame::masked;
     use super::*;
 
     /// Numbers that look random, and are the same in every run.
@@ -226,37 +228,19 @@ mod tests {
                 2..8 => 120 + self.below(300),
                 _ => self.below(40),
             };
-            let masked = if self.below(300) == 0 { 0 } else { 0x80 };
-            let mut frame = vec![first];
-            match len {
-                0..126 => frame.push(masked | len as u8),
-                126..0x1_0000 => {
-                    frame.push(masked | 126);
-                    frame.extend((len as u16).to_be_bytes());
-                }
-                _ => {
-                    frame.push(masked | 127);
-                    frame.extend((len as u64).to_be_bytes());
-                }
-            }
-            let mask: [u8; 4] = self.0.to_be_bytes()[..4].try_into().unwrap();
-            if masked != 0 {
-                frame.extend(mask);
-            }
             let odd = if self.below(200) == 0 { 0xff } else { b'x' };
-            let payload = (0..len).map(|i| {
-                if i == len / 2 {
-                    odd
-                } else {
-                    b'a' + (i % 26) as u8
-                }
-            });
-            frame.extend(payload.zip(mask.iter().cycle()).map(|(a, b)| a ^ b));
+            let letters = (b'a'..=b'z').cycle().take(len).enumerate();
+            let payload: Vec<u8> = letters
+                .map(|(i, letter)| if i == len / 2 { odd } else { letter })
+                .collect();
+            let mut frame = masked(first, &payload);
+            if self.below(300) == 0 {
+                // Without the bit for a mask, it is what no client may send.
+                frame[1] &= 0x7f;
+            }
             frame
         }
     }
-
-    const BUFFER_LEN: usize = 16 * 1024;
 
     #[test]
     fn it_hears_what_tungstenite_hears_wherever_the_bytes_are_cut() {

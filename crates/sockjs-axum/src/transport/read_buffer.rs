@@ -116,29 +116,14 @@ impl ReadBuffer {
 }
 
 /// How long the buffer of a thread is.
-const BUFFER_LEN: usize = 16 * 1024;
+pub(super) const BUFFER_LEN: usize = 16 * 1024;
 
 #[cfg(test)]
 mod tests {
+    use super::super::whole_frame::masked;
     use super::*;
 
     const MAX_LEN: usize = 20_000;
-
-    /// A masked frame. The mask turns no byte into the same one.
-    fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
-        let mask = [1, 2, 3, 4];
-        let mut frame = vec![first];
-        match payload.len() {
-            len @ 0..126 => frame.push(0x80 | len as u8),
-            len => {
-                frame.push(0xfe);
-                frame.extend((len as u16).to_be_bytes());
-            }
-        }
-        frame.extend(mask);
-        frame.extend(payload.iter().zip(mask.iter().cycle()).map(|(a, b)| a ^ b));
-        frame
-    }
 
     fn fill(input: &mut ReadBuffer, bytes: &[u8]) {
         input.space()[..bytes.len()].copy_from_slice(bytes);
@@ -149,12 +134,12 @@ mod tests {
     fn messages_are_taken_one_by_one() {
         let long = "x".repeat(300);
         let frames = [
-            frame(0x81, b"hello"),
-            frame(0x82, long.as_bytes()),
-            frame(0x81, b""),
-            frame(0x8a, b"pong"),
-            frame(0x8a, b""),
-            frame(0x81, b"last"),
+            masked(0x81, b"hello"),
+            masked(0x82, long.as_bytes()),
+            masked(0x81, b""),
+            masked(0x8a, b"pong"),
+            masked(0x8a, b""),
+            masked(0x81, b"last"),
         ];
         let mut input = ReadBuffer::new(&mut Vec::new());
         fill(&mut input, &frames.concat());
@@ -169,7 +154,7 @@ mod tests {
     #[test]
     fn a_message_that_comes_in_parts_is_taken_when_it_is_whole() {
         let text = "a message".repeat(100);
-        let frame = frame(0x81, text.as_bytes());
+        let frame = masked(0x81, text.as_bytes());
         for part in [1, 7, 500] {
             let mut rest = Vec::new();
             let mut parts = frame.chunks(part).peekable();
@@ -189,7 +174,7 @@ mod tests {
 
     #[test]
     fn a_part_behind_messages_keeps_its_bytes() {
-        let (first, second) = (frame(0x81, b"first"), frame(0x81, b"second"));
+        let (first, second) = (masked(0x81, b"first"), masked(0x81, b"second"));
         let (begun, missing) = second.split_at(8);
         let mut input = ReadBuffer::new(&mut Vec::new());
         fill(&mut input, &[&first, begun].concat());
@@ -206,15 +191,15 @@ mod tests {
         let longest = "x".repeat(BUFFER_LEN - 8);
         let unmasked = vec![0x81, 5, 1, 2, 3, 4, 5];
         for (frame, max_len, start) in [
-            (frame(0x01, b"begins"), MAX_LEN, Start::Other),
-            (frame(0x80, b"ends"), MAX_LEN, Start::Other),
-            (frame(0x88, b""), MAX_LEN, Start::Other),
-            (frame(0x89, b"ping"), MAX_LEN, Start::Other),
-            (frame(0xc1, b"compressed"), MAX_LEN, Start::Other),
+            (masked(0x01, b"begins"), MAX_LEN, Start::Other),
+            (masked(0x80, b"ends"), MAX_LEN, Start::Other),
+            (masked(0x88, b""), MAX_LEN, Start::Other),
+            (masked(0x89, b"ping"), MAX_LEN, Start::Other),
+            (masked(0xc1, b"compressed"), MAX_LEN, Start::Other),
             (unmasked, MAX_LEN, Start::Other),
-            (frame(0x81, b"12345"), 5, Start::Message),
-            (frame(0x81, b"123456"), 5, Start::Other),
-            (frame(0x81, longest.as_bytes()), MAX_LEN, Start::Message),
+            (masked(0x81, b"12345"), 5, Start::Message),
+            (masked(0x81, b"123456"), 5, Start::Other),
+            (masked(0x81, longest.as_bytes()), MAX_LEN, Start::Message),
         ] {
             let mut input = ReadBuffer::new(&mut Vec::new());
             fill(&mut input, &frame);
@@ -226,7 +211,7 @@ mod tests {
             }
             input.finish(&mut Vec::new());
         }
-        let too_long = frame(0x81, &[longest.as_bytes(), b"x"].concat());
+        let too_long = masked(0x81, &[longest.as_bytes(), b"x"].concat());
         let mut input = ReadBuffer::new(&mut Vec::new());
         fill(&mut input, &too_long[..100]);
         assert_eq!(input.take_message(MAX_LEN), Start::Other);

@@ -89,6 +89,27 @@ const MASKED: u8 = 0x80;
 /// The length that says that the length is in the next two bytes.
 const LEN_IN_TWO_BYTES: u8 = 126;
 
+/// Returns a frame as a client sends it.
+#[cfg(test)]
+pub(super) fn masked(first: u8, payload: &[u8]) -> Vec<u8> {
+    let mut frame = vec![first];
+    match payload.len() {
+        len @ 0..126 => frame.push(MASKED | len as u8),
+        len @ 126..0x1_0000 => {
+            frame.push(MASKED | 126);
+            frame.extend((len as u16).to_be_bytes());
+        }
+        len => {
+            frame.push(MASKED | 127);
+            frame.extend((len as u64).to_be_bytes());
+        }
+    }
+    let mask = [1, 2, 3, 4];
+    frame.extend(mask);
+    frame.extend(payload.iter().zip(mask.iter().cycle()).map(|(a, b)| a ^ b));
+    frame
+}
+
 #[cfg(test)]
 mod tests {
     use std::io::Cursor;
