@@ -238,7 +238,8 @@ struct Tethered<S> {
     at_renewal: Hook,
 }
 
-/// What is called before a renewal. The sender that it returns is dropped after the renewal.
+/// A function that a node calls when it begins to renew its leases. The node drops the sender, which the
+/// function returns, when the renewal is over.
 pub(crate) type Hook = Arc<Mutex<Option<Box<dyn FnOnce() -> mpsc::UnboundedSender<()> + Send>>>>;
 
 /// Keys of sessions.
