@@ -47,6 +47,21 @@ fn peers(nodes: &[Node; 3]) -> [Peer; 3] {
     [0, 1, 2].map(|node| nodes[node].server.peer_at(path.as_str()))
 }
 
+#[test]
+#[should_panic(expected = "the mount has peers already")]
+fn a_mount_with_peers_gets_no_others() {
+    let nodes = Nodes::default();
+    let _ = nodes.join(nodes.join(SockJsLayer::new("/echo")));
+}
+
+#[test]
+#[should_panic(expected = "the layer was applied before it got its peers")]
+fn a_layer_that_was_applied_gets_no_peers() {
+    let layer = SockJsLayer::new("/echo");
+    let _router: Router = Router::new().layer(layer.clone());
+    let _ = Nodes::default().join(layer);
+}
+
 #[tokio::test]
 async fn every_transport_receives_and_sends_through_every_node() {
     let (_nodes, mut nodes) = start(|layer| layer).await;
